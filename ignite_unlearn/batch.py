@@ -1,0 +1,168 @@
+"""Where a user's batch keeps its images and labels, and how to put others in their place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.errors import UnlearningError
+
+Key: TypeAlias = str | int
+Path: TypeAlias = Key | tuple[Key, ...]
+Accessor: TypeAlias = tuple[Callable[[Any], Tensor], Callable[[Any, Tensor], Any]]
+
+IMAGE_NAMES = frozenset({"image", "images", "img", "imgs", "real", "reals", "x", "data", "A"})
+LABEL_NAMES = frozenset({"label", "labels", "target", "targets", "y", "class", "classes"})
+
+
+class BatchForm:
+    """The form of a training loop's batch: where the images and the class labels are.
+
+    Without arguments the form is recognised: the images are the first floating-point or uint8 tensor with four
+    dimensions (then three, then two), well-known dictionary keys first; the labels are the first integer tensor of
+    shape ``(N,)`` or ``(N, 1)``.
+
+    Args:
+        image: where the images are: a path such as ``0``, ``"reals"`` or ``(0, 1)``, or a pair ``(get, put)`` with
+            ``get(batch) -> images`` and ``put(batch, images) -> new batch``. None: recognise them.
+        label: the same for the class labels.
+
+    Example:
+        >>> import torch
+        >>> batch = {"A": torch.zeros(4, 1, 8, 8), "label": torch.tensor([0, 1, 2, 3])}
+        >>> form = BatchForm()
+        >>> form.images(batch).shape, form.labels(batch).tolist()
+        (torch.Size([4, 1, 8, 8]), [0, 1, 2, 3])
+        >>> new = form.replace(batch, torch.ones(4, 1, 8, 8), torch.tensor([9, 1, 2, 3]))
+        >>> new["label"].tolist(), batch["label"].tolist()
+        ([9, 1, 2, 3], [0, 1, 2, 3])
+    """
+
+    def __init__(self, image: Path | Accessor | None = None, label: Path | Accessor | None = None):
+        self._image = _accessor(image)
+        self._label = _accessor(label)
+
+    def images(self, batch: Any) -> Tensor:
+        """Returns the images of ``batch``, shape ``(N, ...)``.
+
+        Raises:
+            UnlearningError: if the batch holds no images.
+        """
+        get, _ = self._image or _at(_image_path(batch))
+        return _tensor(get, batch, "images", "image")
+
+    def labels(self, batch: Any) -> Tensor | None:
+        """Returns the class labels of ``batch``, int64 of shape ``(N,)``, or None where it has none."""
+        if self._label is not None:
+            return _tensor(self._label[0], batch, "labels", "label").reshape(-1).long()
+        path = _label_path(batch, len(self.images(batch)))
+        return None if path is None else _at(path)[0](batch).reshape(-1).long()
+
+    def replace(self, batch: Any, images: Tensor, labels: Tensor | None = None) -> Any:
+        """Returns a copy of ``batch`` with other images and, where given and present, other labels.
+
+        The container is copied, the tensors that are not replaced are shared, and ``batch`` stays as it was.
+        """
+        label = self._label
+        if label is None and labels is not None:
+            path = _label_path(batch, len(images))
+            label = None if path is None else _at(path)
+        if labels is not None and label is not None:
+            old = label[0](batch)
+            batch = label[1](batch, labels.reshape(old.shape).to(old.dtype))
+        _, put = self._image or _at(_image_path(batch))
+        return put(batch, images)
+
+
+def describe(batch: Any) -> str:
+    """Returns a short description of a batch for error messages, such as ``dict(A: (4, 1, 8, 8) float32)``."""
+    if isinstance(batch, Tensor):
+        return f"{tuple(batch.shape)} {str(batch.dtype).removeprefix('torch.')}"
+    if isinstance(batch, Mapping):
+        return f"{type(batch).__name__}({', '.join(f'{key}: {describe(value)}' for key, value in batch.items())})"
+    if isinstance(batch, (tuple, list)):
+        return f"{type(batch).__name__}({', '.join(describe(value) for value in batch)})"
+    return type(batch).__name__
+
+
+def _leaves(batch: Any, path: tuple[Key, ...] = ()) -> Iterator[tuple[tuple[Key, ...], Tensor]]:
+    if isinstance(batch, Tensor):
+        yield path, batch
+    elif isinstance(batch, Mapping):
+        for key, value in batch.items():
+            yield from _leaves(value, (*path, key))
+    elif isinstance(batch, (tuple, list)):
+        for index, value in enumerate(batch):
+            yield from _leaves(value, (*path, index))
+
+
+def _first(candidates: Sequence[tuple[Key, ...]], names: frozenset[str]) -> tuple[Key, ...] | None:
+    named = [path for path in candidates if path and str(path[-1]) in names]
+    return next(iter([*named, *candidates]), None)
+
+
+def _image_path(batch: Any) -> tuple[Key, ...]:
+    leaves = [(p, t) for p, t in _leaves(batch) if t.is_floating_point() or t.dtype == torch.uint8]
+    for dimensions in (4, 3, 2):
+        path = _first([p for p, t in leaves if t.dim() == dimensions], IMAGE_NAMES)
+        if path is not None:
+            return path
+    raise UnlearningError(
+        f"The batch holds no images: expected a floating-point tensor of shape (N, C, H, W) in it, found "
+        f"{describe(batch)}. If the images are somewhere else, say where: GAN(..., image=path or (get, put))."
+    )
+
+
+def _label_path(batch: Any, rows: int) -> tuple[Key, ...] | None:
+    integers = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+    shapes = ((rows,), (rows, 1))
+    return _first([p for p, t in _leaves(batch) if t.dtype in integers and tuple(t.shape) in shapes], LABEL_NAMES)
+
+
+def _at(path: tuple[Key, ...]) -> Accessor:
+    def get(batch: Any) -> Tensor:
+        for key in path:
+            batch = batch[key]
+        return batch
+
+    def put(batch: Any, value: Tensor, depth: int = 0) -> Any:
+        if depth == len(path):
+            return value
+        key = path[depth]
+        inner = put(batch[key], value, depth + 1)
+        if isinstance(batch, Mapping):
+            changed: Any = copy.copy(batch)
+            changed[key] = inner
+            return changed
+        if hasattr(batch, "_replace"):
+            return batch._replace(**{batch._fields[key]: inner})
+        items = list(batch)
+        items[int(key)] = inner
+        return type(batch)(items)
+
+    return get, put
+
+
+def _accessor(where: Path | Accessor | None) -> Accessor | None:
+    if where is None:
+        return None
+    if isinstance(where, tuple) and len(where) == 2 and callable(where[0]) and callable(where[1]):
+        return where[0], where[1]
+    return _at(where if isinstance(where, tuple) else (where,))  # type: ignore[arg-type]
+
+
+def _tensor(get: Callable[[Any], Tensor], batch: Any, what: str, argument: str) -> Tensor:
+    try:
+        value = get(batch)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise UnlearningError(
+            f"The batch has no {what} where GAN(..., {argument}=...) says: {describe(batch)} "
+            f"({type(error).__name__}: {error}). Give the path to them, or a pair (get, put)."
+        ) from error
+    if not isinstance(value, Tensor):
+        raise UnlearningError(f"GAN(..., {argument}=...) must lead to a tensor of {what}, not {type(value).__name__}.")
+    return value

@@ -1,0 +1,109 @@
+"""Use somebody else's nets for a moment and put everything back but the weights."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@contextmanager
+def borrow(*modules: nn.Module, seed: int | None = None) -> Iterator[None]:
+    """Lends ``modules`` to the body and puts back all state that a passing step may leave behind.
+
+    Put back afterwards, also after an exception: every parameter's ``requires_grad`` and ``.grad`` (the same tensor
+    objects), every buffer (BatchNorm statistics, spectral-norm vectors; the originals are never written to), every
+    submodule's train flag, and the random number streams of Python, NumPy, the CPU and the modules' CUDA devices.
+    *Not* put back: the values of the parameters, which are what an unlearning step is for.
+
+    Inside the body the modules are in eval mode, gradients start at None, and a module whose parameters are all
+    frozen is thawed (loops often freeze a net between its turns); a module frozen in part keeps its frozen part.
+
+    Args:
+        modules: the nets to lend.
+        seed: seeds all streams inside the body, so that what is drawn there depends on nothing outside. None leaves
+            the streams where they are (they are still put back).
+
+    Example:
+        >>> import torch
+        >>> net = torch.nn.BatchNorm1d(2)
+        >>> with borrow(net, seed=0):
+        ...     net.train()(torch.randn(8, 2)).sum().backward()
+        >>> net.running_mean.tolist(), net.weight.grad is None
+        ([0.0, 0.0], True)
+    """
+    flags = [(module, module.training) for root in modules for module in root.modules()]
+    parameters = [(p, p.requires_grad, p.grad) for root in modules for p in root.parameters()]
+    owners = list({id(module): module for module, _ in flags}.values())
+    buffers = [(m, name, b) for m in owners for name, b in m._buffers.items() if b is not None]
+    devices = {p.device for p, *_ in parameters if p.device.type == "cuda"}
+    streams = _read_streams(devices)
+    try:
+        clones: dict[int, torch.Tensor] = {}
+        for module, name, buffer in buffers:
+            # Buffers shared between modules must stay shared inside the body.
+            module._buffers[name] = clones.setdefault(id(buffer), buffer.clone())
+        for root in modules:
+            root.eval()
+            mine = list(root.parameters())
+            if mine and not any(p.requires_grad for p in mine):
+                root.requires_grad_(True)
+        for parameter, *_ in parameters:
+            parameter.grad = None
+        if seed is not None:
+            _seed_streams(seed, devices)
+        with torch.enable_grad(), _no_autocast(devices):
+            yield
+    finally:
+        for module, name, buffer in buffers:
+            module._buffers[name] = buffer
+        for module, training in flags:
+            module.training = training
+        for parameter, requires_grad, grad in parameters:
+            parameter.grad = grad
+            parameter.requires_grad_(requires_grad)
+        _write_streams(streams)
+
+
+def step_seed(seed: int, *counters: int) -> int:
+    """Returns a 32-bit seed that depends on all arguments, so that resumed runs draw what uninterrupted ones do."""
+    return int(np.random.SeedSequence([seed, *counters]).generate_state(1)[0])
+
+
+@contextmanager
+def _no_autocast(devices: set[torch.device]) -> Iterator[None]:
+    # An autocast region of the caller's must not decide the precision of the unlearning step.
+    with torch.autocast("cpu", enabled=False):
+        if devices:
+            with torch.autocast("cuda", enabled=False):
+                yield
+        else:
+            yield
+
+
+def _read_streams(devices: set[torch.device]) -> tuple:
+    cuda = {device: torch.cuda.get_rng_state(device) for device in devices}
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
+
+
+def _seed_streams(seed: int, devices: set[torch.device]) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
+    # Not torch.manual_seed: it also queues a reseeding of every CUDA device for whenever CUDA first starts.
+    torch.default_generator.manual_seed(seed)
+    for device in devices:
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
+def _write_streams(streams: tuple) -> None:
+    python, numpy, cpu, cuda = streams
+    random.setstate(python)
+    np.random.set_state(numpy)
+    torch.set_rng_state(cpu)
+    for device, state in cuda.items():
+        torch.cuda.set_rng_state(state, device)

@@ -1,0 +1,26 @@
+"""The little that the unlearning step needs of ``ignite.distributed``: shards of a batch, sums over processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ignite.distributed as idist
+import torch
+from torch import Tensor
+
+
+def shard(n: int) -> slice:
+    """Returns this process's part of ``n`` rows that every process has drawn alike."""
+    rank, world = idist.get_rank(), idist.get_world_size()
+    return slice(n * rank // world, n * (rank + 1) // world)
+
+
+def sum_over_processes(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Returns the sums over all processes, in one collective call that no process may skip."""
+    if idist.get_world_size() == 1 or not tensors:
+        return list(tensors)
+    flat = torch.cat([t.detach().reshape(-1).to(tensors[0].dtype) for t in tensors])
+    total = idist.all_reduce(flat)
+    assert isinstance(total, Tensor)
+    parts = total.split([t.numel() for t in tensors])
+    return [part.view_as(t).to(t.dtype) for part, t in zip(parts, tensors, strict=True)]

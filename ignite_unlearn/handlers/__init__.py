@@ -1,0 +1,1 @@
+"""Ignite handlers: the cascaded unlearning phase and what goes with it."""

@@ -1,0 +1,248 @@
+"""The heart: a cascaded unlearning phase inside a loop that somebody else wrote."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from ignite.engine import Engine, Events
+
+from ignite_unlearn.borrow import borrow, step_seed
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.fake_labels import FakeLabel
+from ignite_unlearn.forget import Forget
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.handlers.check import CheckReport, check_loop
+from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
+from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.handlers.original import Original
+from ignite_unlearn.substitution import Substitution
+from ignite_unlearn.unlearning_step import OptimizerFactory, Rows, UnlearningStep, adam
+from ignite_unlearn.weights import KeptWeights
+
+PREFIX = "unlearning/"
+_STEP = 1  # what a random number stream is for
+
+
+class CascadedUnlearning:
+    """Turns a trainer's loop into a cascaded unlearning phase: unlearning steps, then the loop's own learning step.
+
+    At ``Events.ITERATION_STARTED`` unlearning steps are taken with borrowed nets, and then the forget set's rows of
+    ``engine.state.batch`` are replaced by substitutes, so that the loop's own step learns from retained images only.
+    Nothing but the two nets' weights, the batch (a copy) and ``engine.state.metrics["unlearning/..."]`` is touched:
+    with ``lr=0`` the run is bit-identical to one without the handler. After the phase has ended the batch is still
+    substituted, until the handle is removed.
+
+    The ideas are those of the abstract of Sun, Zhu, Chang and Zhou, "Generative Adversarial Networks Unlearning"
+    (2023, arXiv 2308.09881); every choice beyond it is ours and can be exchanged.
+
+    Args:
+        gan: the GAN whose nets the trainer trains.
+        forget: what to forget, such as ``ForgetClasses({7})``.
+        substitution: which image a forgotten latent is given.
+        fake_label: which score a forgotten image is given.
+        optimizer: makes the phase's own optimiser of a net's parameters, called once for each net, so that the
+            moments of the trainer's optimisers stay the trainer's. Default: Adam with lr 1e-3.
+        anchor: weight of the terms that hold retained latents and scores at the teacher's.
+        batch_size: latents of either kind in an unlearning step.
+        steps: unlearning steps an iteration.
+        max_iterations: after so many iterations the phase ends by itself; None: it ends with the run, or when stopped.
+        seed: of the phase's own random numbers, drawn from a stream of their own.
+
+    Raises:
+        UnlearningError: if an argument does not fit.
+
+    Example:
+        >>> import torch
+        >>> from ignite.engine import Engine
+        >>> from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+        >>> class Generator(torch.nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.embed, self.linear = torch.nn.Embedding(3, 8), torch.nn.Linear(8, 16)
+        ...     def forward(self, z, y):
+        ...         return self.linear(z + self.embed(y)).view(-1, 1, 4, 4)
+        >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
+        >>> gan = GAN(Generator(), netD, latents=(8,), labels=3)
+        >>> batches = [(torch.zeros(6, 1, 4, 4), torch.arange(6) % 3)] * 4
+        >>> trainer = Engine(lambda engine, batch: batch[1].tolist())
+        >>> unlearning = CascadedUnlearning(
+        ...     gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Fixed(-1)
+        ... )
+        >>> with unlearning.attach(trainer):
+        ...     state = trainer.run(batches)
+        >>> 2 in state.output, unlearning.iterations
+        (False, 4)
+    """
+
+    def __init__(
+        self,
+        gan: GAN,
+        *,
+        forget: Forget,
+        substitution: Substitution,
+        fake_label: FakeLabel,
+        optimizer: OptimizerFactory = adam,
+        anchor: float = 8.0,
+        batch_size: int = 64,
+        steps: int = 1,
+        max_iterations: int | None = None,
+        seed: int = 0,
+    ):
+        if steps < 1 or (max_iterations is not None and max_iterations < 1):
+            raise UnlearningError(f"steps={steps} and max_iterations={max_iterations} must be at least 1.")
+        self.gan = gan
+        self.forget = forget
+        self.step = UnlearningStep(
+            gan,
+            substitution=substitution,
+            fake_label=fake_label,
+            optimizer=optimizer,
+            anchor=anchor,
+            batch_size=batch_size,
+        )
+        self.steps = steps
+        self.max_iterations = max_iterations
+        self.seed = seed
+        self.iterations = 0
+        self.stopped_because: str | None = None
+        self.metrics: dict[str, float] = {}
+        self.original: Original | None = None
+        self._last_good: KeptWeights | None = None
+        self._running = False
+        self._substituted = 0
+        self._stepped = False
+
+    def check(self, loader: Any) -> CheckReport:
+        """Looks at the trainer's data and nets and says, in words, what would not work, before any training.
+
+        The report is true where nothing stands against the phase; ``print`` it. Nothing is changed by the look.
+        """
+        return check_loop(self.gan, self.forget, self.step.substitution, self.step.fake_label, loader, seed=self.seed)
+
+    def attach(self, trainer: Engine) -> PhaseHandle:
+        """Attaches the phase to a trainer and keeps the original GAN as teacher: load its weights before.
+
+        Returns:
+            One handle for all; ``handle.remove()``, or leaving ``with``, takes everything off the trainer again.
+        """
+        if self.original is None:
+            self.original = Original(self.gan, self.forget, self.seed)
+        return PhaseHandle(
+            trainer,
+            {
+                Events.ITERATION_STARTED: self._before_learning,
+                Events.ITERATION_COMPLETED: self._after_learning,
+                Events.COMPLETED: self._run_ended,
+            },
+            events={event: EVENT_TO_ATTR.get(event) for event in UnlearningEvents},
+            metrics_prefix=PREFIX,
+        )
+
+    def stop(self, reason: str) -> None:
+        """Ends the phase: no more unlearning steps; the batch is substituted until the handle is removed."""
+        self.stopped_because = reason
+
+    @property
+    def active(self) -> bool:
+        """Whether unlearning steps are still taken."""
+        return self.stopped_because is None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the state of the phase, the teacher's weights included: tensors and plain values only."""
+        if self.original is None:
+            raise UnlearningError("The phase has no state yet: attach it to the trainer first.")
+        return {
+            "iterations": self.iterations,
+            "stopped_because": self.stopped_because,
+            "step": self.step.state_dict(),
+            "original": self.original.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads a state, so that the phase goes on as if it had not been interrupted.
+
+        Raises:
+            UnlearningError: if the state is not a phase's, or is of other nets; nothing is loaded then.
+        """
+        missing = {"iterations", "stopped_because", "step", "original"} - state.keys()
+        if missing:
+            raise UnlearningError(f"The state is not one of CascadedUnlearning: it lacks {sorted(missing)}.")
+        original = self.original or Original(self.gan, self.forget, self.seed)
+        original.load_state_dict(state["original"])
+        self.step.load_state_dict(state["step"])
+        self.original, self.seed = original, original.seed
+        self.iterations = int(state["iterations"])
+        self.stopped_because = state["stopped_because"]
+
+    def _before_learning(self, engine: Engine) -> None:
+        batch = engine.state.batch
+        images, labels = self.gan.batch.images(batch), self.gan.batch.labels(batch)
+        forgotten = self.forget.rows(images, labels)
+        self._stepped = False
+        if self.active:
+            if not self._running:
+                self._begin(engine)
+            if self.active:  # a handler of UNLEARNING_STARTED may have stopped the phase
+                self._unlearn(Rows(images, labels, forgotten))
+        self._substituted = int(forgotten.sum())
+        # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
+        if self._substituted:
+            original = self._original()
+            engine.state.batch = original.substitute(batch, self.gan, forgotten, engine.state.iteration)
+
+    def _original(self) -> Original:
+        assert self.original is not None, "attach() keeps it"
+        return self.original
+
+    def _begin(self, engine: Engine) -> None:
+        if self.iterations == 0 and not self._original().is_copy_of(self.gan):
+            warnings.warn(
+                "The generator's weights changed between attach() and the first iteration: does a handler of "
+                "Events.STARTED initialise the nets anew? For the original GAN the phase takes them as they were at "
+                "attach(): remove that handler, or load the trained weights after it and attach then.",
+                stacklevel=2,
+            )
+        self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
+        self._running = True
+        engine.fire_event(UnlearningEvents.UNLEARNING_STARTED)
+
+    def _unlearn(self, rows: Rows) -> None:
+        teacher, regions = self._original().teacher, self._original().regions
+        assert self._last_good is not None
+        self._last_good.renew()
+        numbers: dict[str, float] = {}
+        with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _STEP, self.iterations)):
+            try:
+                for _ in range(self.steps):
+                    numbers |= self.step(teacher, regions, rows)
+            except UnlearningDivergedError:
+                self._last_good.restore()
+                raise
+        self.metrics = numbers
+        self.iterations += 1
+        self._stepped = True
+
+    def _after_learning(self, engine: Engine) -> None:
+        # After the step: some loops assign state.metrics anew in every iteration.
+        numbers = {**self.metrics, "rows_substituted": float(self._substituted), "iterations": float(self.iterations)}
+        engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
+        if not self._stepped:
+            return
+        engine.state.unlearning_steps = self.iterations
+        engine.fire_event(UnlearningEvents.UNLEARNING_STEP_COMPLETED)
+        if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
+            self.stop(f"max_iterations={self.max_iterations} reached")
+        if not self.active:
+            self._end(engine)
+
+    def _run_ended(self, engine: Engine) -> None:
+        if self._running:
+            self._end(engine)
+
+    def _end(self, engine: Engine) -> None:
+        self._running = False
+        assert self._last_good is not None
+        self._last_good.renew()
+        engine.fire_event(UnlearningEvents.UNLEARNING_COMPLETED)

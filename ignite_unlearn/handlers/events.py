@@ -1,0 +1,20 @@
+"""The events that a cascaded unlearning phase fires on the trainer."""
+
+from ignite.engine import EventEnum
+
+
+class UnlearningEvents(EventEnum):
+    """Events of a phase; Ignite compares members by name alone, hence the long names.
+
+    * ``UNLEARNING_STARTED``: before the first unlearning step of a run, nets untouched, teacher ready.
+    * ``UNLEARNING_STEP_COMPLETED``: after an unlearning step and the learning step that follows it; takes filters,
+      ``UNLEARNING_STEP_COMPLETED(every=5)``, that count unlearning steps.
+    * ``UNLEARNING_COMPLETED``: after the last one, when the phase was stopped or the run ends.
+    """
+
+    UNLEARNING_STARTED = "unlearning_started"
+    UNLEARNING_STEP_COMPLETED = "unlearning_step_completed"
+    UNLEARNING_COMPLETED = "unlearning_completed"
+
+
+EVENT_TO_ATTR = {UnlearningEvents.UNLEARNING_STEP_COMPLETED: "unlearning_steps"}

@@ -1,0 +1,125 @@
+"""Stop when forgotten: end the phase as soon as a judge's numbers are within bounds, and keep the best state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine
+from torch import nn
+
+from ignite_unlearn.borrow import borrow
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.handlers.cascade import PREFIX, CascadedUnlearning
+from ignite_unlearn.handlers.events import UnlearningEvents
+from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.weights import KeptWeights
+
+Judge: TypeAlias = Callable[[], Mapping[str, float]]
+
+
+class StopWhenForgotten:
+    """Ends the phase, and the run, when it is forgotten and the quality is within tolerance.
+
+    Numbers of the judge are shown in ``state.metrics["unlearning/..."]``. Where the phase ends without reaching the
+    bounds, the nets given as ``keep`` are put back to the state that came nearest to them.
+
+    Args:
+        unlearning: the phase to stop.
+        judge: returns the present numbers, such as ``{"forgotten_share": 0.3, "fid": 12.0}``; called without
+            gradients, and what it draws disturbs no random number stream.
+        at_most: upper bounds of some of the numbers.
+        at_least: lower bounds.
+        every: judge after every so many iterations of the phase.
+        patience: in how many judgements in a row the bounds must hold.
+        keep: nets that are put back to the best judged state where the bounds were never reached.
+
+    Raises:
+        UnlearningError: if there are no bounds, or a number is missing that a bound is for.
+
+    Example:
+        >>> stopping = StopWhenForgotten(
+        ...     unlearning=None, judge=lambda: {"forgotten_share": 0.0}, at_most={"forgotten_share": 0.02}
+        ... )
+        >>> stopping.excess({"forgotten_share": 0.04}), stopping.excess({"forgotten_share": 0.01})
+        (1.0, 0.0)
+    """
+
+    def __init__(
+        self,
+        unlearning: CascadedUnlearning,
+        judge: Judge,
+        *,
+        at_most: Mapping[str, float] | None = None,
+        at_least: Mapping[str, float] | None = None,
+        every: int = 1,
+        patience: int = 1,
+        keep: tuple[nn.Module, ...] = (),
+    ):
+        self.unlearning = unlearning
+        self.judge = judge
+        self.at_most = dict(at_most or {})
+        self.at_least = dict(at_least or {})
+        self.every = every
+        self.patience = patience
+        if not self.at_most and not self.at_least:
+            raise UnlearningError("StopWhenForgotten needs a bound, such as at_most={'forgotten_share': 0.02}.")
+        if every < 1 or patience < 1:
+            raise UnlearningError(f"every={every} and patience={patience} must be at least 1.")
+        self.best: dict[str, float] | None = None
+        self._keep = keep
+        self._kept: KeptWeights | None = None
+        self._least_excess = float("inf")
+        self._within = 0
+
+    def excess(self, numbers: Mapping[str, float]) -> float:
+        """Returns how far numbers are outside of the bounds, as a sum of shares of the bounds; 0 where all hold."""
+        pairs = [(numbers, self.at_most, 1), (numbers, self.at_least, -1)]
+        missing = [name for _, bounds, _ in pairs for name in bounds if name not in numbers]
+        if missing:
+            raise UnlearningError(f"The judge returned {sorted(numbers)}: it lacks {missing[0]!r}, which has a bound.")
+        return sum(
+            max(0.0, sign * (numbers[name] - bound)) / max(abs(bound), 1e-12)
+            for numbers, bounds, sign in pairs
+            for name, bound in bounds.items()
+        )
+
+    def attach(self, trainer: Engine) -> PhaseHandle:
+        """Attaches to a trainer that the phase is attached to; returns a removable handle."""
+        return PhaseHandle(
+            trainer,
+            {
+                UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=self.every): self._judge,
+                UnlearningEvents.UNLEARNING_COMPLETED: self._completed,
+            },
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns how many judgements in a row were within the bounds."""
+        return {"within": self._within}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads the count; the best state so far is not part of it."""
+        self._within = int(state["within"])
+
+    def _judge(self, engine: Engine) -> None:
+        with borrow(), torch.no_grad():
+            numbers = {name: float(value) for name, value in self.judge().items()}
+        engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
+        excess = self.excess(numbers)
+        # One process decides for all: a sum in another order must not let them part.
+        excess = float(idist.broadcast(torch.tensor(excess, dtype=torch.float64), src=0))
+        if excess < self._least_excess or self._kept is None:
+            self._least_excess, self.best = excess, numbers
+            self._kept = KeptWeights(*self._keep)
+        self._within = self._within + 1 if excess == 0 else 0
+        if self._within >= self.patience:
+            shown = ", ".join(f"{name} {numbers[name]:.4g}" for name in (*self.at_most, *self.at_least))
+            self.unlearning.stop(f"forgotten, and quality within tolerance: {shown}")
+            engine.terminate()
+
+    def _completed(self, engine: Engine) -> None:
+        if self._kept is not None and self._within < self.patience:
+            self._kept.restore()

@@ -1,0 +1,147 @@
+"""Substitution mechanism: which image of the teacher a forgotten latent is given instead of its own.
+
+Pushing a generator *away* from forgotten images tears its latent space; giving every forgotten latent an image that the
+original generator makes elsewhere keeps the neighbourhood on the image manifold (the idea is from the abstract of Sun
+et al. 2023, arXiv 2308.09881; the choices below are ours).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget import LatentRegions
+from ignite_unlearn.gan import GAN
+
+
+class Substitution(Protocol):
+    """Chooses substitute images."""
+
+    def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
+        """Returns one substitute image for every forgotten latent.
+
+        Args:
+            teacher: the frozen original GAN.
+            latents: forgotten latents, shape ``(N, ...)``.
+            labels: their class labels ``(N,)``; None for an unconditional GAN.
+            regions: where forgotten and retained images are made.
+
+        Returns:
+            Substitute images, shape ``(N, C, H, W)``, in the generator's value range.
+        """
+
+
+class OtherClass:
+    """The image of the same latent under a retained class (conditional GANs; Sun et al. 2023 name other classes).
+
+    Args:
+        target: the retained class to go to; None: for each forgotten class the one whose mean image is nearest.
+        samples: how many images a class its mean is estimated from.
+
+    Raises:
+        UnlearningError: when called for an unconditional GAN, or if ``target`` is not a retained class.
+
+    Example:
+        >>> substitution = OtherClass(target=1)
+    """
+
+    def __init__(self, target: int | None = None, *, samples: int = 64):
+        self.target = target
+        self.samples = samples
+        self._nearest: dict[int, int] = {}
+        self._nearest_of: GAN | None = None
+
+    def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
+        """Returns the teacher's images of ``latents`` under the target class; see :class:`Substitution`."""
+        retained = regions.retained_classes
+        if labels is None or retained is None:
+            raise UnlearningError(
+                "OtherClass needs a conditional GAN, GAN(..., labels=number of classes): use RetainedNeighbour()."
+            )
+        if self.target is not None and self.target not in retained:
+            raise UnlearningError(f"OtherClass(target={self.target}) is not a retained class: choose of {retained}.")
+        targets = torch.tensor([self._target(teacher, c, retained) for c in labels.tolist()], device=labels.device)
+        return teacher.sample(len(latents), targets, latents=latents)
+
+    def _target(self, teacher: GAN, forgotten: int, retained: tuple[int, ...]) -> int:
+        if self.target is not None:
+            return self.target
+        if self._nearest_of is not teacher:
+            self._nearest, self._nearest_of = {}, teacher
+        if forgotten not in self._nearest:
+            means = torch.stack([self._mean(teacher, c) for c in (forgotten, *retained)])
+            distances = (means[1:] - means[0]).flatten(1).norm(dim=1)
+            self._nearest[forgotten] = retained[int(distances.argmin())]
+        return self._nearest[forgotten]
+
+    def _mean(self, teacher: GAN, label: int) -> Tensor:
+        # Latents of its own stream: the nearest class must not depend on when it is first asked for.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            latents = teacher.sample_latents(self.samples)
+        labels = torch.full((self.samples,), label, device=teacher.device)
+        return teacher.sample(self.samples, labels, latents=latents).mean(0)
+
+
+class MeanImage:
+    """The mean of retained images: one picture for every forgotten latent (Sun et al. 2023 name averages).
+
+    For a conditional GAN the mean is over the same latents under all retained classes, else over ``samples`` retained
+    latents. It is off the image manifold wherever classes differ much; kept to be compared against.
+
+    Args:
+        samples: how many retained images are averaged for an unconditional GAN.
+
+    Example:
+        >>> substitution = MeanImage(samples=128)
+    """
+
+    def __init__(self, samples: int = 256):
+        self.samples = samples
+
+    def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
+        """Returns mean images for ``latents``; see :class:`Substitution`."""
+        if labels is not None and regions.retained_classes is not None:
+            return _under_each_class(teacher, latents, regions.retained_classes).mean(1)
+        retained, _ = regions.retained(self.samples)
+        mean = teacher.sample(len(retained), latents=retained).mean(0)
+        return mean.expand(len(latents), *mean.shape)
+
+
+class RetainedNeighbour:
+    """The nearest retained image: the least change that forgets.
+
+    For a conditional GAN: of the same latent's images under all retained classes, the one nearest to the image to be
+    forgotten (pixels, L2). For an unconditional one: the image of the nearest latent (L2) among retained latents.
+
+    Args:
+        samples: how many retained latents are looked at for an unconditional GAN.
+
+    Example:
+        >>> substitution = RetainedNeighbour(samples=1024)
+    """
+
+    def __init__(self, samples: int = 512):
+        self.samples = samples
+
+    def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
+        """Returns the nearest retained images for ``latents``; see :class:`Substitution`."""
+        if labels is not None and regions.retained_classes is not None:
+            candidates = _under_each_class(teacher, latents, regions.retained_classes)
+            own = teacher.sample(len(latents), labels, latents=latents)
+            nearest = (candidates - own[:, None]).flatten(2).norm(dim=2).argmin(1)
+            return candidates[torch.arange(len(latents), device=nearest.device), nearest]
+        retained, _ = regions.retained(self.samples)
+        nearest = torch.cdist(latents.flatten(1), retained.flatten(1)).argmin(1)
+        return teacher.sample(len(latents), latents=retained[nearest])
+
+
+def _under_each_class(teacher: GAN, latents: Tensor, classes: tuple[int, ...]) -> Tensor:
+    """Returns the images of ``latents`` under each class, shape ``(N, len(classes), ...)``."""
+    n, k = len(latents), len(classes)
+    labels = torch.tensor(classes, device=teacher.device).repeat(n)
+    images = teacher.sample(n * k, labels, latents=latents.repeat_interleave(k, 0))
+    return images.view(n, k, *images.shape[1:])

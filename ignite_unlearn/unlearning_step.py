@@ -1,0 +1,169 @@
+"""One unlearning step: the generator to substitute images, the discriminator to fake labels, both anchored.
+
+Both halves are computed on shards of a global batch and reduced over the processes, so that the step is the same
+however many processes share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import smooth_l1_loss
+
+from ignite_unlearn.distributed import shard, sum_over_processes
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.fake_labels import FakeLabel
+from ignite_unlearn.forget import LatentRegions
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.substitution import Substitution
+
+OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+adam: OptimizerFactory = partial(torch.optim.Adam, lr=1e-3, betas=(0.9, 0.99))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """This process's rows of a batch, split by the request: ``labels`` are None where the batch has none."""
+
+    images: Tensor
+    labels: Tensor | None
+    forgotten: Tensor
+
+    def take(self, mask: Tensor, device: torch.device) -> tuple[Tensor, Tensor | None]:
+        """Returns the images and labels of the rows where ``mask`` is True, on ``device``."""
+        labels = None if self.labels is None else self.labels[mask.to(self.labels.device)].to(device)
+        return self.images.detach()[mask.to(self.images.device)].to(device), labels
+
+
+class UnlearningStep:
+    """Moves the generator to substitute images and the discriminator to fake labels, each by an optimiser of its own.
+
+    Args:
+        gan: the GAN to change.
+        substitution: chooses the image that a forgotten latent is given.
+        fake_label: chooses the score that a forgotten image is given.
+        optimizer: makes an optimiser of a net's parameters; called once for each net.
+        anchor: weight of the terms that hold retained latents at the teacher's images and retained images at the
+            teacher's scores.
+        batch_size: how many forgotten and how many retained latents a step uses.
+
+    Raises:
+        UnlearningError: if ``anchor`` is negative or ``batch_size`` is not positive.
+    """
+
+    def __init__(
+        self,
+        gan: GAN,
+        *,
+        substitution: Substitution,
+        fake_label: FakeLabel,
+        optimizer: OptimizerFactory = adam,
+        anchor: float = 8.0,
+        batch_size: int = 64,
+    ):
+        if anchor < 0 or batch_size < 1:
+            raise UnlearningError(f"anchor={anchor} must be >= 0 and batch_size={batch_size} must be >= 1.")
+        self.gan = gan
+        self.substitution = substitution
+        self.fake_label = fake_label
+        self.anchor = anchor
+        self.batch_size = batch_size
+        self.optimizers = {
+            "generator": optimizer(list(gan.generator.parameters())),
+            "discriminator": optimizer(list(gan.discriminator.parameters())),
+        }
+
+    def __call__(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
+        """Takes one step of each half and returns its numbers; the caller has borrowed both nets.
+
+        Raises:
+            UnlearningDivergedError: if a loss is not finite; then neither net was changed by its half.
+        """
+        return {**self.generator_half(teacher, regions), **self.discriminator_half(teacher, regions, rows)}
+
+    def generator_half(self, teacher: GAN, regions: LatentRegions) -> dict[str, float]:
+        """Moves the generator: forgotten latents to substitutes, retained ones to where the teacher has them."""
+        n = self.batch_size
+        (forgotten, forgotten_labels), (retained, retained_labels) = regions.forgotten(n), regions.retained(n)
+        mine = shard(n)
+        forgotten_labels, retained_labels = _rows(forgotten_labels, mine), _rows(retained_labels, mine)
+        substitutes = self.substitution(teacher, forgotten[mine], forgotten_labels, regions)
+        held = teacher.sample(mine.stop - mine.start, retained_labels, latents=retained[mine])
+        images = self.gan.generate(
+            torch.cat([forgotten[mine], retained[mine]]),
+            None if forgotten_labels is None or retained_labels is None
+            else torch.cat([forgotten_labels, retained_labels]),
+        )  # fmt: skip
+        distance = (images - torch.cat([substitutes, held])).square().flatten(1).mean(1).split(len(forgotten[mine]))
+        losses = distance[0].sum() / n, distance[1].sum() / n
+        to_substitutes, to_teacher = self._descend("generator", losses)
+        return {"substitution_loss": to_substitutes, "generator_anchor_loss": to_teacher}
+
+    def discriminator_half(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
+        """Moves the discriminator: forgotten images to their fake labels, retained ones to the teacher's scores."""
+        device = self.gan.device
+        forgotten, forgotten_labels = rows.take(rows.forgotten, device)
+        retained, retained_labels = rows.take(~rows.forgotten, device)
+        zero = next(self.gan.discriminator.parameters()).new_zeros(0)
+        (counts,) = sum_over_processes([torch.tensor([float(len(forgotten)), float(len(retained))], device=device)])
+        n_forgotten, n_retained = counts.tolist()
+        if n_forgotten == 0:  # the same on all processes: nothing to unlearn in this batch
+            return {}
+        # Every process asks for the fake label, rows or none: it may draw random numbers, and the streams stay alike.
+        scores = self.gan.score(forgotten, forgotten_labels) if len(forgotten) else zero
+        targets = self.fake_label(scores.detach(), self.gan, teacher, regions)
+        to_labels = smooth_l1_loss(scores, targets, reduction="sum") / n_forgotten
+        to_teacher = zero.sum()
+        if len(retained):
+            with torch.no_grad():
+                held = teacher.score(retained, retained_labels)
+            now = self.gan.score(retained, retained_labels)
+            to_teacher = smooth_l1_loss(now, held, reduction="sum") / n_retained
+        loss, anchor = self._descend("discriminator", (to_labels, to_teacher))
+        with torch.no_grad():
+            score, target = sum_over_processes([scores.sum() / n_forgotten, targets.sum() / n_forgotten])
+        numbers = {"forget_score": float(score), "fake_label": float(target)}
+        return {"fake_label_loss": loss, "discriminator_anchor_loss": anchor, **numbers}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the optimisers' states."""
+        return {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Loads the optimisers' states."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state[name])
+
+    def _descend(self, net: str, losses: tuple[Tensor, Tensor]) -> tuple[float, float]:
+        optimizer = self.optimizers[net]
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
+        total = losses[0] + self.anchor * losses[1]
+        # autograd.grad, not backward: it touches no .grad and fires no DistributedDataParallel hook.
+        gradients = (
+            torch.autograd.grad(total, parameters, allow_unused=True)
+            if total.requires_grad
+            else [None] * len(parameters)
+        )
+        filled = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
+        first, second, *reduced = sum_over_processes([losses[0].detach(), losses[1].detach(), *filled])
+        values = torch.stack([first, second]).tolist()
+        if not all(abs(value) < float("inf") for value in values):
+            raise UnlearningDivergedError(
+                f"The unlearning loss of the {net} is not finite ({values[0]:.3g} and {values[1]:.3g}): the last good "
+                "weights are back. Use a smaller learning rate, and check that the user's own losses stay finite."
+            )
+        for parameter, gradient in zip(parameters, reduced, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return values[0], values[1]
+
+
+def _rows(labels: Tensor | None, mine: slice) -> Tensor | None:
+    return None if labels is None else labels[mine]

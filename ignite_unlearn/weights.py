@@ -1,0 +1,78 @@
+"""Copies of nets' weights: the last good state, and loading states of other nets with a clear refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+
+
+class KeptWeights:
+    """A copy of the parameters and buffers of some nets that can be renewed and put back in place.
+
+    Example:
+        >>> import torch
+        >>> net = torch.nn.Linear(1, 1, bias=False)
+        >>> kept = KeptWeights(net)
+        >>> value = net.weight.item()
+        >>> _ = net.weight.data.fill_(float("nan"))
+        >>> kept.restore()
+        >>> net.weight.item() == value
+        True
+    """
+
+    def __init__(self, *nets: nn.Module):
+        self._live = [t.data for net in nets for t in (*net.parameters(), *net.buffers())]
+        self._kept = [t.clone() for t in self._live]
+
+    def renew(self) -> None:
+        """Copies the present weights.
+
+        Raises:
+            UnlearningDivergedError: if they are not finite; the nets then hold the last copy again.
+        """
+        if not _is_finite([t for t in self._live if t.is_floating_point() and t.numel()]):
+            self.restore()
+            raise UnlearningDivergedError(
+                "The loop's own step left weights that are not finite: the last good weights are back. Check the "
+                "loop's losses, and use a smaller learning rate in the phase."
+            )
+        # One fused call: this runs in every iteration.
+        torch._foreach_copy_(self._kept, self._live)
+
+    def restore(self) -> None:
+        """Puts the copied weights back into the nets."""
+        torch._foreach_copy_(self._live, self._kept)
+
+
+def _is_finite(tensors: list[Tensor]) -> bool:
+    # The largest magnitude of each tensor in one fused call; NaN and infinity both show in it.
+    largest = torch._foreach_norm(tensors, float("inf"))
+    return bool(torch.stack([value.double().cpu() for value in largest]).isfinite().all())
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Returns whether two nets of the same form have the same parameters."""
+    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def load_weights(net: nn.Module, state: Mapping[str, Any], what: str) -> None:
+    """Loads a state dict into a net.
+
+    Raises:
+        UnlearningError: if the state is of another net; nothing is loaded then.
+    """
+    own = net.state_dict()
+    missing, extra = own.keys() - state.keys(), state.keys() - own.keys()
+    shapes = [k for k in own.keys() & state.keys() if isinstance(own[k], Tensor) and own[k].shape != state[k].shape]
+    for problem, keys in (("lacks", missing), ("has an unknown", extra), ("has another shape for", shapes)):
+        if keys:
+            raise UnlearningError(
+                f"The checkpoint is of another {what}: it {problem} {sorted(keys)[0]!r} ({len(keys)} such "
+                f"entries). Load the checkpoint of these nets, or build the nets that it was saved from."
+            )
+    net.load_state_dict(dict(state))
