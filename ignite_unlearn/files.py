@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from ignite_unlearn.errors import UnlearningError
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Has ``write`` fill a temporary file beside ``path`` and renames it to ``path`` when it is complete.
 
     Raises:
@@ -46,7 +47,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON file; NaN and infinity are refused."""
     text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-    write_whole(path, lambda part: part.write_text(text, encoding="utf-8") and None)
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def save_weights(path: Path, content: Mapping[str, Any]) -> None:
@@ -61,7 +62,9 @@ def read_weights(path: Path) -> dict[str, Any]:
         UnlearningError: if the file is missing, truncated, or holds anything but tensors and plain values.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols: what is no checkpoint is refused below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UnlearningError(f"There is no checkpoint at {path}: give the path of one.") from None
     except pickle.UnpicklingError as error:

@@ -18,7 +18,9 @@ Classifier = Callable[[Tensor], Tensor]
 class LatentRegions(Protocol):
     """Where, in the latent space of the original generator, forgotten and retained images are made."""
 
-    retained_classes: tuple[int, ...] | None
+    @property
+    def retained_classes(self) -> tuple[int, ...] | None:
+        """The retained classes of a conditional GAN; None for an unconditional one."""
 
     def forgotten(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Returns ``n`` latents (and labels) whose images are to be forgotten."""

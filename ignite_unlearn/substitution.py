@@ -38,7 +38,9 @@ class OtherClass:
     """The image of the same latent under a retained class (conditional GANs; Sun et al. 2023 name other classes).
 
     Args:
-        target: the retained class to go to; None: for each forgotten class the one whose mean image is nearest.
+        target: the retained class to go to; None: for each forgotten class the one whose mean image lies at the
+            first quartile of distances. The nearest class is the one that a classifier mixes up with the forgotten
+            one, and the way to a far one costs the other classes more.
         samples: how many images a class its mean is estimated from.
 
     Raises:
@@ -51,8 +53,8 @@ class OtherClass:
     def __init__(self, target: int | None = None, *, samples: int = 64):
         self.target = target
         self.samples = samples
-        self._nearest: dict[int, int] = {}
-        self._nearest_of: GAN | None = None
+        self._chosen: dict[int, int] = {}
+        self._chosen_for: GAN | None = None
 
     def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
         """Returns the teacher's images of ``latents`` under the target class; see :class:`Substitution`."""
@@ -69,16 +71,16 @@ class OtherClass:
     def _target(self, teacher: GAN, forgotten: int, retained: tuple[int, ...]) -> int:
         if self.target is not None:
             return self.target
-        if self._nearest_of is not teacher:
-            self._nearest, self._nearest_of = {}, teacher
-        if forgotten not in self._nearest:
+        if self._chosen_for is not teacher:
+            self._chosen, self._chosen_for = {}, teacher
+        if forgotten not in self._chosen:
             means = torch.stack([self._mean(teacher, c) for c in (forgotten, *retained)])
             distances = (means[1:] - means[0]).flatten(1).norm(dim=1)
-            self._nearest[forgotten] = retained[int(distances.argmin())]
-        return self._nearest[forgotten]
+            self._chosen[forgotten] = retained[int(distances.argsort()[(len(retained) - 1) // 4])]
+        return self._chosen[forgotten]
 
     def _mean(self, teacher: GAN, label: int) -> Tensor:
-        # Latents of its own stream: the nearest class must not depend on when it is first asked for.
+        # Latents of its own stream: the chosen class must not depend on when it is first asked for.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             latents = teacher.sample_latents(self.samples)

@@ -24,7 +24,8 @@ from ignite_unlearn.substitution import Substitution
 
 OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
-adam: OptimizerFactory = partial(torch.optim.Adam, lr=1e-3, betas=(0.9, 0.99))
+# A large eps: with the usual one, weights whose gradients are near zero would move as fast as all others.
+adam: OptimizerFactory = partial(torch.optim.Adam, lr=5e-4, betas=(0.5, 0.99), eps=5e-3)
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,10 @@ class Rows:
     labels: Tensor | None
     forgotten: Tensor
 
-    def take(self, mask: Tensor, device: torch.device) -> tuple[Tensor, Tensor | None]:
-        """Returns the images and labels of the rows where ``mask`` is True, on ``device``."""
-        labels = None if self.labels is None else self.labels[mask.to(self.labels.device)].to(device)
-        return self.images.detach()[mask.to(self.images.device)].to(device), labels
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Returns images, labels and mask on ``device``, without gradients."""
+        labels = None if self.labels is None else self.labels.to(device)
+        return self.images.detach().to(device), labels, self.forgotten.to(device)
 
 
 class UnlearningStep:
@@ -79,14 +80,6 @@ class UnlearningStep:
             "discriminator": optimizer(list(gan.discriminator.parameters())),
         }
 
-    def __call__(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
-        """Takes one step of each half and returns its numbers; the caller has borrowed both nets.
-
-        Raises:
-            UnlearningDivergedError: if a loss is not finite; then neither net was changed by its half.
-        """
-        return {**self.generator_half(teacher, regions), **self.discriminator_half(teacher, regions, rows)}
-
     def generator_half(self, teacher: GAN, regions: LatentRegions) -> dict[str, float]:
         """Moves the generator: forgotten latents to substitutes, retained ones to where the teacher has them."""
         n = self.batch_size
@@ -107,24 +100,19 @@ class UnlearningStep:
 
     def discriminator_half(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
         """Moves the discriminator: forgotten images to their fake labels, retained ones to the teacher's scores."""
-        device = self.gan.device
-        forgotten, forgotten_labels = rows.take(rows.forgotten, device)
-        retained, retained_labels = rows.take(~rows.forgotten, device)
-        zero = next(self.gan.discriminator.parameters()).new_zeros(0)
-        (counts,) = sum_over_processes([torch.tensor([float(len(forgotten)), float(len(retained))], device=device)])
+        images, labels, forgotten = rows.on(self.gan.device)
+        (counts,) = sum_over_processes([torch.stack([forgotten.sum(), (~forgotten).sum()]).double()])
         n_forgotten, n_retained = counts.tolist()
         if n_forgotten == 0:  # the same on all processes: nothing to unlearn in this batch
             return {}
+        now = self.gan.score(images, labels)
+        scores = now[forgotten]
         # Every process asks for the fake label, rows or none: it may draw random numbers, and the streams stay alike.
-        scores = self.gan.score(forgotten, forgotten_labels) if len(forgotten) else zero
         targets = self.fake_label(scores.detach(), self.gan, teacher, regions)
+        with torch.no_grad():
+            held = teacher.score(images, labels)
         to_labels = smooth_l1_loss(scores, targets, reduction="sum") / n_forgotten
-        to_teacher = zero.sum()
-        if len(retained):
-            with torch.no_grad():
-                held = teacher.score(retained, retained_labels)
-            now = self.gan.score(retained, retained_labels)
-            to_teacher = smooth_l1_loss(now, held, reduction="sum") / n_retained
+        to_teacher = smooth_l1_loss(now[~forgotten], held[~forgotten], reduction="sum") / max(n_retained, 1)
         loss, anchor = self._descend("discriminator", (to_labels, to_teacher))
         with torch.no_grad():
             score, target = sum_over_processes([scores.sum() / n_forgotten, targets.sum() / n_forgotten])

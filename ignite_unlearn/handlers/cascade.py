@@ -43,10 +43,11 @@ class CascadedUnlearning:
         substitution: which image a forgotten latent is given.
         fake_label: which score a forgotten image is given.
         optimizer: makes the phase's own optimiser of a net's parameters, called once for each net, so that the
-            moments of the trainer's optimisers stay the trainer's. Default: Adam with lr 1e-3.
+            moments of the trainer's optimisers stay the trainer's. Default: Adam with a large eps.
         anchor: weight of the terms that hold retained latents and scores at the teacher's.
         batch_size: latents of either kind in an unlearning step.
-        steps: unlearning steps an iteration.
+        steps: how many steps the generator takes in an unlearning step, each on new latents; the discriminator takes
+            one, on the rows of the batch.
         max_iterations: after so many iterations the phase ends by itself; None: it ends with the run, or when stopped.
         seed: of the phase's own random numbers, drawn from a stream of their own.
 
@@ -216,7 +217,8 @@ class CascadedUnlearning:
         with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _STEP, self.iterations)):
             try:
                 for _ in range(self.steps):
-                    numbers |= self.step(teacher, regions, rows)
+                    numbers |= self.step.generator_half(teacher, regions)
+                numbers |= self.step.discriminator_half(teacher, regions, rows)
             except UnlearningDivergedError:
                 self._last_good.restore()
                 raise
@@ -230,7 +232,7 @@ class CascadedUnlearning:
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
         if not self._stepped:
             return
-        engine.state.unlearning_steps = self.iterations
+        setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
         engine.fire_event(UnlearningEvents.UNLEARNING_STEP_COMPLETED)
         if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
             self.stop(f"max_iterations={self.max_iterations} reached")

@@ -72,7 +72,8 @@ def check_loop(
         if batch is not None:
             _look_at_batch(look, gan, forget, None if regions is None else original, made, batch)
         if regions is not None and not look.problems:
-            look.try_to(lambda: substitution(teacher, *regions.forgotten(_ROWS), regions))
+            latents, labels = regions.forgotten(_ROWS)
+            look.try_to(lambda: substitution(teacher, latents, labels, regions))
             look.try_to(lambda: fake_label(torch.zeros(_ROWS, device=gan.device), gan, teacher, regions))
     return CheckReport(tuple(dict.fromkeys(look.problems)), tuple(look.notes))
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from ignite.engine import Engine, EventEnum
+from ignite.engine import Engine, EventEnum, State
 
 from ignite_unlearn.errors import UnlearningError
+
+# Ignite keeps the table of counted events on the class State, for all engines of the process: who still uses them.
+_users: Counter[EventEnum] = Counter()
 
 
 class PhaseHandle:
@@ -41,9 +45,10 @@ class PhaseHandle:
         # Registering twice would list the event twice.
         self._events = {e: a for e, a in (events or {}).items() if e not in trainer._allowed_events}
         self._metrics_prefix = metrics_prefix
+        counted = {event: attribute for event, attribute in self._events.items() if attribute is not None}
+        _users.update(counted.keys())
         if self._events:
-            trainer.register_events(*self._events)
-            self._count()
+            trainer.register_events(*self._events, event_to_attr=counted)
         try:
             self._handles = [trainer.add_event_handler(event, handler) for event, handler in handlers.items()]
         except ValueError as error:
@@ -63,18 +68,13 @@ class PhaseHandle:
             self._trainer._event_handlers.pop(event, None)
             if attribute is not None:
                 vars(state).pop(attribute, None)
-                vars(state).pop("event_to_attr", None)
+                _users[event] -= 1
+                if _users[event] == 0:
+                    State.event_to_attr.pop(event, None)
         if self._metrics_prefix is not None:
             for name in [name for name in state.metrics if name.startswith(self._metrics_prefix)]:
                 del state.metrics[name]
         self._handles, self._events = [], {}
-
-    def _count(self) -> None:
-        # Ignite keeps this table on the class State, for all engines of the process: this trainer gets its own copy.
-        state = self._trainer.state
-        counted = {event: attribute for event, attribute in self._events.items() if attribute is not None}
-        vars(state)["event_to_attr"] = {**state.event_to_attr, **counted}
-        vars(state).update(dict.fromkeys(counted.values(), 0))
 
     def __enter__(self) -> PhaseHandle:
         return self

@@ -110,7 +110,9 @@ class StopWhenForgotten:
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
         excess = self.excess(numbers)
         # One process decides for all: a sum in another order must not let them part.
-        excess = float(idist.broadcast(torch.tensor(excess, dtype=torch.float64), src=0))
+        decided = idist.broadcast(torch.tensor(excess, dtype=torch.float64), src=0)
+        assert isinstance(decided, torch.Tensor)
+        excess = decided.item()
         if excess < self._least_excess or self._kept is None:
             self._least_excess, self.best = excess, numbers
             self._kept = KeptWeights(*self._keep)

@@ -42,9 +42,8 @@ def check_bit_identical(name):
     seen, outputs = case.record()
     unlearning = case.unlearning(lr=0.0)
     start = Streams().state_dict()
-    unlearning.attach(case.trainer)
-    assert_identical(Streams().state_dict(), start)
-    with expected_warning(case):
+    with unlearning.attach(case.trainer), expected_warning(case):
+        assert_identical(Streams().state_dict(), start)
         case.trainer.run(data, max_epochs=EPOCHS)
     assert unlearning.iterations == EPOCHS * len(data)
     with_handler = everything(case)
@@ -100,8 +99,7 @@ def test_no_row_of_the_forget_set_reaches_the_step(name):
     forgotten = torch.cat([x[bright_corner(x).argmax(1) == 2] for x in map(form.images, data)])
     assert len(forgotten) > len(data)
     seen, _ = case.record()
-    case.unlearning(lr=1e-3).attach(case.trainer)
-    with expected_warning(case):
+    with case.unlearning(lr=1e-3).attach(case.trainer), expected_warning(case):
         case.trainer.run(data, max_epochs=EPOCHS)
     for given, batch in zip(data * EPOCHS, seen, strict=True):
         images, labels = form.images(batch), form.labels(batch)
@@ -128,8 +126,7 @@ def run_phase(name, epochs):
     case = ZOO[name]()
     _, outputs = case.record()
     unlearning = case.unlearning(lr=1e-3)
-    unlearning.attach(case.trainer)
-    with expected_warning(case):
+    with unlearning.attach(case.trainer), expected_warning(case):
         case.trainer.run(case.loader(case.data()), max_epochs=epochs)
     return case, unlearning, outputs
 
@@ -147,11 +144,11 @@ def test_resumed_equals_uninterrupted(name, tmp_path):
         torch.manual_seed(99)  # a new process has other streams
     _, second_outputs = second.record()
     resumed = second.unlearning(lr=1e-3)
-    resumed.attach(second.trainer)
     # One engine's own state holds NumPy's stream as an array; what the phase saves is safe in all of them.
     saved = torch.load(tmp_path / "checkpoint.pt", weights_only=second.streams)
-    Checkpoint.load_objects(resumable(second, resumed), saved)
-    second.trainer.run(second.loader(second.data()), max_epochs=EPOCHS)
+    with resumed.attach(second.trainer):
+        Checkpoint.load_objects(resumable(second, resumed), saved)
+        second.trainer.run(second.loader(second.data()), max_epochs=EPOCHS)
 
     assert_identical(outputs, first_outputs + second_outputs)
     assert_identical(everything(whole), everything(second))
@@ -162,7 +159,7 @@ def test_resumed_equals_uninterrupted(name, tmp_path):
 def test_each_half_moves_only_its_own_net(name):
     case = ZOO[name]()
     unlearning = case.unlearning(lr=1e-2)
-    unlearning.attach(case.trainer)
+    unlearning.attach(case.trainer).remove()
     nets = {"generator": case.gan.generator, "discriminator": case.gan.discriminator}
     form, batch = case.gan.batch, case.data()[0]
     images, labels = form.images(batch), form.labels(batch)

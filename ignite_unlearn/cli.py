@@ -1,0 +1,104 @@
+"""The launcher. It imports torch only when a command needs it, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ignite_unlearn import __version__
+
+
+def _in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turns errors that a caller can mend into one line and status 2."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        from ignite_unlearn.errors import UnlearningError
+
+        try:
+            return command(*args, **kwargs)
+        except UnlearningError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(2)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ignite-unlearn")
+def main() -> None:
+    """Make a trained GAN forget: stock recipes for ignite_unlearn."""
+
+
+@main.command()
+@_in_one_sentence
+def recipes() -> None:
+    """List the recipes."""
+    from ignite_unlearn.recipes import RECIPES
+
+    for name, (_, summary) in RECIPES.items():
+        click.echo(f"{name:16} {summary}")
+
+
+@main.command()
+@click.argument("recipe")
+@_in_one_sentence
+def show(recipe: str) -> None:
+    """Show a recipe's options and their defaults."""
+    from ignite_unlearn.recipes import load_recipe
+    from ignite_unlearn.recipes.recipe import describe_options
+
+    found = load_recipe(recipe)
+    click.echo(f"{found.name}: {found.summary}\n\noptions (--set key=value):")
+    click.echo(describe_options(found))
+
+
+@main.command()
+@click.argument("recipe")
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder.  [default: runs/RECIPE]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything trained.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.")
+@click.option("--retrain", is_flag=True, help="Also train the judge: a GAN that never saw the forget set.")
+@click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, for recipes that need one.")
+@click.option("--resume", is_flag=True, help="Use finished stages and checkpoints in the output folder.")
+@click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+@_in_one_sentence
+def run(recipe: str, out: Path | None, dry_run: bool, quiet: bool, **asked: Any) -> None:
+    """Run a recipe: train what is missing, unlearn, judge, and write the erasure record."""
+    from ignite_unlearn.recipes import load_recipe
+    from ignite_unlearn.recipes.request import check_request
+
+    found = load_recipe(recipe)
+    out = out or Path("runs") / recipe
+    request = check_request(found, out=out, progress=not quiet, **asked)
+    click.echo(request.plan())
+    if dry_run:
+        return
+
+    from ignite_unlearn.recipes.run import run as run_request
+
+    record = run_request(request)
+    click.echo("\n" + format_table(record.table()))
+    if record.speedup is not None:
+        click.echo(f"\nspeed-up over retraining: {record.speedup:.0f}x")
+    click.echo(f"stopped because: {record.stopped_because}")
+    click.echo(f"record: {out / 'record.html'}   picture: {out / 'samples.png'}")
+
+
+def format_table(rows: list[list[str]]) -> str:
+    """Returns rows of text as a table with aligned columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)

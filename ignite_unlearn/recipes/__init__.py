@@ -1,0 +1,29 @@
+"""Stock recipes of the launcher; each is loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from ignite_unlearn.errors import UnlearningError
+
+if TYPE_CHECKING:
+    from ignite_unlearn.recipes.recipe import Recipe
+
+RECIPES = {
+    "digits-class": (
+        "ignite_unlearn.recipes.digits",
+        "forget one digit of a conditional GAN (embedded data, 3 minutes)",
+    ),
+}
+
+
+def load_recipe(name: str) -> Recipe:
+    """Returns a recipe.
+
+    Raises:
+        UnlearningError: if there is no recipe of this name.
+    """
+    if name not in RECIPES:
+        raise UnlearningError(f"There is no recipe {name!r}: choose of {', '.join(RECIPES)}.")
+    return importlib.import_module(RECIPES[name][0]).RECIPE

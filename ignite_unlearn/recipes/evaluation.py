@@ -1,0 +1,74 @@
+"""The numbers of a GAN in a record, on the same latents for the original, the unlearned and the retrained one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ignite_unlearn.borrow import borrow
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.metrics.classes import ClassShare
+from ignite_unlearn.metrics.distances import FID, KID
+from ignite_unlearn.recipes.judges import Judges
+from ignite_unlearn.recipes.recipe import ImageData
+
+
+class Evaluation:
+    """Judges GANs on fixed latents.
+
+    Args:
+        judges: the feature space and the classifier.
+        data: the real data; the reference is its training images of retained classes.
+        forgotten: the forgotten classes.
+        samples: how many images of each retained class are made; of a forgotten class four times as many, since a
+            share near zero needs them.
+        seed: of the latents.
+    """
+
+    def __init__(self, judges: Judges, data: ImageData, forgotten: tuple[int, ...], *, samples: int, seed: int = 12345):
+        self._judges = judges
+        self._forgotten = forgotten
+        self._retained = tuple(k for k in range(data.classes) if k not in forgotten)
+        self._samples = samples
+        self._seed = seed
+        kept = ~torch.isin(data.labels, torch.tensor(forgotten, device=data.labels.device))
+        self._real = judges.extractor(data.images[kept])
+
+    @property
+    def real_images(self) -> int:
+        """How many real images the distances are measured to."""
+        return len(self._real)
+
+    def features(self, gan: GAN) -> np.ndarray:
+        """Returns the features of the GAN's images of the retained classes."""
+        return self._judges.extractor(self._images(gan, self._retained, self._samples)[0])
+
+    def quick(self, gan: GAN) -> dict[str, float]:
+        """Returns the forgotten share and the FID alone: what a stopping handler needs."""
+        share = ClassShare(self._judges.classifier)
+        share.update(self._images(gan, self._forgotten, 4 * self._samples))
+        return {"forgotten_share": share.compute(), "fid": FID.distance(self.features(gan), self._real)}
+
+    def __call__(self, gan: GAN, retrained: np.ndarray | None = None) -> dict[str, Any]:
+        """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""
+        forgotten, accuracy = ClassShare(self._judges.classifier), ClassShare(self._judges.classifier)
+        forgotten.update(self._images(gan, self._forgotten, 4 * self._samples))
+        accuracy.update(self._images(gan, self._retained, self._samples))
+        features = self.features(gan)
+        return {
+            "fid": FID.distance(features, self._real),
+            "kid": KID.distance(features, self._real),
+            "ret_fid": None if retrained is None else FID.distance(features, retrained),
+            "forgotten_share": forgotten.compute(),
+            "retained_accuracy": accuracy.compute(),
+            "retained_accuracy_by_class": {str(k): v for k, v in accuracy.by_class().items()},
+        }
+
+    def _images(self, gan: GAN, classes: tuple[int, ...], n: int) -> tuple[Tensor, Tensor]:
+        labels = torch.tensor(classes).repeat_interleave(n)
+        with borrow(seed=self._seed):
+            latents = gan.sample_latents(len(labels))
+        return gan.sample(len(labels), labels, latents=latents), labels

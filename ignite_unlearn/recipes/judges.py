@@ -1,0 +1,69 @@
+"""The judges of a run: one classifier whose features an FID is measured in, another that counts classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from tqdm.auto import tqdm
+
+from ignite_unlearn.metrics.features import FeatureExtractor
+from ignite_unlearn.recipes.recipe import ImageData
+
+_EPOCHS = 20
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What a run is judged by.
+
+    Attributes:
+        extractor: the feature space of FID and KID.
+        classifier: says which class a generated image shows; not the extractor's net.
+        accuracy: of the classifier on unseen real images.
+    """
+
+    extractor: FeatureExtractor
+    classifier: nn.Module
+    accuracy: float
+
+
+def train_judges(
+    data: ImageData, make: Callable[[ImageData], nn.Module], name: str, *, progress: bool = True
+) -> Judges:
+    """Trains both judges on the real training images, with seeds of their own so that all runs share them.
+
+    Args:
+        data: the real data.
+        make: makes an untrained classifier.
+        name: of the extractor in records.
+        progress: whether to show a bar.
+    """
+    with torch.random.fork_rng(devices=[]), tqdm(total=2 * _EPOCHS, desc="judges", disable=not progress) as bar:
+        extracting, judging = (_train(data, make, seed, bar) for seed in (1, 2))
+    with torch.no_grad():
+        accuracy = (judging(data.unseen).argmax(1) == data.unseen_labels).float().mean().item()
+    return Judges(FeatureExtractor(extracting.get_submodule("features"), name), judging, accuracy)
+
+
+def _train(data: ImageData, make: Callable[[ImageData], nn.Module], seed: int, bar: tqdm) -> nn.Module:
+    torch.default_generator.manual_seed(seed)
+    net = make(data).to(data.images.device)
+    optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
+    steps = _EPOCHS * -(-len(data.images) // 64)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
+    for _ in range(_EPOCHS):
+        for rows in torch.randperm(len(data.images)).split(64):
+            images = data.images[rows]
+            # Shifts and noise: a judge must not be fooled by a generator's small slips.
+            shift = tuple(torch.randint(-1, 2, (2,)).tolist())
+            images = torch.roll(images, shift, (2, 3)) + 0.1 * torch.randn(images.shape).to(images.device)
+            optimizer.zero_grad()
+            cross_entropy(net(images), data.labels[rows]).backward()
+            optimizer.step()
+            schedule.step()
+        bar.update()
+    return net.eval().requires_grad_(False)

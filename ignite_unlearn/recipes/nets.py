@@ -1,0 +1,98 @@
+"""Small conditional nets for small images; width and size follow the data."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, leaky_relu
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+class ConditionalNorm(nn.Module):
+    """Group normalisation whose scale and shift depend on a condition (as in BigGAN, Brock et al. 2019)."""
+
+    def __init__(self, channels: int, condition: int):
+        super().__init__()
+        self.norm = nn.GroupNorm(math.gcd(4, channels), channels, affine=False)
+        self.affine = nn.Linear(condition, 2 * channels)
+        nn.init.normal_(self.affine.weight, std=0.02)
+        nn.init.zeros_(self.affine.bias)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Returns normalised ``x`` of shape ``(N, C, H, W)``, scaled and shifted by ``condition`` ``(N, D)``."""
+        scale, shift = self.affine(condition)[..., None, None].chunk(2, 1)
+        return self.norm(x) * (1 + scale) + shift
+
+
+class SmallGenerator(nn.Module):
+    """Latents ``(N, latent)`` and labels ``(N,)`` to images ``(N, C, S, S)`` in [-1, 1], S = 4 * 2**blocks.
+
+    Args:
+        latent: latent dimensions.
+        classes: how many classes.
+        width: channels of the first block's output.
+        channels: image channels.
+        blocks: how often the size is doubled from 4.
+    """
+
+    def __init__(self, latent: int, classes: int, *, width: int = 40, channels: int = 1, blocks: int = 2):
+        super().__init__()
+        widths = [2 * width // 2**i for i in range(blocks + 1)]
+        self.embedding = nn.Embedding(classes, 32)
+        self.start = nn.Linear(latent + 32, widths[0] * 16)
+        self.norms = nn.ModuleList(ConditionalNorm(w, latent + 32) for w in widths)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, [*widths[1:], channels], strict=True)
+        )
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Returns images of ``latents`` under ``labels``."""
+        condition = torch.cat([latents, self.embedding(labels)], 1)
+        h = self.start(condition).unflatten(1, (-1, 4, 4))
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            h = leaky_relu(norm(h, condition), 0.2)
+            h = conv(h if conv is self.convs[-1] else interpolate(h, scale_factor=2))
+        return h.tanh()
+
+
+class SmallDiscriminator(nn.Module):
+    """Images ``(N, C, S, S)`` and labels ``(N,)`` to logits ``(N,)``: spectral norm, projection (Miyato 2018)."""
+
+    def __init__(self, classes: int, *, width: int = 32, channels: int = 1):
+        super().__init__()
+        widths = [channels, width, 2 * width]
+        layers: list[nn.Module] = []
+        for a, b in pairwise(widths):
+            layers += [spectral_norm(nn.Conv2d(a, b, 4, 2, 1)), nn.LeakyReLU(0.2)]
+        layers += [spectral_norm(nn.Conv2d(widths[-1], 4 * width, 3, padding=1)), nn.LeakyReLU(0.2)]
+        self.body = nn.Sequential(*layers)
+        self.score = spectral_norm(nn.Linear(4 * width, 1))
+        self.embedding = spectral_norm(nn.Embedding(classes, 4 * width))
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Returns logits of ``images`` under ``labels``."""
+        features = self.body(images).sum((2, 3))
+        return self.score(features).squeeze(1) + (self.embedding(labels) * features).sum(1)
+
+
+class SmallClassifier(nn.Module):
+    """Images ``(N, C, S, S)`` to class scores ``(N, K)``; the 64 features before them are an FID's feature space.
+
+    The features are bounded and never dead, so that their covariance has full rank and kernels of them stay small.
+    """
+
+    def __init__(self, classes: int, *, size: int, width: int = 32, channels: int = 1):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(width, 2 * width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(2 * width * (size // 4) ** 2, 64), nn.Tanh(),
+        )  # fmt: skip
+        self.scores = nn.Linear(64, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns class scores of ``images``."""
+        return self.scores(self.features(images))

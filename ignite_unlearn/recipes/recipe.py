@@ -1,0 +1,102 @@
+"""What a recipe is: data, nets and numbers; how they are run is the same for all (see run.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics.features import tensors_sha256
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Real images in [-1, 1] with their labels.
+
+    Attributes:
+        name: what the data is.
+        images: images that the GAN is trained on, float32 ``(N, C, H, W)``.
+        labels: their classes, int64 ``(N,)``.
+        unseen: images that it is not trained on.
+        unseen_labels: their classes.
+        classes: how many classes there are.
+    """
+
+    name: str
+    images: Tensor
+    labels: Tensor
+    unseen: Tensor
+    unseen_labels: Tensor
+    classes: int
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all images and labels."""
+        return tensors_sha256(self.images, self.labels, self.unseen, self.unseen_labels)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A stock recipe.
+
+    Attributes:
+        name: as the launcher knows it.
+        summary: one line.
+        options: every key that ``--set`` takes, with its default; the default's type is the option's.
+        load_data: ``data_root -> ImageData``; raises UnlearningError where a root is needed or does not fit.
+        generator: ``(options, data) -> net`` for latents ``(N, latent)`` and labels.
+        discriminator: ``(options, data) -> net`` for images and labels.
+        classifier: ``data -> net`` with ``features(images) -> (N, F)`` and ``forward(images) -> class scores``.
+    """
+
+    name: str
+    summary: str
+    options: Mapping[str, Any]
+    load_data: Callable[[Path | None], ImageData]
+    generator: Callable[[Mapping[str, Any], ImageData], nn.Module]
+    discriminator: Callable[[Mapping[str, Any], ImageData], nn.Module]
+    classifier: Callable[[ImageData], nn.Module]
+
+
+def parse_options(recipe: Recipe, settings: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the recipe's options with ``key=value`` settings applied.
+
+    Raises:
+        UnlearningError: if a key is unknown or a value has another type than its default.
+    """
+    options = dict(recipe.options)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or key not in options:
+            raise UnlearningError(
+                f"--set {setting!r} is not an option of {recipe.name}: expected key=value with one of the keys "
+                f"{', '.join(options)}."
+            )
+        options[key] = _parse(key, text, options[key])
+    return options
+
+
+def describe_options(recipe: Recipe) -> str:
+    """Returns the options and their defaults, a line each, as ``--set`` takes them."""
+    return "\n".join(f"  {key}={_show(value)}" for key, value in recipe.options.items())
+
+
+def _parse(key: str, text: str, default: Any) -> Any:
+    kind = type(default)
+    try:
+        if kind is tuple:
+            return tuple(sorted({int(part) for part in text.split(",") if part.strip()}))
+        return kind(text)
+    except ValueError:
+        expected = {tuple: "whole numbers separated by commas", int: "a whole number", float: "a number"}[kind]
+        raise UnlearningError(
+            f"--set {key}={text} does not fit: expected {expected}, such as {_show(default)}."
+        ) from None
+
+
+def _show(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,115 @@
+"""Long trainings: a bar with the time left, checkpoints, resuming, and the seconds that were really spent."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import Checkpoint
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ignite_unlearn.errors import UnlearningDivergedError
+from ignite_unlearn.files import read_weights, save_weights
+from ignite_unlearn.recipes.training import Batches, GANTraining
+
+_CHECKPOINT_EVERY = 100  # iterations
+
+
+class _Clock:
+    """Wall-clock seconds over all runs of a stage."""
+
+    def __init__(self) -> None:
+        self.before = 0.0
+        self.start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.start
+
+    def state_dict(self) -> dict[str, float]:
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.before, self.start = float(state["seconds"]), time.perf_counter()
+
+
+class _Stream:
+    """Torch's random number stream, which draws batches and latents."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"torch": torch.get_rng_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        torch.set_rng_state(state["torch"])
+
+
+def train(
+    training: GANTraining,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    iterations: int,
+    batch_size: int,
+    seed: int,
+    title: str,
+    folder: Path,
+    resume: bool = False,
+    progress: bool = True,
+) -> float:
+    """Trains a GAN from the start, or from its last checkpoint, and returns the seconds it took.
+
+    Raises:
+        UnlearningDivergedError: if a loss is not finite at the end of an epoch; the last checkpoint stays.
+
+    Args:
+        training: the GAN and its engine.
+        images: real images ``(N, C, H, W)``.
+        labels: their classes ``(N,)``.
+        iterations: how long.
+        batch_size: images in a batch.
+        seed: of batches and latents.
+        title: of the bar, and name of the checkpoint.
+        folder: where the checkpoint is kept until the training is done.
+        resume: whether to go on from the checkpoint if there is one.
+        progress: whether to show the bar.
+    """
+    clock, path = _Clock(), folder / f"{title}.checkpoint.pt"
+    objects = {**training.state_objects(), "clock": clock, "stream": _Stream()}
+    saver = Checkpoint(objects, lambda content, *_: save_weights(path, content))
+    length = min(_CHECKPOINT_EVERY, iterations)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        if resume and path.exists():
+            Checkpoint.load_objects(objects, read_weights(path))
+        # Before the checkpoint is saved: it must hold a state that is worth going on from.
+        training.engine.add_event_handler(Events.EPOCH_COMPLETED, _stop_on_nan, title)
+        training.engine.add_event_handler(Events.EPOCH_COMPLETED, saver)
+        bar = show_progress(training.engine, iterations, title, progress)
+        training.engine.run(Batches(images, labels, batch_size, length), max_iters=iterations, epoch_length=length)
+        bar.close()
+    path.unlink(missing_ok=True)
+    return clock.seconds
+
+
+def _stop_on_nan(engine: Engine, title: str) -> None:
+    losses = engine.state.output
+    assert isinstance(losses, dict)
+    if not all(math.isfinite(loss) for loss in losses.values()):
+        shown = ", ".join(f"{name} {loss}" for name, loss in losses.items())
+        raise UnlearningDivergedError(
+            f"The training of {title!r} diverged at iteration {engine.state.iteration}: {shown}. Use smaller learning "
+            "rates (--set g_lr, --set d_lr)."
+        )
+
+
+def show_progress(engine: Engine, iterations: int, title: str, progress: bool) -> tqdm:
+    """Puts a bar of iterations on an engine."""
+    bar = tqdm(total=iterations, initial=engine.state.iteration, desc=title, disable=not progress, unit="it")
+    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: bar.update() and None)
+    return bar

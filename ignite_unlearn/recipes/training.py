@@ -1,0 +1,112 @@
+"""The GAN trainer that all stock recipes share: a plain Ignite loop, as a user's would be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from ignite.handlers import EMAHandler
+from ignite.handlers.param_scheduler import PiecewiseLinear
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+_BETAS = (0.0, 0.9)
+_FINAL_LR = 0.1  # the share of the learning rate that training ends with, and that the unlearning phase goes on with
+
+
+class Batches:
+    """Endless random batches of images and labels, drawn from torch's global stream; an epoch is ``length`` of them."""
+
+    def __init__(self, images: Tensor, labels: Tensor, batch_size: int, length: int):
+        self.images, self.labels = images, labels
+        self.batch_size, self.length = batch_size, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for _ in range(self.length):
+            chosen = torch.randint(len(self.images), (self.batch_size,)).to(self.images.device)
+            yield self.images[chosen], self.labels[chosen]
+
+
+class GANTraining:
+    """A conditional GAN, its optimisers, the moving average of its generator, and the engine that trains it.
+
+    Args:
+        generator: latents and labels to images.
+        discriminator: images and labels to logits.
+        options: ``latent``, ``g_lr``, ``d_lr``, ``iterations``.
+        unlearning: whether this is the loop of an unlearning phase: it goes on with the learning rate that the
+            original training ended with, and with a moving average that is as short as the phase.
+    """
+
+    def __init__(
+        self, generator: nn.Module, discriminator: nn.Module, options: Mapping[str, Any], *, unlearning: bool = False
+    ):
+        self.generator, self.discriminator = generator, discriminator
+        self.latent: int = options["latent"]
+        scale = _FINAL_LR if unlearning else 1.0
+        self.g_optimizer = torch.optim.Adam(generator.parameters(), scale * options["g_lr"], _BETAS, fused=True)
+        self.d_optimizer = torch.optim.Adam(discriminator.parameters(), scale * options["d_lr"], _BETAS, fused=True)
+        self.engine = Engine(self._step)
+        self._schedules: dict[str, PiecewiseLinear] = {}
+        if not unlearning:
+            steps = options["iterations"]
+            for name, optimizer in (("g_schedule", self.g_optimizer), ("d_schedule", self.d_optimizer)):
+                lr = optimizer.param_groups[0]["lr"]
+                milestones: list[tuple[int, float]] = [(steps // 2, lr), (steps, _FINAL_LR * lr)]
+                self._schedules[name] = PiecewiseLinear(optimizer, "lr", milestones_values=milestones)
+                self.engine.add_event_handler(Events.ITERATION_STARTED, self._schedules[name])
+        # Not EMAHandler's own warm-up: its state cannot be loaded without running code.
+        momentum, warmup = (0.1, 3) if unlearning else (0.005, 10)
+        self.engine.add_event_handler(Events.ITERATION_COMPLETED, _warm_up, momentum, warmup)
+        self._ema = EMAHandler(generator, momentum=momentum)
+        self._ema.attach(self.engine)
+
+    @property
+    def average(self) -> nn.Module:
+        """The moving average of the generator: what is judged and released."""
+        return self._ema.ema_model
+
+    def state_objects(self) -> dict[str, Any]:
+        """Returns everything that a checkpoint must hold for the training to go on as if uninterrupted."""
+        return {
+            "engine": self.engine,
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "average": self.average,
+            "g_optimizer": self.g_optimizer,
+            "d_optimizer": self.d_optimizer,
+            **self._schedules,
+        }
+
+    def _step(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> dict[str, float]:
+        real, labels = batch
+        n = len(real)
+        with torch.no_grad():
+            fake = self.generator(self._latents(real), labels)
+        self.discriminator.requires_grad_(True)
+        scores = self.discriminator(torch.cat([real, fake]), labels.repeat(2))
+        d_loss = relu(1 - scores[:n]).mean() + relu(1 + scores[n:]).mean()
+        self.d_optimizer.zero_grad()
+        d_loss.backward()
+        self.d_optimizer.step()
+
+        self.discriminator.requires_grad_(False)
+        labels = labels[torch.randperm(n).to(labels.device)]
+        g_loss = -self.discriminator(self.generator(self._latents(real), labels), labels).mean()
+        self.g_optimizer.zero_grad()
+        g_loss.backward()
+        self.g_optimizer.step()
+        return {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
+
+    def _latents(self, real: Tensor) -> Tensor:
+        return torch.randn(len(real), self.latent).to(real.device)
+
+
+def _warm_up(engine: Engine, momentum: float, warmup: int) -> None:
+    """Sets how much of the present generator enters the average: an equal share of all so far, then ``momentum``."""
+    vars(engine.state)["ema_momentum"] = max(momentum, warmup / (engine.state.iteration + warmup))

@@ -1,0 +1,18 @@
+import logging
+
+import pytest
+import torch
+
+
+def pytest_collection_modifyitems(config, items):
+    # Deselected, and counted as such: a machine without a GPU has nothing to say about CUDA.
+    if not torch.cuda.is_available():
+        without = [item for item in items if "cuda" in item.keywords]
+        items[:] = [item for item in items if item not in without]
+        config.hook.pytest_deselected(items=without)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+    logging.getLogger("ignite").setLevel(logging.CRITICAL)

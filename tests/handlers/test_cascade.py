@@ -1,0 +1,180 @@
+import pytest
+import torch
+from ignite.engine import Engine, Events, State
+
+from ignite_unlearn import (
+    GAN,
+    CascadedUnlearning,
+    Fixed,
+    ForgetClasses,
+    OtherClass,
+    UnlearningDivergedError,
+    UnlearningError,
+    UnlearningEvents,
+)
+from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
+
+
+def make(**options):
+    gan = GAN(Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES)
+    options = {"substitution": OtherClass(0), "fake_label": Fixed(-1), "batch_size": 8, **options}
+    return CascadedUnlearning(gan, forget=ForgetClasses({2}), **options)
+
+
+def data(n=4):
+    return [real_images(6, seed=i) for i in range(n)]
+
+
+def test_events_come_in_order_and_count_unlearning_steps():
+    trainer, unlearning, log = Engine(lambda engine, batch: log.append("learning step")), make(), []
+    with unlearning.attach(trainer):
+        trainer.add_event_handler(UnlearningEvents.UNLEARNING_STARTED, lambda: log.append("started"))
+        trainer.add_event_handler(UnlearningEvents.UNLEARNING_STEP_COMPLETED, lambda: log.append("step"))
+        trainer.add_event_handler(UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=2), lambda: log.append("second"))
+        trainer.add_event_handler(UnlearningEvents.UNLEARNING_COMPLETED, lambda: log.append("completed"))
+        trainer.run(data(3))
+    one = ["learning step", "step"]
+    assert log == ["started", *one, *one, "second", *one, "completed"]
+
+
+def test_two_trainers_have_phases_of_their_own_and_one_may_end_first():
+    first, second, seen = Engine(lambda e, b: None), Engine(lambda e, b: None), []
+    one, other = make().attach(first), make().attach(second)
+    second.add_event_handler(UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=2), lambda: seen.append(1))
+    one.remove()
+    second.run(data(4))
+    other.remove()
+    assert len(seen) == 2
+    assert not any(isinstance(event, UnlearningEvents) for event in State.event_to_attr)
+
+
+def test_numbers_are_in_the_metrics_after_every_step():
+    trainer, unlearning, seen = Engine(lambda e, b: None), make(), []
+    with unlearning.attach(trainer):
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda e: seen.append(dict(e.state.metrics)))
+        trainer.run(data(3))
+        assert {"unlearning/substitution_loss", "unlearning/fake_label_loss", "unlearning/forget_score"} <= seen[
+            -1
+        ].keys()
+        assert [m["unlearning/iterations"] for m in seen] == [1, 2, 3]
+        rows = [int((y == 2).sum()) for _, y in data(3)]
+        assert [m["unlearning/rows_substituted"] for m in seen] == rows
+    assert trainer.state.metrics == {}
+
+
+def test_max_iterations_end_the_phase_but_not_the_substitution():
+    labels = []
+    trainer, unlearning = Engine(lambda e, b: labels.extend(b[1].tolist())), make(max_iterations=2)
+    ended = []
+    with unlearning.attach(trainer):
+        trainer.add_event_handler(UnlearningEvents.UNLEARNING_COMPLETED, lambda e: ended.append(e.state.iteration))
+        trainer.run(data(4))
+        assert 2 not in labels and ended == [2]
+        frozen = unlearning.gan.generator.state_dict()["body.0.weight"].clone()
+        trainer.run(data(4), max_epochs=2)
+        assert torch.equal(frozen, unlearning.gan.generator.state_dict()["body.0.weight"])
+    assert unlearning.iterations == 2 and unlearning.stopped_because == "max_iterations=2 reached"
+
+
+def test_unlearning_brings_the_forgotten_class_to_its_substitutes():
+    trainer = Engine(lambda e, b: None)
+    unlearning = make(optimizer=lambda p: torch.optim.Adam(p, lr=5e-3), batch_size=32)
+    gan = unlearning.gan
+    z, y = gan.sample_latents(64), torch.full((64,), 2)
+
+    def distance():
+        target = unlearning.original.teacher.sample(64, y * 0, latents=z)
+        return (gan.sample(64, y, latents=z) - target).square().mean().item()
+
+    with unlearning.attach(trainer):
+        before = distance()
+        trainer.run(data(4), max_epochs=25)
+    assert distance() < 0.2 * before
+
+
+@pytest.mark.parametrize("which", ["generator", "discriminator"])
+def test_nan_in_the_users_step_stops_and_the_last_good_weights_are_back(which):
+    unlearning = make()
+    net = getattr(unlearning.gan, which)
+    good = {}
+
+    def step(engine, batch):
+        if engine.state.iteration == 3:
+            for parameter in net.parameters():
+                parameter.data.fill_(float("nan"))
+
+    trainer = Engine(step)
+    with unlearning.attach(trainer), pytest.raises(UnlearningDivergedError, match="own step left weights"):
+        trainer.add_event_handler(
+            Events.ITERATION_COMPLETED(once=2), lambda: good.update({k: v.clone() for k, v in net.state_dict().items()})
+        )
+        trainer.run(data(6))
+    # The third unlearning step was still taken on them; they are the weights it began with.
+    assert all(torch.equal(v, good[k]) for k, v in net.state_dict().items() if "num_batches" not in k)
+
+
+def test_nan_in_the_last_step_of_a_run_is_found_too():
+    unlearning = make()
+
+    def step(engine, batch):
+        unlearning.gan.generator.body[0].weight.data[0, 0] = float("nan")
+
+    trainer = Engine(step)
+    with unlearning.attach(trainer), pytest.raises(UnlearningDivergedError):
+        trainer.run(data(1))
+    assert torch.isfinite(unlearning.gan.generator.body[0].weight).all()
+
+
+def test_nan_in_the_unlearning_loss_restores_the_weights_of_the_iterations_start():
+    unlearning = make(fake_label=Fixed(float("nan")))
+    before = {k: v.clone() for k, v in unlearning.gan.generator.state_dict().items()}
+    trainer = Engine(lambda e, b: None)
+    with unlearning.attach(trainer), pytest.raises(UnlearningDivergedError, match="loss of the discriminator"):
+        trainer.run(data(1))
+    assert all(torch.equal(v, before[k]) for k, v in unlearning.gan.generator.state_dict().items())
+
+
+def test_the_same_seed_gives_the_same_phase_and_another_does_not():
+    def run(seed):
+        torch.manual_seed(0)
+        unlearning = make(seed=seed)
+        trainer = Engine(lambda e, b: torch.rand(seed + 1))  # the loop's stream is not the phase's
+        with unlearning.attach(trainer):
+            trainer.run(data(3))
+        return unlearning.gan.generator.body[0].weight
+
+    assert torch.equal(run(1), run(1))
+    assert not torch.equal(run(1), run(2))
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: make(steps=0), "at least 1"),
+        (lambda: make(max_iterations=0), "at least 1"),
+        (lambda: make().state_dict(), "attach it to the trainer first"),
+        (lambda: make().load_state_dict({"iterations": 1}), "lacks .'original'"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(act, message):
+    with pytest.raises(UnlearningError, match=message):
+        act()
+
+
+def test_a_state_of_other_nets_is_refused():
+    unlearning = make()
+    unlearning.attach(Engine(lambda e, b: None)).remove()
+    state = unlearning.state_dict()
+    other = CascadedUnlearning(
+        GAN(Generator(CLASSES + 1), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES + 1),
+        forget=ForgetClasses({2}), substitution=OtherClass(0), fake_label=Fixed(-1),
+    )  # fmt: skip
+    with pytest.raises(UnlearningError, match="another generator: it has another shape"):
+        other.load_state_dict(state)
+    assert other.iterations == 0
+
+
+def test_a_batch_without_images_ends_in_a_sentence():
+    trainer = Engine(lambda e, b: None)
+    with make().attach(trainer), pytest.raises(UnlearningError, match="holds no images"):
+        trainer.run([{"text": ["a"]}])

@@ -1,0 +1,97 @@
+import re
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass, RetainedNeighbour
+from tests.loops import batches, schedules, scores, surroundings  # noqa: F401 - they fill the zoo
+from tests.loops.case import ZOO, Streams, assert_identical, clone
+from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
+
+
+def make(gan=None, classes=(2,), substitution=None, **options):
+    gan = gan or GAN(Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES)
+    return CascadedUnlearning(
+        gan, forget=ForgetClasses(classes), substitution=substitution or OtherClass(), fake_label=Fixed(), **options
+    )
+
+
+@pytest.mark.parametrize("name", sorted(ZOO))
+def test_every_loop_of_the_zoo_passes_and_is_left_as_it_was(name):
+    case = ZOO[name]()
+    unlearning, data = case.unlearning(), case.data()
+    nets = {"g": case.gan.generator, "d": case.gan.discriminator}
+    before = clone({k: net.state_dict() for k, net in nets.items()}), Streams().state_dict(), clone(data)
+    report = unlearning.check(data)
+    assert report, str(report)
+    assert_identical((clone({k: net.state_dict() for k, net in nets.items()}), Streams().state_dict(), data), before)
+
+
+def test_a_report_says_what_it_saw():
+    report = make().check([real_images(6, seed=0)])
+    rows = int((real_images(6, seed=0)[1] == 2).sum())
+    assert str(report).splitlines() == [
+        "The phase fits this loop.",
+        "  note: The first batch holds 6 images of shape (1, 6, 6).",
+        f"  note: {rows} of its rows belong to the forget set.",
+    ]
+
+
+def test_a_loaders_own_generator_is_put_back():
+    def loader():
+        generator = torch.Generator().manual_seed(1)
+        return DataLoader(TensorDataset(*real_images(30, seed=0)), 6, shuffle=True, generator=generator)
+
+    looked, fresh = loader(), loader()
+    assert make().check(looked)
+    assert torch.equal(next(iter(looked))[0], next(iter(fresh))[0])
+
+
+X, Y = real_images(6, seed=0)
+
+
+def gan(head=None, **options):
+    return GAN(Generator(), Discriminator(head), **{"latents": (Z,), **options})
+
+
+@pytest.mark.parametrize(
+    ("unlearning", "data", "problem"),
+    [
+        (make(), [{"text": ["a", "b"]}], "holds no images: expected a floating-point tensor"),
+        (make(), [], "The data is empty"),
+        (make(), iter([(X, Y)]), "read only once"),
+        (make(), [(X, Y + 5)], "labels go from 5 to 7"),
+        (make(classes=(7,)), [(X, Y)], "Class 7 is not one of the GAN's 3"),
+        (make(classes=(0, 1, 2)), [(X, Y)], "All classes would be forgotten"),
+        (make(gan(), substitution=RetainedNeighbour()), [(X, Y)], "unconditional"),
+        (make(), [(torch.zeros(6, 1, 9, 9), Y)], r"generator makes images of shape \(1, 6, 6\) but the batch's"),
+        (make(), [((X * 255).byte(), Y)], "torch.uint8"),
+        (make(gan(latents=(5,))), [(X, Y)], r"latents of shape \(4, 5\)"),
+        (make(gan(lambda s, f: s.flatten() + 5, scores="probabilities")), [(X, Y)], r"outside \[0, 1\]"),
+        (make(gan(lambda s, f: {"a": s, "b": s})), [(X, Y)], "a dict with keys"),
+        (
+            make(GAN(Generator(CLASSES), Discriminator(), latents=(Z,), labels=CLASSES), substitution=OtherClass(2)),
+            [(X, Y)],
+            r"target=2\) is not a retained class",
+        ),
+    ],
+)
+def test_what_would_not_work_is_said_before_any_training(unlearning, data, problem):
+    report = unlearning.check(data)
+    assert not report
+    assert any(re.search(problem, text) for text in report.problems), report
+    assert all("\n" not in text for text in report.problems)
+
+
+def test_ranges_that_differ_are_noted():
+    report = make().check([(X / 2 + 0.5, Y)])
+    assert report and any("ranges differ" in note for note in report.notes)
+
+
+def test_the_loader_may_be_anything_that_can_be_iterated():
+    class Stream:
+        def __iter__(self):
+            yield X, Y
+
+    assert make().check(Stream())

@@ -1,0 +1,87 @@
+"""Two processes that share global batches do what one does, to rounding."""
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine
+from torch import nn
+from torch.nn.functional import relu
+
+from ignite_unlearn import GAN, Between, CascadedUnlearning, ForgetClasses, Generated, OtherClass, Unseen
+from ignite_unlearn.distributed import shard
+from tests.loops.nets import CLASSES, SIZE, Z, real_images
+
+ROWS, ITERATIONS = 8, 50
+
+
+class Generator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(CLASSES, Z)
+        self.body = nn.Sequential(nn.Linear(Z, 16), nn.LeakyReLU(0.2), nn.Linear(16, SIZE * SIZE), nn.Tanh())
+
+    def forward(self, z, y):
+        return self.body(z + self.embed(y)).view(-1, 1, SIZE, SIZE)
+
+
+def global_batch(i):
+    """All rows of the forget set are in the first half: on rank 0 alone."""
+    images, labels = real_images(ROWS, seed=i)
+    half = ROWS // 2
+    labels[half:] = labels[half:].clamp(max=1)
+    labels[: 1 + i % half] = 2
+    return images.double(), labels
+
+
+def train(rank, path):
+    """A data-parallel loop that averages its gradients itself; saves both nets and the number of ranks."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    netG, netD = (
+        Generator().double(),
+        nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.Tanh(), nn.Linear(8, 1)).double(),
+    )
+    optG, optD = torch.optim.SGD(netG.parameters(), 0.02), torch.optim.SGD(netD.parameters(), 0.02)
+    mine = shard(ROWS)
+
+    def descend(optimizer, loss):
+        optimizer.zero_grad()
+        loss.backward()
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                p.grad = idist.all_reduce(p.grad) / idist.get_world_size()
+        optimizer.step()
+
+    def step(engine, batch):
+        real, labels = batch
+        z = torch.randn(ROWS, Z, generator=torch.Generator().manual_seed(engine.state.iteration)).double()[mine]
+        descend(optD, relu(1 - netD(real)).mean() + relu(1 + netD(netG(z, labels).detach())).mean())
+        descend(optG, -netD(netG(z, labels)).mean())
+
+    gan = GAN(netG, netD, latents=(Z,), labels=CLASSES)
+    images, _ = real_images(20, seed=1000)
+    unlearning = CascadedUnlearning(
+        gan, forget=ForgetClasses({2}), substitution=OtherClass(),
+        fake_label=Between(Generated(samples=8), Unseen(images.double(), samples=8)), batch_size=10, steps=2,
+    )  # fmt: skip
+    trainer = Engine(step)
+    with unlearning.attach(trainer):
+        trainer.run([tuple(t[mine] for t in global_batch(i)) for i in range(ITERATIONS)])
+    if idist.get_rank() == 0:
+        state = {"g": netG.state_dict(), "d": netD.state_dict(), "world": idist.get_world_size()}
+        torch.save({**state, "metrics": unlearning.metrics, "iterations": unlearning.iterations}, path)
+
+
+def test_two_processes_equal_one(tmp_path):
+    train(0, tmp_path / "one.pt")
+    idist.spawn("gloo", train, args=(str(tmp_path / "two.pt"),), nproc_per_node=2)
+    one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
+    assert (one["world"], two["world"], two["iterations"]) == (1, 2, ITERATIONS)
+    torch.manual_seed(0)
+    untrained = Generator().double().state_dict()
+    for net in ("g", "d"):
+        for key, value in one[net].items():
+            assert torch.allclose(value, two[net][key], atol=1e-5, rtol=0), key
+            assert net == "d" or not torch.allclose(value, untrained[key], atol=1e-3)
+    assert one["metrics"].keys() == two["metrics"].keys()
+    for key, value in one["metrics"].items():
+        assert abs(value - two["metrics"][key]) < 1e-5, key

@@ -1,0 +1,70 @@
+import pytest
+import torch
+from ignite.engine import Engine
+
+from ignite_unlearn import StopWhenForgotten, UnlearningError
+from tests.handlers.test_cascade import data, make
+
+
+def run(numbers, keep=False, **options):
+    """Runs a phase whose judge says these numbers one after the other."""
+    unlearning, given, weights = make(max_iterations=len(numbers)), iter(numbers), []
+    trainer = Engine(lambda e, b: None)
+
+    def judge():
+        torch.randn(3)
+        weights.append(unlearning.gan.generator.body[0].weight.detach().clone())
+        return next(given)
+
+    nets = (unlearning.gan.generator,) if keep else ()
+    stopping = StopWhenForgotten(unlearning, judge, keep=nets, **options)
+    with unlearning.attach(trainer), stopping.attach(trainer):
+        before = torch.get_rng_state()
+        trainer.run(data(2), max_epochs=20)
+        assert torch.equal(torch.get_rng_state(), before)
+    return unlearning, stopping, weights
+
+
+def test_it_stops_as_soon_as_all_bounds_hold():
+    numbers = [{"share": 0.5, "fid": 1}, {"share": 0.01, "fid": 9}, {"share": 0.01, "fid": 2}, {"share": 0, "fid": 0}]
+    unlearning, stopping, _ = run(numbers, at_most={"share": 0.02, "fid": 3})
+    assert unlearning.iterations == 3
+    assert unlearning.stopped_because == "forgotten, and quality within tolerance: share 0.01, fid 2"
+    assert stopping.best == numbers[2]
+
+
+def test_patience_asks_for_bounds_that_hold_in_a_row():
+    numbers = [{"a": v} for v in (1, 5, 1, 1, 0)]
+    assert run(numbers, at_most={"a": 2}, patience=2)[0].iterations == 4
+
+
+def test_lower_bounds_and_every():
+    unlearning, _, weights = run([{"accuracy": v} for v in (0.1, 0.95, 0.5)] * 3, at_least={"accuracy": 0.9}, every=2)
+    assert unlearning.iterations == 4 and len(weights) == 2
+
+
+def test_where_the_bounds_are_never_reached_the_best_judged_state_is_put_back():
+    unlearning, stopping, weights = run([{"a": 9}, {"a": 4}, {"a": 7}], keep=True, at_most={"a": 2})
+    assert unlearning.stopped_because == "max_iterations=3 reached"
+    assert stopping.best == {"a": 4}
+    assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
+    assert not torch.equal(weights[1], weights[2])
+
+
+def test_the_excess_is_a_sum_of_shares_of_the_bounds():
+    stopping = StopWhenForgotten(None, dict, at_most={"a": 2.0}, at_least={"b": 0.5})
+    assert stopping.excess({"a": 3.0, "b": 0.4}) == pytest.approx(0.5 + 0.2)
+    assert stopping.excess({"a": 1.0, "b": 0.9}) == 0
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: StopWhenForgotten(None, dict), "needs a bound"),
+        (lambda: StopWhenForgotten(None, dict, at_most={"a": 1}, every=0), "at least 1"),
+        (lambda: StopWhenForgotten(None, dict, at_most={"a": 1}).excess({"b": 1}), "lacks 'a'"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(act, message):
+    with pytest.raises(UnlearningError, match=message):
+        act()

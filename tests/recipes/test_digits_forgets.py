@@ -1,0 +1,27 @@
+"""What the recipe is for, on three seeds; about ten minutes."""
+
+import pytest
+
+from ignite_unlearn.recipes.digits import RECIPE
+from ignite_unlearn.recipes.request import check_request
+from ignite_unlearn.recipes.run import run
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_digit_is_gone_and_nothing_else_is(tmp_path):
+    records = [
+        run(check_request(RECIPE, out=tmp_path / str(seed), seed=seed, retrain=True, progress=False))
+        for seed in (0, 1, 2)
+    ]
+    worst_retrained = max(record.metrics["retrained"]["fid"] for record in records)
+    for record in records:
+        original, unlearned = record.metrics["original"], record.metrics["unlearned"]
+        print("\n".join("  ".join(row) for row in record.table()), f"\nspeed-up {record.speedup:.1f}")
+        assert original["forgotten_share"] >= 0.90
+        assert min(original["retained_accuracy_by_class"].values()) >= 0.90
+        assert unlearned["forgotten_share"] <= 0.02
+        assert unlearned["fid"] <= 1.05 * original["fid"]
+        assert unlearned["fid"] <= worst_retrained
+        assert unlearned["retained_accuracy"] >= original["retained_accuracy"] - 0.01
+        assert record.speedup >= 40

@@ -1,0 +1,175 @@
+"""The whole pipeline on short trainings; whether it forgets well is shown by the slow test."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.recipes import judges as judges_module
+from ignite_unlearn.recipes.digits import RECIPE
+from ignite_unlearn.recipes.request import check_request
+from ignite_unlearn.recipes.run import run
+from ignite_unlearn.recipes.stages import train
+from ignite_unlearn.recipes.trained import Shelf
+from ignite_unlearn.recipes.training import GANTraining
+
+SHORT = (
+    "iterations=12", "batch_size=8", "unlearning_iterations=2", "unlearning_batch_size=4", "samples=20",
+    "judge_samples=8", "judge_every=1",
+)  # fmt: skip
+
+
+def request(out, settings=SHORT, **changes):
+    return check_request(RECIPE, settings=settings, out=out, device="cpu", progress=False, **changes)
+
+
+@pytest.fixture(autouse=True)
+def quick_judges(monkeypatch):
+    monkeypatch.setattr(judges_module, "_EPOCHS", 1)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judges_module, "_EPOCHS", 1)
+        return out, run(request(out, retrain=True))
+
+
+def test_a_run_leaves_the_files_of_the_contract(finished):
+    out, record = finished
+    names = {"record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "retrained.pt", "stages.json"}
+    assert {path.name for path in out.iterdir()} == names
+    content = json.loads((out / "record.json").read_text())
+    assert content["recipe"] == "digits-class" and content["forget"]["classes"] == [3]
+    assert content["forget"]["count"] == int((RECIPE.load_data(None).labels == 3).sum())
+    assert content["speedup"] == pytest.approx(content["seconds"]["retraining"] / content["seconds"]["unlearning"])
+    assert content["iterations"] == {"original": 12, "unlearning": 2, "retraining": 12, "inversion": None}
+    assert all(content["metrics"][gan]["fid"] > 0 for gan in ("original", "unlearned", "retrained"))
+    assert content["metrics"]["retrained"]["ret_fid"] == pytest.approx(0, abs=1e-3)
+    assert record.stopped_because == content["stopped_because"]
+    with Image.open(out / "samples.png") as picture:
+        picture.verify()
+
+
+def test_released_weights_are_weights_alone(finished):
+    out, _ = finished
+    for name in ("original", "unlearned", "retrained"):
+        state = torch.load(out / f"{name}.pt", weights_only=True)
+        assert state.keys() == {"generator", "discriminator"}
+        assert all(isinstance(t, torch.Tensor) for net in state.values() for t in net.values())
+
+
+def test_the_record_holds_no_image_of_the_forgotten_class(finished):
+    out, _ = finished
+    page = (out / "record.html").read_text()
+    assert page.count("data:image/png") == 1
+    shelf = Shelf(request(out))
+    from ignite_unlearn.recipes import run as module
+
+    samples = {"original": module._samples(shelf.original().gan)}
+    blank = module._without(samples, (3,))["original"]
+    rows = torch.arange(10).repeat_interleave(6) == 3
+    assert (blank[rows] == 1).all() and torch.equal(blank[~rows], samples["original"][~rows])
+
+
+def test_the_retrained_gan_never_saw_the_forget_set(tmp_path, monkeypatch):
+    seen = []
+    import ignite_unlearn.recipes.trained as module
+
+    monkeypatch.setattr(module, "train", lambda training, images, labels, **k: seen.append(labels) or 1.0)
+    shelf = Shelf(request(tmp_path, settings=(*SHORT, "classes=3,5")))
+    shelf.original(), shelf.retrained()
+    assert set(seen[0].tolist()) == set(range(10)) and set(seen[1].tolist()) == set(range(10)) - {3, 5}
+
+
+def test_an_original_that_is_there_is_used(finished, tmp_path):
+    out, record = finished
+    (tmp_path / "original.pt").write_bytes((out / "original.pt").read_bytes())
+    again = run(request(tmp_path))
+    assert again.seconds["original"] is None and again.speedup is None
+    assert again.metrics["original"]["fid"] == record.metrics["original"]["fid"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes", "message"),
+    [
+        ((*SHORT, "g_width=20"), {}, "original.pt: The checkpoint is of another generator"),
+        (SHORT, {"seed": 5}, r"was made by seed=0 \(now 5\)"),
+        (("iterations=13", *SHORT[1:]), {}, r"iterations=12 \(now 13\)"),
+    ],
+)
+def test_an_original_of_another_run_is_refused(finished, settings, changes, message):
+    with pytest.raises(UnlearningError, match=message):
+        Shelf(request(finished[0], settings=settings, **changes)).original()
+
+
+def test_a_truncated_original_is_refused_and_nothing_else_written(finished, tmp_path):
+    whole = (finished[0] / "original.pt").read_bytes()
+    (tmp_path / "original.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UnlearningError, match="truncated"):
+        run(request(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["original.pt"]
+
+
+def test_resuming_uses_finished_stages(finished):
+    out, record = finished
+    resumed = Shelf(request(out, retrain=True, resume=True)).retrained()
+    assert resumed.seconds == record.seconds["retraining"]
+
+
+def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypatch):
+    import ignite_unlearn.recipes.stages as stages
+
+    monkeypatch.setattr(stages, "_CHECKPOINT_EVERY", 4)
+    asked = request(tmp_path)
+
+    def training():
+        return GANTraining(*Shelf(asked).nets(), asked.options)
+
+    def go(it, folder, resume=False):
+        return train(
+            it, asked.data.images, asked.data.labels, iterations=12, batch_size=8, seed=0, title="original",
+            folder=folder, resume=resume, progress=False,
+        )  # fmt: skip
+
+    whole = training()
+    go(whole, tmp_path / "whole")
+
+    broken = training()
+
+    @broken.engine.on(stages.Events.ITERATION_COMPLETED(once=10))
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(broken, tmp_path / "part")
+    assert (tmp_path / "part" / "original.checkpoint.pt").exists()
+    resumed = training()
+    torch.manual_seed(77)
+    go(resumed, tmp_path / "part", resume=True)
+    assert resumed.engine.state.iteration == 12
+    for net in ("generator", "discriminator", "average"):
+        one, two = getattr(whole, net).state_dict(), getattr(resumed, net).state_dict()
+        assert all(torch.equal(value, two[key]) for key, value in one.items()), net
+    assert not list((tmp_path / "part").iterdir())
+
+
+def test_nan_in_the_loss_stops_in_a_sentence_and_releases_nothing(finished, tmp_path):
+    (tmp_path / "original.pt").write_bytes((finished[0] / "original.pt").read_bytes())
+    with pytest.raises(UnlearningDivergedError, match="not finite"):
+        run(request(tmp_path, settings=(*SHORT, "unlearning_lr=1e38")))
+    assert not (tmp_path / "unlearned.pt").exists() and not (tmp_path / "record.json").exists()
+
+
+def test_a_training_that_diverges_says_so(tmp_path):
+    with pytest.raises(UnlearningDivergedError, match="The training of 'original'"):
+        run(request(tmp_path, settings=(*SHORT, "g_lr=1e30", "d_lr=1e30")))
+    assert not (tmp_path / "original.pt").exists()
+
+
+def test_the_plan_says_what_would_be_done(finished, tmp_path):
+    assert "load" in request(finished[0]).plan() and "train 12 iterations" in request(tmp_path).plan()
+    assert "147 training images" in request(tmp_path).plan()

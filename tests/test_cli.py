@@ -1,0 +1,151 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from ignite_unlearn.cli import format_table, main
+from ignite_unlearn.recipes import judges
+
+ROOT = Path(__file__).parents[1]
+SHORT = [
+    part
+    for setting in (
+        "iterations=4", "batch_size=8", "unlearning_iterations=1", "unlearning_batch_size=4", "samples=20",
+        "judge_samples=8",
+    )
+    for part in ("--set", setting)
+]  # fmt: skip
+
+
+def call(*args):
+    return CliRunner().invoke(main, [str(a) for a in args])
+
+
+def run(out, *args):
+    return call("run", "digits-class", "--out", out, "--device", "cpu", "--quiet", *SHORT, *args)
+
+
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def test_help_is_instant_and_loads_no_torch():
+    code = "import sys\nfrom ignite_unlearn.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    out = python(code + "print('torch' in sys.modules)")
+    assert "Usage:" in out and out.endswith("False\n")
+    # A loaded machine may be slow at any one time.
+    assert min(_seconds(code) for _ in range(5)) < 0.3
+
+
+def _seconds(code):
+    start = time.perf_counter()
+    python(code)
+    return time.perf_counter() - start
+
+
+def test_importing_the_package_pulls_in_nothing_heavy():
+    code = (
+        "import sys, ignite_unlearn\nfor name in ignite_unlearn.__all__: getattr(ignite_unlearn, name)\n"
+        "print([m for m in ('matplotlib', 'sklearn', 'cleanfid', 'scipy') if m in sys.modules])"
+    )
+    assert python(code) == "[]\n"
+
+
+def test_recipes_and_show():
+    assert "digits-class" in call("recipes").output
+    shown = call("show", "digits-class").output
+    assert "classes=3" in shown and "substitution=other_class" in shown
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(tmp_path):
+    result = run(tmp_path / "out", "--dry-run", "--retrain")
+    assert result.exit_code == 0 and "3. retrain 4 iterations" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_prints_the_three_gans_and_the_speedup(tmp_path, monkeypatch):
+    monkeypatch.setattr(judges, "_EPOCHS", 1)
+    result = run(tmp_path / "out", "--retrain")
+    assert result.exit_code == 0, result.output
+    for text in ("original  unlearned  retrained", "forgotten share", "speed-up over retraining:", "samples.png"):
+        assert text in result.output.replace("   ", "  ")
+    assert (tmp_path / "out" / "record.html").exists()
+
+
+def assert_refused(result, message):
+    """One sentence, status 2, no traceback."""
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    errors = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1 and message in errors[0]
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["run", "digits"], "There is no recipe 'digits': choose of digits-class"),
+        (["show", "digits"], "There is no recipe"),
+        (["run", "digits-class", "--set", "speed=3"], "is not an option of digits-class"),
+        (["run", "digits-class", "--set", "iterations=x"], "expected a whole number"),
+        (["run", "digits-class", "--set", "classes=12"], "is not in the data"),
+        (["run", "digits-class", "--set", "classes=0,1,2,3,4,5,6,7,8,9"], "All classes"),
+        (["run", "digits-class", "--set", "classes="], "forget set is empty"),
+        (["run", "digits-class", "--seed", "-1"], "-1 is not in the range"),
+        (["run", "digits-class", "--device", "quantum"], "--device quantum"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(tmp_path, monkeypatch, args, message):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(call(*args), message)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cuda_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert_refused(
+        call("run", "digits-class", "--out", tmp_path / "o", "--device", "cuda"), "torch sees 0 CUDA devices"
+    )
+
+
+def test_an_output_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *args: False)  # root may write everywhere
+    assert_refused(run(tmp_path / "out"), "not a folder that you may write to")
+    assert not (tmp_path / "out").exists()
+
+
+def test_checkpoints_that_are_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(judges, "_EPOCHS", 1)
+    net = torch.nn.Linear(2, 2)
+    for content, message in (
+        ({"generator": net, "discriminator": net}, "holds pickled objects"),
+        ({"generator": net.state_dict(), "discriminator": net.state_dict()}, "another generator"),
+        ({"g": 1}, "no weights of a generator"),
+    ):
+        torch.save(content, tmp_path / "original.pt")
+        assert_refused(run(tmp_path), message)
+        assert [path.name for path in tmp_path.iterdir()] == ["original.pt"]
+
+
+def test_a_disk_that_is_full(tmp_path, monkeypatch):
+    monkeypatch.setattr(judges, "_EPOCHS", 1)
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    assert_refused(run(tmp_path / "out"), "No space left on device")
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_tables_are_aligned():
+    assert format_table([["", "a"], ["long name", "1"], ["x", "23456"]]).splitlines() == [
+        "               a",
+        "long name      1",
+        "x          23456",
+    ]

@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from ignite_unlearn import GAN, Between, Fixed, ForgetClasses, Generated, UnlearningError, Unseen
+from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
+
+
+@pytest.fixture
+def world():
+    gan = GAN(Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES)
+    teacher = gan.teacher()
+    gan.generator.eval(), gan.discriminator.eval()
+    return gan, teacher, ForgetClasses({2}).regions(teacher)
+
+
+def move(gan):
+    with torch.no_grad():
+        gan.discriminator.score.bias.add_(3)
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("kind", ["unseen", "generated"])
+def test_live_labels_follow_the_discriminator_and_frozen_ones_do_not(world, kind, live):
+    gan, teacher, regions = world
+    images, labels = real_images(64, seed=1)
+    label = Unseen(images, labels, live=live, samples=64) if kind == "unseen" else Generated(live=live, samples=64)
+
+    def value():
+        torch.manual_seed(0)
+        return label(torch.zeros(3), gan, teacher, regions)
+
+    before = value()
+    move(gan)
+    assert before.shape == (3,) and before.std() < 1e-5
+    assert torch.allclose(value() - before, torch.full((3,), 3.0 if live else 0.0), atol=1e-5)
+
+
+def test_unseen_is_the_mean_score_of_all_images_where_all_are_drawn(world):
+    gan, teacher, regions = world
+    images, labels = real_images(20, seed=1)
+    value = Unseen(images, labels, samples=20)(torch.zeros(1), gan, teacher, regions)
+    assert torch.allclose(value, teacher.score(images, labels).mean())
+
+
+def test_labels_ask_for_no_gradient_and_serve_a_process_without_rows(world):
+    gan, teacher, regions = world
+    value = Generated()(torch.zeros(0), gan, teacher, regions)
+    assert value.shape == (0,) and not value.requires_grad
+
+
+def test_between_lies_between():
+    values = [Between(Fixed(-1), Fixed(3), w)(torch.zeros(1), None, None, None).item() for w in (0, 0.25, 0.5, 1)]
+    assert values == [-1, 0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: Unseen(torch.zeros(0, 1, 6, 6)), "at least one real image"),
+        (lambda: Unseen(torch.zeros(3, 1, 6, 6), torch.zeros(2)), "3 images but 2 labels"),
+        (lambda: Between(Fixed(0), Fixed(1), 1.5), r"must be in \[0, 1\]"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(act, message):
+    with pytest.raises(UnlearningError, match=message):
+        act()

@@ -1,0 +1,47 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+import ignite_unlearn
+
+PACKAGE = Path(ignite_unlearn.__file__).parent
+# A file imports only from floors below its own; see docs/design.md.
+FLOORS = [
+    {"errors", "batch", "borrow", "distributed", "weights", "files"},
+    {"gan", "forget", "pictures"},
+    {"substitution", "fake_labels", "unlearning_step"},
+    {"handlers"},
+    {"metrics"},
+    {"record"},
+    {"recipes"},
+    {"cli"},
+]
+
+
+def floor(module):
+    name = module.split(".")[1] if "." in module else ""
+    return next((i for i, names in enumerate(FLOORS) if name in names), None)
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ignite_unlearn."):
+            yield node.module
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_downwards_and_files_stay_small(path):
+    name = ".".join(["ignite_unlearn", *path.relative_to(PACKAGE).with_suffix("").parts])
+    assert len(path.read_text().splitlines()) <= 250
+    if name != "ignite_unlearn.__init__":
+        assert floor(name) is not None
+        assert all(floor(module) <= floor(name) for module in imports(path))
+
+
+def test_everything_that_is_promised_is_there():
+    for name in ignite_unlearn.__all__:
+        assert getattr(ignite_unlearn, name).__doc__
+    assert set(ignite_unlearn.__all__) <= set(dir(ignite_unlearn))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ignite_unlearn.nothing

@@ -1,0 +1,82 @@
+import pytest
+import torch
+
+from ignite_unlearn import GAN, ForgetClasses, MeanImage, OtherClass, RetainedNeighbour, UnlearningError
+from tests.loops.nets import Discriminator, Generator, Z, bright_corner
+
+K = 6
+
+
+@pytest.fixture
+def conditional():
+    teacher = GAN(Generator(K), Discriminator(), latents=(Z,), labels=K).teacher()
+    return teacher, ForgetClasses({1, 4}).regions(teacher)
+
+
+@pytest.fixture
+def unconditional():
+    teacher = GAN(Generator(), Discriminator(), latents=(Z,)).teacher()
+    return teacher, ForgetClasses({2}, classifier=bright_corner, pool=64).regions(teacher)
+
+
+def under(teacher, latents, label):
+    return teacher.sample(len(latents), torch.full((len(latents),), label), latents=latents)
+
+
+def test_other_class_is_the_same_latent_under_the_target(conditional):
+    teacher, regions = conditional
+    z, y = regions.forgotten(5)
+    assert torch.equal(OtherClass(3)(teacher, z, y, regions), under(teacher, z, 3))
+
+
+def test_other_class_chooses_the_same_retained_class_however_often_and_late_it_is_asked(conditional):
+    teacher, regions = conditional
+    z = teacher.sample_latents(6)
+    substitution, late = OtherClass(), OtherClass()
+    first = substitution(teacher, z, torch.tensor([1, 4, 1, 4, 1, 4]), regions)
+    torch.randn(17)
+    second = late(teacher, z[1:], torch.tensor([4, 1, 4, 1, 4]), regions)
+    assert torch.equal(first[1:], second)
+    chosen = [k for k in regions.retained_classes if torch.allclose(first[0], under(teacher, z[:1], k)[0])]
+    means = {k: under(teacher, torch.randn(4000, Z), k).mean(0) for k in (1, *regions.retained_classes)}
+    order = sorted(regions.retained_classes, key=lambda k: (means[k] - means[1]).norm().item())
+    assert chosen[0] in order[:3]  # near the first quartile; the two means are estimated from other latents
+
+
+def test_mean_image_of_a_conditional_gan_is_the_mean_over_retained_classes(conditional):
+    teacher, regions = conditional
+    z, y = regions.forgotten(4)
+    expected = torch.stack([under(teacher, z, k) for k in (0, 2, 3, 5)]).mean(0)
+    assert torch.allclose(MeanImage()(teacher, z, y, regions), expected, atol=1e-6)
+
+
+def test_mean_image_of_an_unconditional_gan_is_one_picture(unconditional):
+    teacher, regions = unconditional
+    images = MeanImage(32)(teacher, regions.forgotten(3)[0], None, regions)
+    assert images.shape == (3, 1, 6, 6) and torch.equal(images[0], images[2])
+
+
+def test_retained_neighbour_of_a_conditional_gan_is_the_least_change(conditional):
+    teacher, regions = conditional
+    z, y = regions.forgotten(8)
+    images = RetainedNeighbour()(teacher, z, y, regions)
+    own = teacher.sample(8, y, latents=z)
+    for k in (0, 2, 3, 5):
+        assert (
+            (images - own).flatten(1).norm(dim=1) <= (under(teacher, z, k) - own).flatten(1).norm(dim=1) + 1e-5
+        ).all()
+
+
+def test_retained_neighbour_of_an_unconditional_gan_is_never_forgotten(unconditional):
+    teacher, regions = unconditional
+    images = RetainedNeighbour(32)(teacher, regions.forgotten(16)[0], None, regions)
+    assert not (bright_corner(images).argmax(1) == 2).any()
+
+
+def test_other_class_says_what_it_cannot_do(conditional, unconditional):
+    teacher, regions = unconditional
+    with pytest.raises(UnlearningError, match="conditional GAN"):
+        OtherClass()(teacher, regions.forgotten(2)[0], None, regions)
+    teacher, regions = conditional
+    with pytest.raises(UnlearningError, match=r"target=4\) is not a retained class"):
+        OtherClass(4)(teacher, *regions.forgotten(2), regions)
