@@ -12,7 +12,7 @@ test: .venv/installed
 
 # The recipe itself, on seeds 0, 1 and 2: about ten minutes.
 test-slow: .venv/installed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -s
 
 # What the handler costs, as ratios within one run.
 bench: .venv/installed

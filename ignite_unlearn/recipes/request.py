@@ -53,16 +53,19 @@ class Request:
         classes = torch.tensor(self.options["classes"], device=self.data.labels.device)
         return torch.isin(self.data.labels, classes)
 
+    def iterations(self, images: int) -> int:
+        """Returns how many iterations a training on so many images takes: as many epochs as the original's."""
+        return max(1, round(self.options["iterations"] * images / len(self.data.images)))
+
     def plan(self) -> str:
         """Returns what the run would do, in words."""
         data, options, out = self.data, self.options, self.out
         original = "load" if (out / "original.pt").exists() else f"train {options['iterations']} iterations for"
+        retrained = f"retrain {self.iterations(int((~self.forgotten).sum()))} iterations on the retain set"
         steps = [
             f"{original} {out / 'original.pt'}",
             f"unlearn for at most {options['unlearning_iterations']} iterations: {out / 'unlearned.pt'}",
-            f"retrain {options['iterations']} iterations on the retain set: {out / 'retrained.pt'}"
-            if self.retrain
-            else "retrain nothing (--retrain gives the judge and the speed-up)",
+            f"{retrained}: {out / 'retrained.pt'}" if self.retrain else "retrain nothing: no judge, no speed-up",
             f"write {out / 'record.json'}, record.html, samples.png",
         ]
         return "\n".join([

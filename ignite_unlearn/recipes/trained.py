@@ -65,7 +65,7 @@ class Shelf:
         return self._train("original", torch.ones_like(self._request.forgotten), self._fingerprint())
 
     def retrained(self) -> Trained:
-        """Returns the GAN trained in the same way on the retain set alone; an old one only when resuming."""
+        """Returns the GAN trained for as many epochs on the retain set alone; an old one only when resuming."""
         fingerprint = self._fingerprint() | {"classes": list(self._request.options["classes"])}
         if self._request.resume and self._note("retrained").get("fingerprint") == fingerprint:
             return self._load("retrained", fingerprint)
@@ -104,8 +104,9 @@ class Shelf:
     def _train(self, name: str, rows: Tensor, fingerprint: Mapping[str, Any]) -> Trained:
         request = self._request
         generator, discriminator = self.nets()
-        training = GANTraining(generator, discriminator, request.options)
-        iterations = request.options["iterations"]
+        # As many epochs for every GAN, so fewer iterations on fewer images.
+        iterations = request.iterations(int(rows.sum()))
+        training = GANTraining(generator, discriminator, {**request.options, "iterations": iterations})
         seconds = train(
             training,
             request.data.images[rows],
