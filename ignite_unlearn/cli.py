@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -84,7 +85,13 @@ def run(recipe: str, out: Path | None, dry_run: bool, quiet: bool, **asked: Any)
 
     from ignite_unlearn.recipes.run import run as run_request
 
-    record = run_request(request)
+    # An engine logs what is raised anyway, and an error here is one sentence.
+    logging.getLogger("ignite").setLevel(logging.CRITICAL)
+    try:
+        record = run_request(request)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted: run the same command with --resume to go on from the last checkpoint.", err=True)
+        sys.exit(130)
     click.echo("\n" + format_table(record.table()))
     if record.speedup is not None:
         click.echo(f"\nspeed-up over retraining: {record.speedup:.0f}x")
@@ -102,3 +109,7 @@ def format_table(rows: list[list[str]]) -> str:
         for row in rows
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -143,6 +143,35 @@ def test_a_disk_that_is_full(tmp_path, monkeypatch):
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
+def test_nan_in_the_loss_ends_in_one_sentence_on_stderr(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "ignite_unlearn.cli",
+        "run",
+        "digits-class",
+        "--out",
+        str(tmp_path),
+        "--quiet",
+        *SHORT,
+    ]
+    done = subprocess.run(
+        [*command, "--set", "unlearning_lr=1e38", "--device", "cpu"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and "not finite" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["original.pt", "stages.json"]
+
+
+def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ignite_unlearn.recipes.run.train_judges", interrupt)
+    result = run(tmp_path / "out")
+    assert result.exit_code == 130 and "--resume" in result.output
+
+
 def test_tables_are_aligned():
     assert format_table([["", "a"], ["long name", "1"], ["x", "23456"]]).splitlines() == [
         "               a",

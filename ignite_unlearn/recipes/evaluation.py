@@ -56,8 +56,9 @@ class Evaluation:
         """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""
         forgotten, accuracy = ClassShare(self._judges.classifier), ClassShare(self._judges.classifier)
         forgotten.update(self._images(gan, self._forgotten, 4 * self._samples))
-        accuracy.update(self._images(gan, self._retained, self._samples))
-        features = self.features(gan)
+        images, labels = self._images(gan, self._retained, self._samples)
+        accuracy.update((images, labels))
+        features = self._judges.extractor(images)
         return {
             "fid": FID.distance(features, self._real),
             "kid": KID.distance(features, self._real),

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.recipes.recipe import ImageData
 
-_EPOCHS = 20
+_EPOCHS = 12
 
 
 @dataclass(frozen=True)
