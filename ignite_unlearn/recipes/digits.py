@@ -49,7 +49,7 @@ RECIPE = Recipe(
         "classes": (3,),
         "substitution": "other_class",
         "fake_label": "between",
-        "iterations": 1600,
+        "iterations": 1800,
         "batch_size": 64,
         "g_lr": 4e-4,
         "d_lr": 8e-4,

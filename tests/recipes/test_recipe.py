@@ -47,7 +47,7 @@ def test_settings_are_read_by_the_type_of_their_default():
     [
         ({"settings": ("clases=3",)}, "'clases=3' is not an option of digits-class"),
         ({"settings": ("classes",)}, "expected key=value"),
-        ({"settings": ("iterations=many",)}, "expected a whole number, such as 1600"),
+        ({"settings": ("iterations=many",)}, "expected a whole number, such as 1800"),
         ({"settings": ("classes=three",)}, "whole numbers separated by commas"),
         ({"settings": ("g_lr=fast",)}, "expected a number"),
         ({"settings": ("classes=11",)}, "Class 11 is not in the data: scikit-learn digits has classes 0 to 9"),
