@@ -6,39 +6,51 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ignite_unlearn.content import refuse_overlap
     from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
-    from ignite_unlearn.fake_labels import Between, Fixed, Generated, Unseen
+    from ignite_unlearn.fake_labels import Between, Fixed, Generated, Unseen, UnseenQuantiles
     from ignite_unlearn.forget import ForgetClasses
+    from ignite_unlearn.forget_items import ForgetItems
     from ignite_unlearn.gan import GAN
+    from ignite_unlearn.gauss_newton import GaussNewton
     from ignite_unlearn.handlers.cascade import CascadedUnlearning
     from ignite_unlearn.handlers.events import UnlearningEvents
     from ignite_unlearn.handlers.snapshots import Snapshots
     from ignite_unlearn.handlers.stopping import StopWhenForgotten
     from ignite_unlearn.handlers.substitute_batch import SubstitutedDataset
-    from ignite_unlearn.substitution import MeanImage, OtherClass, RetainedNeighbour
+    from ignite_unlearn.inversion import Inversion
+    from ignite_unlearn.latent_substitution import LatentDirection, Truncation
+    from ignite_unlearn.replay import Replay
+    from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour
 
 __version__ = "0.1.0"
 
 # Loaded on first use, so that the launcher's --help need not wait for torch.
 _MODULES = {
+    "content": ["refuse_overlap"],
     "errors": ["UnlearningDivergedError", "UnlearningError"],
-    "fake_labels": ["Between", "Fixed", "Generated", "Unseen"],
+    "fake_labels": ["Between", "Fixed", "Generated", "Unseen", "UnseenQuantiles"],
     "forget": ["ForgetClasses"],
+    "forget_items": ["ForgetItems"],
     "gan": ["GAN"],
+    "gauss_newton": ["GaussNewton"],
     "handlers.cascade": ["CascadedUnlearning"],
     "handlers.events": ["UnlearningEvents"],
     "handlers.snapshots": ["Snapshots"],
     "handlers.stopping": ["StopWhenForgotten"],
     "handlers.substitute_batch": ["SubstitutedDataset"],
-    "substitution": ["MeanImage", "OtherClass", "RetainedNeighbour"],
+    "inversion": ["Inversion"],
+    "latent_substitution": ["LatentDirection", "Truncation"],
+    "replay": ["Replay"],
+    "substitution": ["MeanImage", "Noise", "OtherClass", "RetainedNeighbour"],
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [  # noqa: RUF022 - in the order of the concepts
-    "GAN", "CascadedUnlearning", "ForgetClasses",
-    "OtherClass", "MeanImage", "RetainedNeighbour",
-    "Fixed", "Generated", "Unseen", "Between",
-    "StopWhenForgotten", "Snapshots", "SubstitutedDataset", "UnlearningEvents",
+    "GAN", "CascadedUnlearning", "ForgetClasses", "ForgetItems", "Inversion",
+    "OtherClass", "MeanImage", "RetainedNeighbour", "LatentDirection", "Truncation", "Noise",
+    "Fixed", "Generated", "Unseen", "UnseenQuantiles", "Between", "GaussNewton",
+    "StopWhenForgotten", "Snapshots", "SubstitutedDataset", "Replay", "refuse_overlap", "UnlearningEvents",
     "UnlearningDivergedError", "UnlearningError",
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ignite_unlearn.content import refuse_overlap
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget import LatentRegions
 from ignite_unlearn.gan import GAN
@@ -73,7 +74,8 @@ class Generated:
         """Returns the mean score of generated images; see :class:`FakeLabel`."""
         latents, labels = regions.retained(self.samples)
         source = gan if self.live else teacher
-        return _level(scores, source, source.sample(self.samples, labels, latents=latents), labels)
+        level = _scores(source, source.sample(self.samples, labels, latents=latents), labels).mean()
+        return level.to(scores.dtype).expand(len(scores))
 
 
 class Unseen:
@@ -84,20 +86,34 @@ class Unseen:
         labels: their class labels ``(M,)``; needed where the discriminator takes labels.
         live: judge by the present discriminator; False: by the teacher's.
         samples: how many of the images are drawn for each step.
+        trained: the training images, where you have them at hand: none of ``images`` may be among them.
 
     Raises:
-        UnlearningError: if ``images`` is empty or ``labels`` has another length.
+        UnlearningError: if ``images`` is empty, ``labels`` has another length, or an image was trained on.
 
     Example:
         >>> import torch
         >>> fake_label = Unseen(torch.zeros(100, 1, 16, 16), live=True)
     """
 
-    def __init__(self, images: Tensor, labels: Tensor | None = None, *, live: bool = True, samples: int = 64):
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor | None = None,
+        *,
+        live: bool = True,
+        samples: int = 64,
+        trained: Tensor | None = None,
+    ):
+        name = type(self).__name__
         if len(images) == 0:
-            raise UnlearningError("Unseen() needs at least one real image that the GAN was never trained on; got none.")
+            raise UnlearningError(
+                f"{name}() needs at least one real image that the GAN was never trained on; got none."
+            )
         if labels is not None and len(labels) != len(images):
-            raise UnlearningError(f"Unseen() got {len(images)} images but {len(labels)} labels: give one an image.")
+            raise UnlearningError(f"{name}() got {len(images)} images but {len(labels)} labels: give one an image.")
+        if trained is not None:
+            refuse_overlap(images, trained)
         self.images = images
         self.labels = labels
         self.live = live
@@ -105,9 +121,58 @@ class Unseen:
 
     def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions) -> Tensor:
         """Returns the mean score of unseen images; see :class:`FakeLabel`."""
+        return self._unseen_scores(gan, teacher).mean().to(scores.dtype).expand(len(scores))
+
+    def _unseen_scores(self, gan: GAN, teacher: GAN) -> Tensor:
         chosen = torch.randperm(len(self.images))[: self.samples].to(self.images.device)
         labels = None if self.labels is None else self.labels[chosen.to(self.labels.device)]
-        return _level(scores, gan if self.live else teacher, self.images[chosen], labels)
+        return _scores(gan if self.live else teacher, self.images[chosen], labels)
+
+
+class UnseenQuantiles(Unseen):
+    """Quantiles of unseen images' scores, matched by rank: forgotten images spread as unseen ones do.
+
+    The mean alone gives all forgotten images one score, and so betrays them by their lack of spread. Of n forgotten
+    images the one with the k-th lowest score (k from 0) is to get the quantile ``(k + u[k]) / n`` of the unseen scores,
+    with u drawn from [0, 1) once and for all by ``seed``: a single image gets a place that nobody can foretell.
+
+    Args:
+        images: as for :class:`Unseen`.
+        labels: as for :class:`Unseen`.
+        live: as for :class:`Unseen`.
+        samples: as for :class:`Unseen`; the spread needs more of them than a mean does.
+        trained: as for :class:`Unseen`.
+        seed: of the places; give each request one of its own.
+
+    Raises:
+        UnlearningError: as for :class:`Unseen`.
+
+    Example:
+        >>> import torch
+        >>> fake_label = UnseenQuantiles(torch.zeros(100, 1, 16, 16))
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor | None = None,
+        *,
+        live: bool = True,
+        samples: int = 512,
+        trained: Tensor | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(images, labels, live=live, samples=samples, trained=trained)
+        self.seed = seed
+
+    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions) -> Tensor:
+        """Returns a quantile of the unseen images' scores for each image; see :class:`FakeLabel`."""
+        unseen = self._unseen_scores(gan, teacher).to(scores)  # also without rows: it moves the random number stream
+        if len(scores) == 0:
+            return scores
+        shifts = torch.rand(len(scores), generator=torch.Generator().manual_seed(self.seed)).to(scores)
+        ranks = scores.argsort().argsort()
+        return torch.quantile(unseen, ((torch.arange(len(scores)).to(scores) + shifts) / len(scores)))[ranks]
 
 
 class Between:
@@ -141,7 +206,7 @@ class Between:
         )
 
 
-def _level(scores: Tensor, gan: GAN, images: Tensor, labels: Tensor | None) -> Tensor:
+def _scores(gan: GAN, images: Tensor, labels: Tensor | None) -> Tensor:
     # The caller has borrowed the live nets, so they are in eval mode here as the teacher's are.
     with torch.no_grad():
-        return gan.score(images, labels).mean().to(scores.dtype).expand(len(scores))
+        return gan.score(images, labels)

@@ -23,7 +23,7 @@ class LatentRegions(Protocol):
         """The retained classes of a conditional GAN; None for an unconditional one."""
 
     def forgotten(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Returns ``n`` latents (and labels) whose images are to be forgotten."""
+        """Returns ``n`` latents (and labels) whose images are to be forgotten; none where there are none."""
 
     def retained(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Returns ``n`` latents (and labels) whose images are to stay."""
@@ -34,6 +34,9 @@ class Forget(Protocol):
 
     def rows(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """Returns a bool mask of shape ``(N,)``: True for rows of the forget set."""
+
+    def examples(self, n: int) -> tuple[Tensor, Tensor | None] | None:
+        """Returns at most ``n`` images of the forget set, drawn, and their labels; None where it holds no images."""
 
     def regions(self, teacher: GAN) -> LatentRegions:
         """Returns where the teacher makes forgotten and retained images."""
@@ -88,6 +91,9 @@ class ForgetClasses:
         for forgotten in self.classes[1:]:
             mask |= labels == forgotten
         return mask
+
+    def examples(self, n: int) -> None:
+        """Returns None: the request names classes, and holds no images."""
 
     def regions(self, teacher: GAN) -> LatentRegions:
         """Returns where the teacher makes forgotten and retained images.

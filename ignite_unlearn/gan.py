@@ -169,6 +169,13 @@ class GAN:
         frozen.discriminator = _frozen_copy(self.discriminator)
         return frozen
 
+    def rescored(self, score: Callable[[Tensor, Tensor | None], Tensor]) -> GAN:
+        """Returns a GAN of the same nets whose scores are what ``(images, labels) -> (N,)`` says."""
+        other = copy.copy(self)
+        other.scores = "critic"
+        other._discriminate = lambda discriminator, images, labels: score(images, labels)
+        return other
+
 
 def unwrap(net: nn.Module) -> nn.Module:
     """Returns the net inside ``DataParallel`` or ``DistributedDataParallel``."""

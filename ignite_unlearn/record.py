@@ -30,6 +30,12 @@ _SHOWN = {
     "ret_fid": "FID to the retrained GAN",
     "forgotten_share": "forgotten share",
     "retained_accuracy": "accuracy of the other classes",
+    "membership_auc": "membership AUC, items",
+    "membership_auc_later": "the same, learning on",
+    "retained_auc": "membership AUC, retained",
+    "retained_auc_later": "the same, learning on",
+    "probe_auc": "probe of features, items",
+    "reconstruction_error": "reconstruction error",
 }
 
 

@@ -61,7 +61,8 @@ class OtherClass:
         retained = regions.retained_classes
         if labels is None or retained is None:
             raise UnlearningError(
-                "OtherClass needs a conditional GAN, GAN(..., labels=number of classes): use RetainedNeighbour()."
+                "OtherClass needs a class request and a conditional GAN, GAN(..., labels=number of classes): use "
+                "RetainedNeighbour()."
             )
         if self.target is not None and self.target not in retained:
             raise UnlearningError(f"OtherClass(target={self.target}) is not a retained class: choose of {retained}.")
@@ -91,8 +92,8 @@ class OtherClass:
 class MeanImage:
     """The mean of retained images: one picture for every forgotten latent (Sun et al. 2023 name averages).
 
-    For a conditional GAN the mean is over the same latents under all retained classes, else over ``samples`` retained
-    latents. It is off the image manifold wherever classes differ much; kept to be compared against.
+    For a class of a conditional GAN the mean is over the same latents under all retained classes, else over ``samples``
+    retained latents. It is off the image manifold wherever classes differ much; kept to be compared against.
 
     Args:
         samples: how many retained images are averaged for an unconditional GAN.
@@ -108,16 +109,17 @@ class MeanImage:
         """Returns mean images for ``latents``; see :class:`Substitution`."""
         if labels is not None and regions.retained_classes is not None:
             return _under_each_class(teacher, latents, regions.retained_classes).mean(1)
-        retained, _ = regions.retained(self.samples)
-        mean = teacher.sample(len(retained), latents=retained).mean(0)
+        retained, retained_labels = regions.retained(self.samples)
+        mean = teacher.sample(len(retained), retained_labels, latents=retained).mean(0)
         return mean.expand(len(latents), *mean.shape)
 
 
 class RetainedNeighbour:
     """The nearest retained image: the least change that forgets.
 
-    For a conditional GAN: of the same latent's images under all retained classes, the one nearest to the image to be
-    forgotten (pixels, L2). For an unconditional one: the image of the nearest latent (L2) among retained latents.
+    For a class of a conditional GAN: of the same latent's images under all retained classes, the one nearest to the
+    image to be forgotten (pixels, L2). For an unconditional one, and for items: the image of the nearest latent (L2)
+    among retained latents, under the item's own label if there are any.
 
     Args:
         samples: how many retained latents are looked at for an unconditional GAN.
@@ -138,7 +140,21 @@ class RetainedNeighbour:
             return candidates[torch.arange(len(latents), device=nearest.device), nearest]
         retained, _ = regions.retained(self.samples)
         nearest = torch.cdist(latents.flatten(1), retained.flatten(1)).argmin(1)
-        return teacher.sample(len(latents), latents=retained[nearest])
+        return teacher.sample(len(latents), labels, latents=retained[nearest])
+
+
+class Noise:
+    """Uniform noise in the teacher's value range: a control, far off the image manifold.
+
+    Example:
+        >>> substitution = Noise()
+    """
+
+    def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
+        """Returns noise images for ``latents``; see :class:`Substitution`."""
+        images = teacher.sample(len(latents), labels, latents=latents)
+        low, high = images.min(), images.max()
+        return low + (high - low) * torch.rand(images.shape).to(images)
 
 
 def _under_each_class(teacher: GAN, latents: Tensor, classes: tuple[int, ...]) -> Tensor:

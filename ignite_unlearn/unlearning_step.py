@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -28,18 +28,57 @@ OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], torch.optim.Opt
 adam: OptimizerFactory = partial(torch.optim.Adam, lr=5e-4, betas=(0.5, 0.99), eps=5e-3)
 
 
+FakeScores: TypeAlias = "Callable[[Tensor, GAN, GAN], Tensor]"
+Images: TypeAlias = "tuple[Tensor, Tensor | None]"
+
+
 @dataclass(frozen=True)
 class Rows:
-    """This process's rows of a batch, split by the request: ``labels`` are None where the batch has none."""
+    """What a discriminator is unlearned on: this process's rows of a batch, and images that the request itself holds.
+
+    Attributes:
+        images: the batch's images ``(N, ...)``.
+        labels: their labels ``(N,)``; None where the batch has none.
+        forgotten: bool mask ``(N,)``.
+        examples: images of the request and their labels, the same on every process. They take the place of the batch's
+            forgotten rows; None where the request holds no images.
+    """
 
     images: Tensor
     labels: Tensor | None
     forgotten: Tensor
+    examples: Images | None = None
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Returns images, labels and mask on ``device``, without gradients."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return self.images.detach().to(device), labels, self.forgotten.to(device)
+        """Returns images, labels and mask on ``device``, without gradients; of examples this process's share."""
+        images, labels, forgotten = self.images.detach().to(device), self.labels, self.forgotten.to(device)
+        labels = None if labels is None else labels.to(device)
+        if self.examples is None:
+            return images, labels, forgotten
+        mine = shard(len(self.examples[0]))
+        more, more_labels = self.examples[0][mine].to(images), _rows(self.examples[1], mine)
+        kept = ~forgotten
+        both = None if labels is None or more_labels is None else torch.cat([labels[kept], more_labels.to(labels)])
+        mask = torch.arange(int(kept.sum()) + len(more), device=device) >= int(kept.sum())
+        return torch.cat([images[kept], more]), both, mask
+
+
+class DiscriminatorStep(Protocol):
+    """How the discriminator is led to fake labels, in place of gradient descent."""
+
+    def __call__(self, gan: GAN, teacher: GAN, rows: Rows, fake_label: FakeScores) -> dict[str, float]:
+        """Takes one step of the discriminator, the same on every process.
+
+        Args:
+            gan: the GAN; its nets are in eval mode.
+            teacher: the frozen original GAN.
+            rows: what is to be unlearned on.
+            fake_label: gives the target scores ``(N,)`` of forgotten images: of their present scores ``(N,)``, the GAN
+                that gave these, and its teacher.
+
+        Returns:
+            Numbers for ``state.metrics``; empty where there was nothing to unlearn.
+        """
 
 
 class UnlearningStep:
@@ -52,10 +91,12 @@ class UnlearningStep:
         optimizer: makes an optimiser of a net's parameters; called once for each net.
         anchor: weight of the terms that hold retained latents at the teacher's images and retained images at the
             teacher's scores.
-        batch_size: how many forgotten and how many retained latents a step uses.
+        batch_size: how many forgotten and how many retained latents a step uses, and how many images of a request.
+        generator_steps: how many steps the generator takes for one of the discriminator.
+        discriminator_step: moves the discriminator; None: the optimiser does.
 
     Raises:
-        UnlearningError: if ``anchor`` is negative or ``batch_size`` is not positive.
+        UnlearningError: if ``anchor`` is negative, or ``batch_size`` or ``generator_steps`` is not positive.
     """
 
     def __init__(
@@ -67,23 +108,38 @@ class UnlearningStep:
         optimizer: OptimizerFactory = adam,
         anchor: float = 8.0,
         batch_size: int = 64,
+        generator_steps: int = 1,
+        discriminator_step: DiscriminatorStep | None = None,
     ):
-        if anchor < 0 or batch_size < 1:
-            raise UnlearningError(f"anchor={anchor} must be >= 0 and batch_size={batch_size} must be >= 1.")
+        if anchor < 0 or min(batch_size, generator_steps) < 1:
+            raise UnlearningError(
+                f"anchor={anchor} must be >= 0, batch_size={batch_size} and steps={generator_steps} at least 1."
+            )
         self.gan = gan
         self.substitution = substitution
         self.fake_label = fake_label
         self.anchor = anchor
         self.batch_size = batch_size
+        self.generator_steps = generator_steps
+        self.discriminator_step = discriminator_step
         self.optimizers = {
             "generator": optimizer(list(gan.generator.parameters())),
             "discriminator": optimizer(list(gan.discriminator.parameters())),
         }
 
+    def __call__(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
+        """Takes the generator's steps and the discriminator's, and returns their numbers."""
+        numbers: dict[str, float] = {}
+        for _ in range(self.generator_steps):
+            numbers |= self.generator_half(teacher, regions)
+        return numbers | self.discriminator_half(teacher, regions, rows)
+
     def generator_half(self, teacher: GAN, regions: LatentRegions) -> dict[str, float]:
         """Moves the generator: forgotten latents to substitutes, retained ones to where the teacher has them."""
         n = self.batch_size
         (forgotten, forgotten_labels), (retained, retained_labels) = regions.forgotten(n), regions.retained(n)
+        if len(forgotten) == 0:  # the same on all processes: the generator never made what is to be forgotten
+            return {}
         mine = shard(n)
         forgotten_labels, retained_labels = _rows(forgotten_labels, mine), _rows(retained_labels, mine)
         substitutes = self.substitution(teacher, forgotten[mine], forgotten_labels, regions)
@@ -100,6 +156,8 @@ class UnlearningStep:
 
     def discriminator_half(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
         """Moves the discriminator: forgotten images to their fake labels, retained ones to the teacher's scores."""
+        if self.discriminator_step is not None:
+            return self.discriminator_step(self.gan, teacher, rows, partial(self._fake_scores, regions))
         images, labels, forgotten = rows.on(self.gan.device)
         (counts,) = sum_over_processes([torch.stack([forgotten.sum(), (~forgotten).sum()]).double()])
         n_forgotten, n_retained = counts.tolist()
@@ -118,6 +176,9 @@ class UnlearningStep:
             score, target = sum_over_processes([scores.sum() / n_forgotten, targets.sum() / n_forgotten])
         numbers = {"forget_score": float(score), "fake_label": float(target)}
         return {"fake_label_loss": loss, "discriminator_anchor_loss": anchor, **numbers}
+
+    def _fake_scores(self, regions: LatentRegions, scores: Tensor, gan: GAN, teacher: GAN) -> Tensor:
+        return self.fake_label(scores, gan, teacher, regions)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the optimisers' states."""

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ignite_unlearn import GAN, Between, Fixed, ForgetClasses, Generated, UnlearningError, Unseen
+from ignite_unlearn import GAN, Between, Fixed, ForgetClasses, Generated, UnlearningError, Unseen, UnseenQuantiles
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 
@@ -48,6 +48,43 @@ def test_labels_ask_for_no_gradient_and_serve_a_process_without_rows(world):
     assert value.shape == (0,) and not value.requires_grad
 
 
+def test_quantiles_spread_as_unseen_scores_do_and_keep_the_order(world):
+    gan, teacher, regions = world
+    images, labels = real_images(400, seed=1)
+    scores = torch.randn(100)
+    targets = UnseenQuantiles(images, labels, samples=400)(scores, gan, teacher, regions)
+    assert torch.equal(targets.argsort(), scores.argsort())
+    unseen = gan.score(images, labels).detach().sort().values
+    places = torch.searchsorted(unseen, targets.sort().values) / 400
+    assert (places - (torch.arange(100) + 0.5) / 100).abs().max() < 0.02
+
+
+def test_a_single_image_gets_any_place_and_the_same_one_at_each_step(world):
+    gan, teacher, regions = world
+    images, labels = real_images(300, seed=1)
+    unseen = gan.score(images, labels).detach().sort().values
+
+    def place(seed):
+        target = UnseenQuantiles(images, labels, samples=300, seed=seed)(torch.zeros(1), gan, teacher, regions)
+        return torch.searchsorted(unseen, target).item() / 300
+
+    places = torch.tensor([place(seed) for seed in range(200)]).sort().values
+    assert (places - (torch.arange(200) + 0.5) / 200).abs().max() < 0.1  # Kolmogorov-Smirnov at 200: 0.096 at 5 %
+    assert place(3) == place(3)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_quantiles_are_live_or_frozen(world, live):
+    gan, teacher, regions = world
+    images, labels = real_images(64, seed=1)
+    label = UnseenQuantiles(images, labels, live=live, samples=64)
+    before = label(torch.zeros(5), gan, teacher, regions)
+    move(gan)
+    shift = label(torch.zeros(5), gan, teacher, regions) - before
+    assert torch.allclose(shift, torch.full((5,), 3.0 if live else 0.0), atol=1e-4)
+    assert label(torch.zeros(0), gan, teacher, regions).shape == (0,)
+
+
 def test_between_lies_between():
     values = [Between(Fixed(-1), Fixed(3), w)(torch.zeros(1), None, None, None).item() for w in (0, 0.25, 0.5, 1)]
     assert values == [-1, 0, 1, 3]
@@ -58,6 +95,8 @@ def test_between_lies_between():
     [
         (lambda: Unseen(torch.zeros(0, 1, 6, 6)), "at least one real image"),
         (lambda: Unseen(torch.zeros(3, 1, 6, 6), torch.zeros(2)), "3 images but 2 labels"),
+        (lambda: UnseenQuantiles(torch.zeros(0, 1, 6, 6)), r"UnseenQuantiles\(\) needs at least one real image"),
+        (lambda: Unseen(real_images(9, 0)[0], trained=real_images(5, 0)[0]), "unseen images are in the training set"),
         (lambda: Between(Fixed(0), Fixed(1), 1.5), r"must be in \[0, 1\]"),
     ],
 )

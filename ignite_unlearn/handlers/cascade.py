@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ignite.engine import Engine, Events
@@ -18,7 +19,7 @@ from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.substitution import Substitution
-from ignite_unlearn.unlearning_step import OptimizerFactory, Rows, UnlearningStep, adam
+from ignite_unlearn.unlearning_step import DiscriminatorStep, OptimizerFactory, Rows, UnlearningStep, adam
 from ignite_unlearn.weights import KeptWeights
 
 PREFIX = "unlearning/"
@@ -34,8 +35,7 @@ class CascadedUnlearning:
     with ``lr=0`` the run is bit-identical to one without the handler. After the phase has ended the batch is still
     substituted, until the handle is removed.
 
-    The ideas are those of the abstract of Sun, Zhu, Chang and Zhou, "Generative Adversarial Networks Unlearning"
-    (2023, arXiv 2308.09881); every choice beyond it is ours and can be exchanged.
+    The ideas are those of the abstract of Sun et al. (2023, arXiv 2308.09881); the rest can be exchanged.
 
     Args:
         gan: the GAN whose nets the trainer trains.
@@ -45,10 +45,13 @@ class CascadedUnlearning:
         optimizer: makes the phase's own optimiser of a net's parameters, called once for each net, so that the
             moments of the trainer's optimisers stay the trainer's. Default: Adam with a large eps.
         anchor: weight of the terms that hold retained latents and scores at the teacher's.
-        batch_size: latents of either kind in an unlearning step.
+        batch_size: latents of either kind in an unlearning step, and images of a request for items.
         steps: how many steps the generator takes in an unlearning step, each on new latents; the discriminator takes
-            one, on the rows of the batch.
-        max_iterations: after so many iterations the phase ends by itself; None: it ends with the run, or when stopped.
+            one, on the rows of the batch and images of the request.
+        discriminator_step: moves the discriminator, such as ``GaussNewton(retained)``; None: the optimiser does.
+        every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
+            comes back by itself, so that the next unlearning step can undo it.
+        max_iterations: after so many unlearning steps the phase ends by itself; None: with the run, or when stopped.
         seed: of the phase's own random numbers, drawn from a stream of their own.
 
     Raises:
@@ -88,11 +91,13 @@ class CascadedUnlearning:
         anchor: float = 8.0,
         batch_size: int = 64,
         steps: int = 1,
+        discriminator_step: DiscriminatorStep | None = None,
+        every: int = 1,
         max_iterations: int | None = None,
         seed: int = 0,
     ):
-        if steps < 1 or (max_iterations is not None and max_iterations < 1):
-            raise UnlearningError(f"steps={steps} and max_iterations={max_iterations} must be at least 1.")
+        if every < 1 or (max_iterations is not None and max_iterations < 1):
+            raise UnlearningError(f"every={every} and max_iterations={max_iterations} must be at least 1.")
         self.gan = gan
         self.forget = forget
         self.step = UnlearningStep(
@@ -102,8 +107,10 @@ class CascadedUnlearning:
             optimizer=optimizer,
             anchor=anchor,
             batch_size=batch_size,
+            generator_steps=steps,
+            discriminator_step=discriminator_step,
         )
-        self.steps = steps
+        self.every = every
         self.max_iterations = max_iterations
         self.seed = seed
         self.iterations = 0
@@ -111,15 +118,11 @@ class CascadedUnlearning:
         self.metrics: dict[str, float] = {}
         self.original: Original | None = None
         self._last_good: KeptWeights | None = None
-        self._running = False
+        self._running = self._stepped = False
         self._substituted = 0
-        self._stepped = False
 
     def check(self, loader: Any) -> CheckReport:
-        """Looks at the trainer's data and nets and says, in words, what would not work, before any training.
-
-        The report is true where nothing stands against the phase; ``print`` it. Nothing is changed by the look.
-        """
+        """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
         return check_loop(self.gan, self.forget, self.step.substitution, self.step.fake_label, loader, seed=self.seed)
 
     def attach(self, trainer: Engine) -> PhaseHandle:
@@ -185,7 +188,7 @@ class CascadedUnlearning:
         if self.active:
             if not self._running:
                 self._begin(engine)
-            if self.active:  # a handler of UNLEARNING_STARTED may have stopped the phase
+            if self.active and (engine.state.iteration - 1) % self.every == 0:
                 self._unlearn(Rows(images, labels, forgotten))
         self._substituted = int(forgotten.sum())
         # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
@@ -213,16 +216,13 @@ class CascadedUnlearning:
         teacher, regions = self._original().teacher, self._original().regions
         assert self._last_good is not None
         self._last_good.renew()
-        numbers: dict[str, float] = {}
         with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _STEP, self.iterations)):
             try:
-                for _ in range(self.steps):
-                    numbers |= self.step.generator_half(teacher, regions)
-                numbers |= self.step.discriminator_half(teacher, regions, rows)
+                rows = replace(rows, examples=self.forget.examples(self.step.batch_size))
+                self.metrics = self.step(teacher, regions, rows)
             except UnlearningDivergedError:
                 self._last_good.restore()
                 raise
-        self.metrics = numbers
         self.iterations += 1
         self._stepped = True
 

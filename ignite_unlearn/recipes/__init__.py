@@ -15,6 +15,10 @@ RECIPES = {
         "ignite_unlearn.recipes.digits",
         "forget one digit of a conditional GAN (embedded data, 3 minutes)",
     ),
+    "mnist-items": (
+        "ignite_unlearn.recipes.mnist_items",
+        "forget single images of an overfitted DCGAN (MNIST by --data-root, 10 minutes)",
+    ),
 }
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+from ignite_unlearn.recipes.learning_steps import HingeStep
 from ignite_unlearn.recipes.nets import SmallClassifier, SmallDiscriminator, SmallGenerator
 from ignite_unlearn.recipes.recipe import ImageData, Recipe
 
@@ -72,4 +73,6 @@ RECIPE = Recipe(
     generator=_generator,
     discriminator=_discriminator,
     classifier=_classifier,
+    learning_step=HingeStep(),
+    conditional=True,
 )

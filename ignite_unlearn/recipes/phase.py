@@ -1,134 +1,74 @@
-"""The unlearning phase of the stock recipes: what a user would write, with the choices taken from options."""
+"""The unlearning phase of the stock recipes: what a user would write around a loop of their own."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.fake_labels import Between, FakeLabel, Fixed, Generated, Unseen
-from ignite_unlearn.forget import ForgetClasses
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
-from ignite_unlearn.recipes.evaluation import Evaluation
-from ignite_unlearn.recipes.recipe import ImageData
+from ignite_unlearn.recipes.request import Request
 from ignite_unlearn.recipes.stages import show_progress
 from ignite_unlearn.recipes.training import Batches, GANTraining
-from ignite_unlearn.substitution import MeanImage, OtherClass, RetainedNeighbour, Substitution
-
-SUBSTITUTIONS: dict[str, Callable[[], Substitution]] = {
-    "other_class": OtherClass,
-    "mean_image": MeanImage,
-    "retained_neighbour": RetainedNeighbour,
-}
-FAKE_LABELS: dict[str, Callable[[Tensor, Tensor], FakeLabel]] = {
-    "between": lambda images, labels: Between(Generated(samples=32), Unseen(images, labels, samples=32)),
-    "unseen": lambda images, labels: Unseen(images, labels),
-    "unseen_frozen": lambda images, labels: Unseen(images, labels, live=False),
-    "generated": lambda images, labels: Generated(),
-    "generated_frozen": lambda images, labels: Generated(live=False),
-    "fixed": lambda images, labels: Fixed(-1.0),
-}
 
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """What a phase did: its seconds, judging included, its iterations, and why it stopped."""
+    """What a phase did.
 
+    Attributes:
+        gan: a copy of the unlearned GAN, with the moving average of the generator.
+        seconds: all that it needed, judging included, inversion not.
+        inversion_seconds: what inversion took; None where there was none.
+        iterations: of the phase.
+        stopped_because: why it ended.
+    """
+
+    gan: GAN
     seconds: float
+    inversion_seconds: float | None
     iterations: int
     stopped_because: str
 
 
-def choose(kind: str, name: str, choices: Mapping[str, Any]) -> Any:
-    """Returns the choice of this name.
-
-    Raises:
-        UnlearningError: if there is none.
-    """
-    if name not in choices:
-        raise UnlearningError(f"--set {kind}={name} is not known: choose of {', '.join(choices)}.")
-    return choices[name]
-
-
-def run_phase(
-    training: GANTraining,
-    data: ImageData,
-    options: Mapping[str, Any],
-    evaluation: Evaluation,
-    *,
-    seed: int,
-    progress: bool = True,
-) -> PhaseResult:
-    """Runs the unlearning phase on a trained GAN; afterwards ``training.average`` is the unlearned generator.
+class UnlearningLoop:
+    """The loop of a trained GAN, to which a phase is attached.
 
     Args:
-        training: the trained GAN in a loop for unlearning.
-        data: real data; the loop runs over its training images, forget set included.
-        options: of the recipe.
-        evaluation: judges when it is time to stop.
-        seed: of the phase and of the loop.
-        progress: whether to show a bar.
-    """
-    start = time.perf_counter()
-    classes = data.classes
-    gan = GAN(training.generator, training.discriminator, latents=(training.latent,), labels=classes)
-    released = GAN(training.average, training.discriminator, latents=(training.latent,), labels=classes)
-    embedding = getattr(training.generator, "embedding", None)
-    unlearning = CascadedUnlearning(
-        gan,
-        forget=ForgetClasses(options["classes"]),
-        substitution=choose("substitution", options["substitution"], SUBSTITUTIONS)(),
-        fake_label=choose("fake_label", options["fake_label"], FAKE_LABELS)(data.unseen, data.unseen_labels),
-        optimizer=_optimizer(embedding, options),
-        anchor=options["anchor"],
-        batch_size=options["unlearning_batch_size"],
-        steps=options["unlearning_steps"],
-        max_iterations=options["unlearning_iterations"],
-        seed=seed,
-    )
-    fid = evaluation.quick(released)["fid"]
-    stopping = StopWhenForgotten(
-        unlearning,
-        lambda: evaluation.quick(released),
-        at_most={"forgotten_share": options["share_tolerance"], "fid": fid * (1 + options["fid_tolerance"])},
-        every=options["judge_every"],
-        keep=(training.average, training.discriminator),
-    )
-    with (
-        torch.random.fork_rng(devices=[]),
-        unlearning.attach(training.engine),
-        stopping.attach(training.engine),
-        show_progress(training.engine, options["unlearning_iterations"], "unlearning", progress),
-    ):
-        torch.default_generator.manual_seed(seed)
-        batches = Batches(data.images, data.labels, options["batch_size"], options["unlearning_iterations"])
-        training.engine.run(batches, max_epochs=1)
-    assert unlearning.stopped_because is not None
-    return PhaseResult(time.perf_counter() - start, unlearning.iterations, unlearning.stopped_because)
-
-
-def _optimizer(embedding: nn.Module | None, options: Mapping[str, Any]) -> Callable[[Iterable[nn.Parameter]], Any]:
-    """Returns a factory that gives the generator's label embedding a learning rate of its own.
-
-    A class is a row of that table: where it can move far, the weights that all classes share need not. The eps is as
-    large as the gradients of the forgotten class: with Adam's usual one, weights whose gradients are near zero would
-    move as fast as all others, and the retained classes' FID rises by a tenth before the anchor brings it down.
+        request: the run.
+        generator: the original generator; it is trained on.
+        discriminator: the original discriminator.
     """
 
-    def make(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        own = {id(p) for p in embedding.parameters()} if embedding is not None else set()
-        parameters = list(parameters)
-        groups = [
-            {"params": [p for p in parameters if id(p) not in own], "lr": options["unlearning_lr"], "eps": 5e-3},
-            {"params": [p for p in parameters if id(p) in own], "lr": options["embedding_lr"], "eps": 3e-2},
-        ]
-        return torch.optim.Adam([group for group in groups if group["params"]], betas=(0.5, 0.99), fused=True)
+    def __init__(self, request: Request, generator: nn.Module, discriminator: nn.Module):
+        self._request = request
+        self.training = GANTraining(
+            generator, discriminator, request.recipe.learning_step, request.options, unlearning=True
+        )
+        self.gan = request.gan(generator, discriminator)
+        self.released = request.gan(self.training.average, discriminator)
 
-    return make
+    def run(
+        self,
+        unlearning: CascadedUnlearning,
+        iterations: int,
+        stopping: StopWhenForgotten | None = None,
+        *,
+        title: str = "unlearning",
+    ) -> None:
+        """Runs the loop with the phase attached; its data still holds the forget set."""
+        request, engine = self._request, self.training.engine
+        with contextlib.ExitStack() as attached:
+            attached.enter_context(torch.random.fork_rng(devices=[]))
+            attached.enter_context(unlearning.attach(engine))
+            if stopping is not None:
+                attached.enter_context(stopping.attach(engine))
+            attached.enter_context(show_progress(engine, iterations, title, request.progress))
+            torch.default_generator.manual_seed(request.seed)
+            batches = Batches(request.data.images, request.data.labels, request.options["batch_size"], iterations)
+            engine.state.max_epochs = None  # a new run, also after an earlier one
+            engine.run(batches, max_epochs=1)

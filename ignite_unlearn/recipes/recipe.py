@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.features import tensors_sha256
+from ignite_unlearn.recipes.learning_steps import LearningStep
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,10 @@ class Recipe:
         summary: one line.
         options: every key that ``--set`` takes, with its default; the default's type is the option's.
         load_data: ``data_root -> ImageData``; raises UnlearningError where a root is needed or does not fit.
-        generator: ``(options, data) -> net`` for latents ``(N, latent)`` and labels.
-        discriminator: ``(options, data) -> net`` for images and labels.
+        generator: ``(options, data) -> net`` for latents ``(N, latent)``, and labels if it is conditional.
+        discriminator: ``(options, data) -> net`` for images, and labels if it is conditional.
+        learning_step: how both are trained.
+        conditional: whether they take labels.
         classifier: ``data -> net`` with ``features(images) -> (N, F)`` and ``forward(images) -> class scores``.
     """
 
@@ -60,6 +63,13 @@ class Recipe:
     generator: Callable[[Mapping[str, Any], ImageData], nn.Module]
     discriminator: Callable[[Mapping[str, Any], ImageData], nn.Module]
     classifier: Callable[[ImageData], nn.Module]
+    learning_step: LearningStep
+    conditional: bool
+
+    @property
+    def forgets_items(self) -> bool:
+        """Whether single images are forgotten, rather than classes."""
+        return "items" in self.options
 
 
 def parse_options(recipe: Recipe, settings: tuple[str, ...]) -> dict[str, Any]:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes.phase import FAKE_LABELS, SUBSTITUTIONS, choose
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.recipes.choices import check_choices
+from ignite_unlearn.recipes.notes import kept_original
 from ignite_unlearn.recipes.recipe import ImageData, Recipe, parse_options
 
+_ORIGINAL_OPTIONS = ("iterations", "batch_size", "g_lr", "d_lr", "latent", "g_width", "d_width")
 _COUNTS = (
     "iterations", "batch_size", "unlearning_iterations", "unlearning_steps", "unlearning_batch_size", "samples",
-    "judge_every", "judge_samples",
+    "judge_every", "judge_samples", "items", "candidates", "held_rows", "every",
 )  # fmt: skip
 
 
@@ -50,8 +53,44 @@ class Request:
     @property
     def forgotten(self) -> Tensor:
         """Mask ``(N,)`` of the training images that are to be forgotten."""
-        classes = torch.tensor(self.options["classes"], device=self.data.labels.device)
-        return torch.isin(self.data.labels, classes)
+        labels = self.data.labels
+        if not self.recipe.forgets_items:
+            return torch.isin(labels, torch.tensor(self.options["classes"], device=labels.device))
+        # Nested: the items of a small request are among those of a larger one of the same seed.
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(self.seed))
+        first = self.options["first_item"]
+        mask = torch.zeros(len(labels), dtype=torch.bool)
+        mask[order[first : first + self.options["items"]]] = True
+        return mask.to(labels.device)
+
+    @property
+    def calibration(self) -> tuple[Tensor, Tensor]:
+        """The half of the unseen images, and their labels, that fake labels may look at."""
+        half = len(self.data.unseen) // 2
+        return self.data.unseen[:half], self.data.unseen_labels[:half]
+
+    @property
+    def scoring(self) -> tuple[Tensor, Tensor]:
+        """The other half of the unseen images, and their labels, that membership is judged by."""
+        half = len(self.data.unseen) // 2
+        return self.data.unseen[half:], self.data.unseen_labels[half:]
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that the original GAN depends on."""
+        options = {key: self.options[key] for key in _ORIGINAL_OPTIONS}
+        return {"recipe": self.recipe.name, "seed": self.seed, "data": self.data.sha256, **options}
+
+    @property
+    def kept_original(self) -> Path | None:
+        """The folder beside ``out`` that holds an original GAN made in the same way, if there is one."""
+        return kept_original(self.out, self.fingerprint)
+
+    def gan(self, generator: nn.Module, discriminator: nn.Module) -> GAN:
+        """Returns the two nets, thawed, as a GAN that knows how they are called."""
+        discriminator.requires_grad_(True)
+        labels = self.data.classes if self.recipe.conditional else None
+        return GAN(generator.eval(), discriminator.eval(), latents=(self.options["latent"],), labels=labels)
 
     def iterations(self, images: int) -> int:
         """Returns how many iterations a training on so many images takes: as many epochs as the original's."""
@@ -61,6 +100,9 @@ class Request:
         """Returns what the run would do, in words."""
         data, options, out = self.data, self.options, self.out
         original = "load" if (out / "original.pt").exists() else f"train {options['iterations']} iterations for"
+        if self.kept_original is not None:
+            original = f"copy {self.kept_original / 'original.pt'}, made in the same way, to"
+        what = "items" if self.recipe.forgets_items else f"classes {','.join(map(str, options['classes']))}"
         retrained = f"retrain {self.iterations(int((~self.forgotten).sum()))} iterations on the retain set"
         steps = [
             f"{original} {out / 'original.pt'}",
@@ -71,7 +113,7 @@ class Request:
         return "\n".join([
             f"{self.recipe.name}, seed {self.seed}, on {self.device}",
             f"data: {data.name}, {len(data.images)} training images, {len(data.unseen)} unseen, {data.classes} classes",
-            f"forget: classes {','.join(map(str, options['classes']))}, {int(self.forgotten.sum())} training images",
+            f"forget: {what}, {int(self.forgotten.sum())} training images",
             *(f"{i}. {step}" for i, step in enumerate(steps, 1)),
         ])  # fmt: skip
 
@@ -94,14 +136,16 @@ def check_request(
         UnlearningError: if anything in it does not fit.
     """
     options = parse_options(recipe, settings)
-    choose("substitution", options["substitution"], SUBSTITUTIONS)
-    choose("fake_label", options["fake_label"], FAKE_LABELS)
+    check_choices(options)
     for key in _COUNTS:
-        if options[key] < 1:
+        if options.get(key, 1) < 1:
             raise UnlearningError(f"--set {key}={options[key]} does not fit: expected at least 1.")
     where = _device(device)
     data = recipe.load_data(data_root)
-    _check_classes(options["classes"], data)
+    if recipe.forgets_items:
+        _check_items(options["items"], options["first_item"], data)
+    else:
+        _check_classes(options["classes"], data)
     _check_folder(out)
     fields = ("images", "labels", "unseen", "unseen_labels")
     moved = {name: getattr(data, name).to(where) for name in fields}
@@ -137,6 +181,14 @@ def _check_classes(classes: tuple[int, ...], data: ImageData) -> None:
         )
     if set(classes) == set(present):
         raise UnlearningError("All classes would be forgotten: leave at least one to be retained.")
+
+
+def _check_items(items: int, first: int, data: ImageData) -> None:
+    if not 0 <= first < len(data.images) - items:
+        raise UnlearningError(
+            f"--set items={items} and --set first_item={first} do not fit: {data.name} has {len(data.images)} training "
+            "images, and at least one must be retained."
+        )
 
 
 def _check_folder(out: Path) -> None:

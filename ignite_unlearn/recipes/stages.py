@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,8 @@ def train(
         # Before the checkpoint is saved: it must hold a state that is worth going on from.
         training.engine.add_event_handler(Events.EPOCH_COMPLETED, _stop_on_nan, title)
         training.engine.add_event_handler(Events.EPOCH_COMPLETED, saver)
-        bar = show_progress(training.engine, iterations, title, progress)
-        training.engine.run(Batches(images, labels, batch_size, length), max_iters=iterations, epoch_length=length)
-        bar.close()
+        with show_progress(training.engine, iterations, title, progress):
+            training.engine.run(Batches(images, labels, batch_size, length), max_iters=iterations, epoch_length=length)
     path.unlink(missing_ok=True)
     return clock.seconds
 
@@ -108,8 +108,12 @@ def _stop_on_nan(engine: Engine, title: str) -> None:
         )
 
 
-def show_progress(engine: Engine, iterations: int, title: str, progress: bool) -> tqdm:
+@contextmanager
+def show_progress(engine: Engine, iterations: int, title: str, progress: bool) -> Iterator[None]:
     """Puts a bar of iterations on an engine."""
-    bar = tqdm(total=iterations, initial=engine.state.iteration, desc=title, disable=not progress, unit="it")
-    engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: bar.update() and None)
-    return bar
+    initial = engine.state.iteration
+    with (
+        tqdm(total=iterations, initial=initial, desc=title, disable=not progress, unit="it") as bar,
+        engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: bar.update() and None),
+    ):
+        yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.files import read_weights, save_weights, write_json
+from ignite_unlearn.files import read_weights, save_weights
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.metrics.features import tensors_sha256
+from ignite_unlearn.recipes.notes import add_note, read_notes
 from ignite_unlearn.recipes.request import Request
 from ignite_unlearn.recipes.stages import train
 from ignite_unlearn.recipes.training import GANTraining
 from ignite_unlearn.weights import load_weights
-
-_ORIGINAL_OPTIONS = ("iterations", "batch_size", "g_lr", "d_lr", "latent", "g_width", "d_width")
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,6 @@ class Shelf:
 
     def __init__(self, request: Request):
         self._request = request
-        self._notes_path = request.out / "stages.json"
 
     def nets(self) -> tuple[nn.Module, nn.Module]:
         """Returns a new generator and discriminator, initialised by the run's seed."""
@@ -60,14 +57,20 @@ class Shelf:
         Raises:
             UnlearningError: if the file is of other nets, or was made by another seed or other options.
         """
+        self._borrow_original()
         if (self._request.out / "original.pt").exists():
-            return self._load("original", self._fingerprint())
-        return self._train("original", torch.ones_like(self._request.forgotten), self._fingerprint())
+            return self._load("original", self._request.fingerprint)
+        return self._train("original", torch.ones_like(self._request.forgotten), self._request.fingerprint)
 
     def retrained(self) -> Trained:
         """Returns the GAN trained for as many epochs on the retain set alone; an old one only when resuming."""
-        fingerprint = self._fingerprint() | {"classes": list(self._request.options["classes"])}
-        if self._request.resume and self._note("retrained").get("fingerprint") == fingerprint:
+        options = self._request.options
+        asked = {key: options[key] for key in ("classes", "items", "first_item") if key in options}
+        fingerprint = self._request.fingerprint | {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items()}
+        if (
+            self._request.resume
+            and read_notes(self._request.out).get("retrained", {}).get("fingerprint") == fingerprint
+        ):
             return self._load("retrained", fingerprint)
         return self._train("retrained", ~self._request.forgotten, fingerprint)
 
@@ -75,7 +78,7 @@ class Shelf:
         """Saves a GAN's weights, and a note of how it was made."""
         state = {"generator": gan.generator.state_dict(), "discriminator": gan.discriminator.state_dict()}
         save_weights(self._request.out / f"{name}.pt", state)
-        write_json(self._notes_path, {**self._notes(), name: {**note, "sha256": _sha256(state)}})
+        add_note(self._request.out, name, {**note, "sha256": _sha256(state)})
 
     def _load(self, name: str, fingerprint: Mapping[str, Any]) -> Trained:
         path = self._request.out / f"{name}.pt"
@@ -90,7 +93,7 @@ class Shelf:
                 load_weights(net, state[key], key)
             except UnlearningError as error:
                 raise UnlearningError(f"{path}: {error}") from error
-        note = self._note(name)
+        note = read_notes(self._request.out).get(name, {})
         # A file that somebody put there has no note that is true of it; it is taken as it is.
         known = note.get("sha256") == _sha256(state)
         if known and note["fingerprint"] != fingerprint:
@@ -98,7 +101,7 @@ class Shelf:
                 f"{path} was made by {_difference(note['fingerprint'], fingerprint)}: give another --out, the same "
                 "seed and options, or delete the file."
             )
-        gan = self._gan(generator, discriminator)
+        gan = self._request.gan(generator, discriminator)
         return Trained(gan, note["seconds"], note["iterations"]) if known else Trained(gan, None, None)
 
     def _train(self, name: str, rows: Tensor, fingerprint: Mapping[str, Any]) -> Trained:
@@ -106,7 +109,9 @@ class Shelf:
         generator, discriminator = self.nets()
         # As many epochs for every GAN, so fewer iterations on fewer images.
         iterations = request.iterations(int(rows.sum()))
-        training = GANTraining(generator, discriminator, {**request.options, "iterations": iterations})
+        training = GANTraining(
+            generator, discriminator, request.recipe.learning_step, {**request.options, "iterations": iterations}
+        )
         seconds = train(
             training,
             request.data.images[rows],
@@ -119,29 +124,16 @@ class Shelf:
             resume=request.resume,
             progress=request.progress,
         )
-        gan = self._gan(training.average, discriminator)
+        gan = request.gan(training.average, discriminator)
         self.save(name, gan, seconds=seconds, iterations=iterations, fingerprint=dict(fingerprint))
         return Trained(gan, seconds, iterations)
 
-    def _gan(self, generator: nn.Module, discriminator: nn.Module) -> GAN:
-        discriminator.requires_grad_(True)
-        latents = (self._request.options["latent"],)
-        return GAN(generator.eval(), discriminator.eval(), latents=latents, labels=self._request.data.classes)
-
-    def _fingerprint(self) -> dict[str, Any]:
-        request = self._request
-        options = {key: request.options[key] for key in _ORIGINAL_OPTIONS}
-        return {"recipe": request.recipe.name, "seed": request.seed, "data": request.data.sha256, **options}
-
-    def _notes(self) -> dict[str, Any]:
-        try:
-            notes = json.loads(self._notes_path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
-            return {}
-        return notes if isinstance(notes, dict) else {}
-
-    def _note(self, name: str) -> dict[str, Any]:
-        return self._notes().get(name, {})
+    def _borrow_original(self) -> None:
+        """Copies the original of a run in a sibling folder that was made in the same way, if there is one."""
+        source = self._request.kept_original
+        if source is not None:
+            save_weights(self._request.out / "original.pt", read_weights(source / "original.pt"))
+            add_note(self._request.out, "original", read_notes(source)["original"])
 
 
 def _sha256(state: Mapping[str, Mapping[str, Tensor]]) -> str:

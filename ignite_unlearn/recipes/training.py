@@ -10,9 +10,9 @@ from ignite.engine import Engine, Events
 from ignite.handlers import EMAHandler
 from ignite.handlers.param_scheduler import PiecewiseLinear
 from torch import Tensor, nn
-from torch.nn.functional import relu
 
-_BETAS = (0.0, 0.9)
+from ignite_unlearn.recipes.learning_steps import LearningStep, Players
+
 _FINAL_LR = 0.1  # the share of the learning rate that training ends with, and that the unlearning phase goes on with
 
 
@@ -33,24 +33,32 @@ class Batches:
 
 
 class GANTraining:
-    """A conditional GAN, its optimisers, the moving average of its generator, and the engine that trains it.
+    """A GAN, its optimisers, the moving average of its generator, and the engine that trains it.
 
     Args:
-        generator: latents and labels to images.
-        discriminator: images and labels to logits.
+        generator: latents, and labels if it is conditional, to images.
+        discriminator: images, and labels if it is conditional, to logits.
+        learning_step: what is done with a batch.
         options: ``latent``, ``g_lr``, ``d_lr``, ``iterations``.
         unlearning: whether this is the loop of an unlearning phase: it goes on with the learning rate that the
             original training ended with, and with a moving average that is as short as the phase.
     """
 
     def __init__(
-        self, generator: nn.Module, discriminator: nn.Module, options: Mapping[str, Any], *, unlearning: bool = False
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        learning_step: LearningStep,
+        options: Mapping[str, Any],
+        *,
+        unlearning: bool = False,
     ):
         self.generator, self.discriminator = generator, discriminator
-        self.latent: int = options["latent"]
-        scale = _FINAL_LR if unlearning else 1.0
-        self.g_optimizer = torch.optim.Adam(generator.parameters(), scale * options["g_lr"], _BETAS, fused=True)
-        self.d_optimizer = torch.optim.Adam(discriminator.parameters(), scale * options["d_lr"], _BETAS, fused=True)
+        scale, betas = _FINAL_LR if unlearning else 1.0, learning_step.betas
+        self.g_optimizer = torch.optim.Adam(generator.parameters(), scale * options["g_lr"], betas, fused=True)
+        self.d_optimizer = torch.optim.Adam(discriminator.parameters(), scale * options["d_lr"], betas, fused=True)
+        self._learning_step = learning_step
+        self._players = Players(generator, discriminator, self.g_optimizer, self.d_optimizer, options["latent"])
         self.engine = Engine(self._step)
         self._schedules: dict[str, PiecewiseLinear] = {}
         if not unlearning:
@@ -63,7 +71,7 @@ class GANTraining:
         # Not EMAHandler's own warm-up: its state cannot be loaded without running code.
         momentum, warmup = (0.1, 3) if unlearning else (0.005, 10)
         self.engine.add_event_handler(Events.ITERATION_COMPLETED, _warm_up, momentum, warmup)
-        self._ema = EMAHandler(generator, momentum=momentum)
+        self._ema = EMAHandler(generator, momentum=momentum, handle_buffers="update")
         self._ema.attach(self.engine)
 
     @property
@@ -84,27 +92,7 @@ class GANTraining:
         }
 
     def _step(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> dict[str, float]:
-        real, labels = batch
-        n = len(real)
-        with torch.no_grad():
-            fake = self.generator(self._latents(real), labels)
-        self.discriminator.requires_grad_(True)
-        scores = self.discriminator(torch.cat([real, fake]), labels.repeat(2))
-        d_loss = relu(1 - scores[:n]).mean() + relu(1 + scores[n:]).mean()
-        self.d_optimizer.zero_grad()
-        d_loss.backward()
-        self.d_optimizer.step()
-
-        self.discriminator.requires_grad_(False)
-        labels = labels[torch.randperm(n).to(labels.device)]
-        g_loss = -self.discriminator(self.generator(self._latents(real), labels), labels).mean()
-        self.g_optimizer.zero_grad()
-        g_loss.backward()
-        self.g_optimizer.step()
-        return {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
-
-    def _latents(self, real: Tensor) -> Tensor:
-        return torch.randn(len(real), self.latent).to(real.device)
+        return self._learning_step(self._players, *batch)
 
 
 def _warm_up(engine: Engine, momentum: float, warmup: int) -> None:

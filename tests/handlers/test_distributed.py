@@ -1,12 +1,26 @@
 """Two processes that share global batches do what one does, to rounding."""
 
 import ignite.distributed as idist
+import pytest
 import torch
 from ignite.engine import Engine
 from torch import nn
 from torch.nn.functional import relu
 
-from ignite_unlearn import GAN, Between, CascadedUnlearning, ForgetClasses, Generated, OtherClass, Unseen
+from ignite_unlearn import (
+    GAN,
+    Between,
+    CascadedUnlearning,
+    ForgetClasses,
+    ForgetItems,
+    GaussNewton,
+    Generated,
+    Inversion,
+    OtherClass,
+    RetainedNeighbour,
+    Unseen,
+    UnseenQuantiles,
+)
 from ignite_unlearn.distributed import shard
 from tests.loops.nets import CLASSES, SIZE, Z, real_images
 
@@ -32,7 +46,28 @@ def global_batch(i):
     return images.double(), labels
 
 
-def train(rank, path):
+def items_phase(gan, images):
+    """All of the items are on rank 0; the request holds them, and every process solves for all of them."""
+    items, retained = global_batch(0)[0][:2], global_batch(1)[0]
+    inversion = Inversion(candidates=32, steps=3, progress=False)
+    return CascadedUnlearning(
+        gan, forget=ForgetItems(items, torch.tensor([2, 2]), inversion=inversion), substitution=RetainedNeighbour(16),
+        fake_label=UnseenQuantiles(images, samples=8), discriminator_step=GaussNewton(retained, unseen=images, rows=6),
+        batch_size=10, steps=2, every=3,
+    )  # fmt: skip
+
+
+def class_phase(gan, images):
+    return CascadedUnlearning(
+        gan, forget=ForgetClasses({2}), substitution=OtherClass(),
+        fake_label=Between(Generated(samples=8), Unseen(images, samples=8)), batch_size=10, steps=2,
+    )  # fmt: skip
+
+
+PHASES = {"classes": class_phase, "items": items_phase}
+
+
+def train(rank, path, phase):
     """A data-parallel loop that averages its gradients itself; saves both nets and the number of ranks."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -59,10 +94,7 @@ def train(rank, path):
 
     gan = GAN(netG, netD, latents=(Z,), labels=CLASSES)
     images, _ = real_images(20, seed=1000)
-    unlearning = CascadedUnlearning(
-        gan, forget=ForgetClasses({2}), substitution=OtherClass(),
-        fake_label=Between(Generated(samples=8), Unseen(images.double(), samples=8)), batch_size=10, steps=2,
-    )  # fmt: skip
+    unlearning = PHASES[phase](gan, images.double())
     trainer = Engine(step)
     with unlearning.attach(trainer):
         trainer.run([tuple(t[mine] for t in global_batch(i)) for i in range(ITERATIONS)])
@@ -71,11 +103,12 @@ def train(rank, path):
         torch.save({**state, "metrics": unlearning.metrics, "iterations": unlearning.iterations}, path)
 
 
-def test_two_processes_equal_one(tmp_path):
-    train(0, tmp_path / "one.pt")
-    idist.spawn("gloo", train, args=(str(tmp_path / "two.pt"),), nproc_per_node=2)
+@pytest.mark.parametrize(("phase", "steps"), [("classes", ITERATIONS), ("items", -(-ITERATIONS // 3))])
+def test_two_processes_equal_one(tmp_path, phase, steps):
+    train(0, tmp_path / "one.pt", phase)
+    idist.spawn("gloo", train, args=(str(tmp_path / "two.pt"), phase), nproc_per_node=2)
     one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
-    assert (one["world"], two["world"], two["iterations"]) == (1, 2, ITERATIONS)
+    assert (one["world"], two["world"], two["iterations"]) == (1, 2, steps)
     torch.manual_seed(0)
     untrained = Generator().double().state_dict()
     for net in ("g", "d"):

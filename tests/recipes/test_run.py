@@ -80,7 +80,7 @@ def test_the_retrained_gan_never_saw_the_forget_set(tmp_path, monkeypatch):
     import ignite_unlearn.recipes.trained as module
 
     monkeypatch.setattr(module, "train", lambda training, images, labels, **k: seen.append(labels) or 1.0)
-    shelf = Shelf(request(tmp_path, settings=(*SHORT, "classes=3,5")))
+    shelf = Shelf(request(tmp_path / "run", settings=(*SHORT, "classes=3,5")))
     shelf.original(), shelf.retrained()
     assert set(seen[0].tolist()) == set(range(10)) and set(seen[1].tolist()) == set(range(10)) - {3, 5}
 
@@ -127,7 +127,7 @@ def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypat
     asked = request(tmp_path)
 
     def training():
-        return GANTraining(*Shelf(asked).nets(), asked.options)
+        return GANTraining(*Shelf(asked).nets(), RECIPE.learning_step, asked.options)
 
     def go(it, folder, resume=False):
         return train(
@@ -171,5 +171,5 @@ def test_a_training_that_diverges_says_so(tmp_path):
 
 
 def test_the_plan_says_what_would_be_done(finished, tmp_path):
-    assert "load" in request(finished[0]).plan() and "train 12 iterations" in request(tmp_path).plan()
+    assert "load" in request(finished[0]).plan() and "train 12 iterations" in request(tmp_path / "run").plan()
     assert "147 training images" in request(tmp_path).plan()

@@ -1,0 +1,199 @@
+"""Membership attacks as Ignite metrics: can one tell forgotten images from unseen ones?
+
+An AUC of 0.5 after unlearning proves nothing by itself: it stands beside the original's and a retrained GAN's, and one
+*below* the retrained GAN's is a leak too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from ignite.exceptions import NotComputableError
+from ignite.metrics import Metric
+from torch import Tensor
+
+from ignite_unlearn.borrow import borrow
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.gan import GAN
+
+Attack: TypeAlias = Callable[[Tensor, "Tensor | None"], Tensor]
+_AT_ONCE = 512
+
+
+class DiscriminatorScore:
+    """The discriminator's score, in eval mode: the white-box attack of LOGAN (Hayes et al. 2019).
+
+    Args:
+        gan: the GAN under attack.
+
+    Example:
+        >>> import torch
+        >>> gan = GAN(torch.nn.Linear(2, 4), torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 1)))
+        >>> DiscriminatorScore(gan)(torch.zeros(3, 1, 2, 2)).shape
+        torch.Size([3])
+    """
+
+    def __init__(self, gan: GAN):
+        self.gan = gan
+
+    def __call__(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Returns scores ``(N,)``: higher is more like a training image."""
+        parts = range(0, len(images), _AT_ONCE)
+        with borrow(self.gan.discriminator), torch.no_grad():
+            return torch.cat([
+                self.gan.score(images[i : i + _AT_ONCE], None if labels is None else labels[i : i + _AT_ONCE])
+                for i in parts
+            ])  # fmt: skip
+
+
+class NearestSample:
+    """Minus the distance to the nearest generated image: the full black-box attack of GAN-Leaks (Chen et al. 2020).
+
+    Args:
+        samples: images of the GAN under attack, ``(M, ...)``.
+        reference: images of a GAN that never saw the images in question, or real images that it is independent of:
+            their nearest distance is subtracted (the paper's calibration), since some images are near to anything.
+
+    Example:
+        >>> import torch
+        >>> NearestSample(torch.zeros(4, 1, 2, 2))(torch.ones(1, 1, 2, 2)).tolist()
+        [-2.0]
+    """
+
+    def __init__(self, samples: Tensor, *, reference: Tensor | None = None):
+        self.samples = samples
+        self.reference = reference
+
+    def __call__(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Returns scores ``(N,)``: higher is more like a training image."""
+        score = -distances(images, self.samples).amin(1)
+        return score if self.reference is None else score + distances(images, self.reference).amin(1)
+
+
+class MonteCarlo:
+    """The share of generated images that lie near: the Monte-Carlo attack of Hilprecht et al. (2019).
+
+    Args:
+        samples: images of the GAN under attack, ``(M, ...)``.
+        reference: as for :class:`NearestSample`; its share is subtracted.
+        radius: how near is near. None: the median over the images of the distance to their nearest sample, as in the
+            paper.
+
+    Example:
+        >>> import torch
+        >>> MonteCarlo(torch.eye(4).view(4, 1, 2, 2), radius=1.0)(torch.zeros(1, 1, 2, 2)).tolist()
+        [1.0]
+    """
+
+    def __init__(self, samples: Tensor, *, reference: Tensor | None = None, radius: float | None = None):
+        self.samples = samples
+        self.reference = reference
+        self.radius = radius
+
+    def __call__(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Returns scores ``(N,)``: higher is more like a training image."""
+        near = distances(images, self.samples)
+        radius = near.amin(1).median() if self.radius is None else self.radius
+        share = (near <= radius).double().mean(1)
+        return (
+            share if self.reference is None else share - (distances(images, self.reference) <= radius).double().mean(1)
+        )
+
+
+class MembershipAUC(Metric):
+    """ROC AUC of a membership attack: the chance that it ranks a member above an unseen image, ties counting half.
+
+    Updates hold ``(images, labels or None, is_member)``, the last a bool mask ``(N,)``. The attack sees all images at
+    once, when the metric is computed.
+
+    Args:
+        attack: ``(images, labels) -> scores``, higher for members.
+        device: as for every Ignite metric.
+
+    Example:
+        >>> import torch
+        >>> auc = MembershipAUC(lambda images, labels: images.flatten())
+        >>> auc.update((torch.tensor([3.0, 2.0, 1.0, 0.0]), None, torch.tensor([True, False, True, False])))
+        >>> auc.compute()
+        0.75
+    """
+
+    def __init__(self, attack: Attack, device: str | torch.device = "cpu"):
+        self.attack = attack
+        super().__init__(device=device)
+
+    def reset(self) -> None:
+        """Forgets all images."""
+        self._seen: list[tuple[Tensor, Tensor | None, Tensor]] = []
+
+    def update(self, output: tuple[Tensor, Tensor | None, Tensor]) -> None:
+        """Adds ``(images (N, ...), labels (N,) or None, is_member (N,))``."""
+        self._seen.append(output)
+
+    def scores(self) -> tuple[Tensor, Tensor]:
+        """Returns the attack's scores of members and of unseen images.
+
+        Raises:
+            NotComputableError: if one of the two kinds is missing.
+        """
+        members = [is_member.cpu() for _, _, is_member in self._seen]
+        mask = torch.cat(members) if members else torch.zeros(0, dtype=torch.bool)
+        if not mask.any() or mask.all():
+            raise NotComputableError("MembershipAUC needs members and unseen images before compute().")
+        labels = [labels for _, labels, _ in self._seen if labels is not None]
+        images = torch.cat([images for images, _, _ in self._seen])
+        scores = self.attack(images, torch.cat(labels) if labels else None).detach().cpu().double()
+        return scores[mask], scores[~mask]
+
+    def compute(self) -> float:
+        """Returns the AUC."""
+        return auc(*self.scores())
+
+    def interval(self, *, level: float = 0.95, draws: int = 1000, seed: int = 0) -> tuple[float, float]:
+        """Returns a bootstrap interval of the AUC: members and unseen images are drawn anew, each kind by itself."""
+        return bootstrap(*self.scores(), level=level, draws=draws, seed=seed)
+
+
+def auc(members: Tensor, unseen: Tensor) -> float:
+    """Returns the chance that a member's score ``(N,)`` is above an unseen image's ``(M,)``; ties count half."""
+    return float(_places(members, unseen).mean())
+
+
+def bootstrap(
+    members: Tensor, unseen: Tensor, *, level: float = 0.95, draws: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Returns a percentile bootstrap interval (Efron 1979) of :func:`auc`.
+
+    Raises:
+        UnlearningError: if ``level`` is not between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise UnlearningError(f"level={level} must lie between 0 and 1, such as 0.95.")
+    random = np.random.default_rng(seed)
+    values = np.sort(unseen.double().numpy())
+    drawn = []
+    for _ in range(draws):
+        some = members.double().numpy()[random.integers(len(members), size=len(members))]
+        # Counting how often each unseen score is drawn gives the same as sorting every drawn set, without the sorting.
+        below = np.concatenate([[0], np.cumsum(random.multinomial(len(values), np.full(len(values), 1 / len(values))))])
+        left, right = np.searchsorted(values, some, "left"), np.searchsorted(values, some, "right")
+        drawn.append((below[left] + below[right]).mean() / (2 * len(values)))
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def distances(images: Tensor, others: Tensor) -> Tensor:
+    """Returns the Euclidean distances (pixels) between two sets of images, ``(N, M)``."""
+    b = others.flatten(1).float()
+    return torch.cat([torch.cdist(part.flatten(1).float().to(b.device), b) for part in images.split(_AT_ONCE)])
+
+
+def _places(members: Tensor, unseen: Tensor) -> Tensor:
+    """Returns each member's quantile among the unseen scores, in [0, 1]."""
+    values = unseen.double().sort().values
+    left = torch.searchsorted(values, members.double(), right=False)
+    right = torch.searchsorted(values, members.double(), right=True)
+    return (left + right).double() / (2 * len(values))

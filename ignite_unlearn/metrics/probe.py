@@ -1,0 +1,46 @@
+"""A linear probe as an attack: do a discriminator's hidden features still tell what its score no longer does?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.linear_probe import fit_probe
+
+_AT_ONCE = 512
+
+
+class LinearProbe:
+    """A membership attack on features: it learns from known members and non-members, and is asked about others.
+
+    Where only a discriminator's head was unlearned, the score is fooled and the probe is not.
+
+    Args:
+        features: images ``(N, ...)`` to features ``(N, F)``, such as the discriminator's last hidden layer.
+        members: retained training images ``(M, ...)``.
+        unseen: images ``(K, ...)`` that were never trained on; not those that the attack is judged by.
+        ridge: as for :func:`~ignite_unlearn.linear_probe.fit_probe`.
+
+    Raises:
+        UnlearningError: if one of the two kinds is missing.
+
+    Example:
+        >>> import torch
+        >>> probe = LinearProbe(torch.nn.Flatten(), torch.ones(4, 1, 2, 2), torch.zeros(4, 1, 2, 2))
+        >>> (probe(torch.ones(1, 1, 2, 2)) > probe(torch.zeros(1, 1, 2, 2))).tolist()
+        [True]
+    """
+
+    def __init__(self, features: Callable[[Tensor], Tensor], members: Tensor, unseen: Tensor, *, ridge: float = 0.25):
+        self._features = features
+        self._direction = fit_probe(self._of(members), self._of(unseen), ridge=ridge)
+
+    def __call__(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Returns scores ``(N,)``: higher is more like a training image."""
+        return self._of(images) @ self._direction
+
+    def _of(self, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            return torch.cat([self._features(part).flatten(1) for part in images.split(_AT_ONCE)])

@@ -1,0 +1,61 @@
+"""What ``--set substitution=...`` and ``--set fake_label=...`` choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.fake_labels import Between, FakeLabel, Fixed, Generated, Unseen, UnseenQuantiles
+from ignite_unlearn.latent_substitution import LatentDirection, Truncation
+from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour, Substitution
+
+SUBSTITUTIONS: dict[str, Callable[[], Substitution]] = {
+    "other_class": OtherClass,
+    "mean_image": MeanImage,
+    "retained_neighbour": RetainedNeighbour,
+    "latent_direction": LatentDirection,
+    "truncation": Truncation,
+    "noise": Noise,
+}
+# Of unseen images, their labels, and a seed.
+FAKE_LABELS: dict[str, Callable[[Tensor, Tensor, int], FakeLabel]] = {
+    "between": lambda images, labels, seed: Between(Generated(samples=32), Unseen(images, labels, samples=32)),
+    "unseen_quantiles": lambda images, labels, seed: UnseenQuantiles(images, labels, seed=seed),
+    "unseen_quantiles_frozen": lambda images, labels, seed: UnseenQuantiles(images, labels, live=False, seed=seed),
+    "unseen": lambda images, labels, seed: Unseen(images, labels),
+    "unseen_frozen": lambda images, labels, seed: Unseen(images, labels, live=False),
+    "generated": lambda images, labels, seed: Generated(),
+    "generated_frozen": lambda images, labels, seed: Generated(live=False),
+    "fixed": lambda images, labels, seed: Fixed(-1.0),
+}
+GENERATOR_HALVES = ("where_known", "always", "never")
+DISCRIMINATOR_STEPS = ("gauss_newton", "descent", "none")
+
+
+def check_choices(options: Mapping[str, Any]) -> None:
+    """Checks that every choice among the options is known.
+
+    Raises:
+        UnlearningError: if one is not.
+    """
+    for kind, choices in (
+        ("substitution", SUBSTITUTIONS),
+        ("fake_label", FAKE_LABELS),
+        ("generator_half", GENERATOR_HALVES),
+        ("discriminator_step", DISCRIMINATOR_STEPS),
+    ):
+        if kind in options and options[kind] not in choices:
+            raise UnlearningError(f"--set {kind}={options[kind]} is not known: choose of {', '.join(choices)}.")
+
+
+def make_substitution(name: str) -> Substitution:
+    """Returns the substitution of this name."""
+    return SUBSTITUTIONS[name]()
+
+
+def make_fake_label(name: str, unseen: Tensor, labels: Tensor, seed: int) -> FakeLabel:
+    """Returns the fake label of this name, from unseen images ``(M, ...)`` and their labels."""
+    return FAKE_LABELS[name](unseen, labels, seed)

@@ -1,0 +1,88 @@
+"""Learning steps of the stock recipes: what a user's own loop does with a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, relu
+
+
+@dataclass(frozen=True)
+class Players:
+    """The two nets, their optimisers, and how many dimensions a latent has."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+    g_optimizer: torch.optim.Optimizer
+    d_optimizer: torch.optim.Optimizer
+    latent: int
+
+    def latents(self, real: Tensor) -> Tensor:
+        """Returns as many latents as there are real images."""
+        return torch.randn(len(real), self.latent).to(real.device)
+
+
+class LearningStep(Protocol):
+    """One step of both nets; ``betas`` are Adam's."""
+
+    betas: tuple[float, float]
+
+    def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, float]:
+        """Takes the step on real images ``(N, C, H, W)`` with labels ``(N,)``, and returns the losses by name."""
+
+
+class HingeStep:
+    """Conditional, hinge loss (Lim and Ye 2017; Miyato and Koyama 2018); real and generated images in one batch."""
+
+    betas = (0.0, 0.9)
+
+    def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, float]:
+        """Takes one step; see :class:`LearningStep`."""
+        generator, discriminator, n = players.generator, players.discriminator, len(real)
+        with torch.no_grad():
+            fake = generator(players.latents(real), labels)
+        discriminator.requires_grad_(True)
+        scores = discriminator(torch.cat([real, fake]), labels.repeat(2))
+        d_loss = relu(1 - scores[:n]).mean() + relu(1 + scores[n:]).mean()
+        _descend(players.d_optimizer, d_loss)
+
+        discriminator.requires_grad_(False)
+        labels = labels[torch.randperm(n).to(labels.device)]
+        g_loss = -discriminator(generator(players.latents(real), labels), labels).mean()
+        _descend(players.g_optimizer, g_loss)
+        return {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
+
+
+class DCGANStep:
+    """Unconditional, non-saturating cross-entropy (Goodfellow et al. 2014), as in Ignite's DCGAN example.
+
+    Real and generated images are scored in batches of their own, so that BatchNorm sees either kind by itself.
+    """
+
+    betas = (0.5, 0.999)
+
+    def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, float]:
+        """Takes one step; see :class:`LearningStep`."""
+        fake = players.generator(players.latents(real))
+        players.discriminator.requires_grad_(True)
+        d_loss = self._loss(players, real, 1.0) + self._loss(players, fake.detach(), 0.0)
+        _descend(players.d_optimizer, d_loss)
+
+        players.discriminator.requires_grad_(False)
+        g_loss = self._loss(players, fake, 1.0)
+        _descend(players.g_optimizer, g_loss)
+        return {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
+
+    @staticmethod
+    def _loss(players: Players, images: Tensor, target: float) -> Tensor:
+        scores = players.discriminator(images)
+        return binary_cross_entropy_with_logits(scores, torch.full_like(scores, target))
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
