@@ -19,6 +19,10 @@ RECIPES = {
         "ignite_unlearn.recipes.mnist_items",
         "forget single images of an overfitted DCGAN (MNIST by --data-root, 10 minutes)",
     ),
+    "cifar10-items": (
+        "ignite_unlearn.recipes.cifar10_items",
+        "the same for CIFAR-10 (by --data-root; long: meant for a GPU)",
+    ),
 }
 
 

@@ -60,10 +60,6 @@ class DCDiscriminator(nn.Module):
         """Returns logits of ``images``."""
         return self.body(images).squeeze(1)
 
-    def features(self, images: Tensor) -> Tensor:
-        """Returns the flattened last hidden layer, ``(N, F)``."""
-        return self.body[:-1](images)
-
 
 def _normal(module: nn.Module) -> None:
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, Member
 from ignite_unlearn.metrics.probe import LinearProbe
 from ignite_unlearn.recipes.judges import Judges
 from ignite_unlearn.recipes.request import Request
+from ignite_unlearn.score_gradients import head_inputs
 
 
 class ItemEvaluation:
@@ -23,17 +25,18 @@ class ItemEvaluation:
 
     Args:
         request: the run.
-        judges: the feature space of the distances.
+        judges: the feature space of the distances; None: only :meth:`membership` is asked for.
         seed: of the latents.
     """
 
-    def __init__(self, request: Request, judges: Judges, *, seed: int = 12345):
+    def __init__(self, request: Request, judges: Judges | None, *, seed: int = 12345):
         data, forgotten = request.data, request.forgotten
-        self._extractor = judges.extractor
         self._samples = request.options["samples"]
         self._items, self._retained = data.images[forgotten], data.images[~forgotten]
         self._unseen, _ = request.scoring
-        self._real = judges.extractor(self._retained)
+        if judges is not None:
+            self._extractor = judges.extractor
+            self.real = judges.extractor(self._retained)
         self._seed = seed
 
     def features(self, gan: GAN) -> np.ndarray:
@@ -48,37 +51,41 @@ class ItemEvaluation:
         with borrow(seed=self._seed):
             inverted = Inversion(candidates=2048, steps=50, progress=False)(gan, self._items)
         return {
-            "fid": FID.distance(features, self._real),
-            "kid": KID.distance(features, self._real),
+            "fid": FID.distance(features, self.real),
+            "kid": KID.distance(features, self.real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
             "reconstruction_error": float(inverted.errors.mean()),
             **self.membership(gan),
+            **self.probe(gan),
         }
 
-    def membership(self, gan: GAN) -> dict[str, Any]:
-        """Returns the AUC of attacks on the items, with an interval, and on the retained images."""
+    def membership(self, gan: GAN) -> dict[str, float]:
+        """Returns the AUC of the discriminator's score on the items, with an interval, and on the retained images."""
         score = DiscriminatorScore(gan)
-        items, low, high = self._attack(score, self._items, self._unseen)
-        retained, *_ = self._attack(score, self._retained, self._unseen)
+        items = self._attack(score, self._items, self._unseen)
+        low, high = items.interval()
+        return {
+            "membership_auc": items.compute(),
+            "membership_auc_low": low,
+            "membership_auc_high": high,
+            "retained_auc": self._attack(score, self._retained, self._unseen).compute(),
+        }
+
+    def probe(self, gan: GAN) -> dict[str, float]:
+        """Returns the AUC of a linear probe of the discriminator's features, on the items and on retained images."""
         # Half of the images of either kind teach the probe, the other half tell how well it does; fake labels and
         # Gauss-Newton's own probes looked at none of these unseen images.
         half, unseen = len(self._retained) // 2, len(self._unseen) // 2
         with borrow(gan.discriminator):
-            probe = LinearProbe(gan.discriminator.features, self._retained[:half], self._unseen[:unseen])  # type: ignore
-            probed, *_ = self._attack(probe, self._items, self._unseen[unseen:])
-            probed_retained, *_ = self._attack(probe, self._retained[half:], self._unseen[unseen:])
-        return {
-            "membership_auc": items,
-            "membership_auc_low": low,
-            "membership_auc_high": high,
-            "retained_auc": retained,
-            "probe_auc": probed,
-            "retained_probe_auc": probed_retained,
-        }
+            probe = LinearProbe(partial(head_inputs, gan), self._retained[:half], self._unseen[:unseen])
+            return {
+                "probe_auc": self._attack(probe, self._items, self._unseen[unseen:]).compute(),
+                "retained_probe_auc": self._attack(probe, self._retained[half:], self._unseen[unseen:]).compute(),
+            }
 
     @staticmethod
-    def _attack(attack: Attack, members: Tensor, unseen: Tensor) -> tuple[float, float, float]:
+    def _attack(attack: Attack, members: Tensor, unseen: Tensor) -> MembershipAUC:
         metric = MembershipAUC(attack)
         images = torch.cat([members, unseen])
         metric.update((images, None, torch.arange(len(images)) < len(members)))
-        return metric.compute(), *metric.interval()
+        return metric

@@ -33,14 +33,14 @@ class ItemPhase:
     def __init__(self, request: Request, generator: nn.Module, discriminator: nn.Module):
         self._request = request
         options, data, forgotten = request.options, request.data, request.forgotten
-        self._loop = UnlearningLoop(request, generator, discriminator)
+        self.loop = UnlearningLoop(request, generator, discriminator)
         calibration, labels = request.calibration
         self._inversion = _Timed(
             Inversion(candidates=options["candidates"], steps=options["inversion_steps"], progress=request.progress)
         )
         self._iterations = options["unlearning_iterations"] * options["every"]
         self._unlearning = CascadedUnlearning(
-            self._loop.gan,
+            self.loop.gan,
             forget=ForgetItems(
                 data.images[forgotten],
                 data.labels[forgotten] if request.recipe.conditional else None,
@@ -64,10 +64,10 @@ class ItemPhase:
     def run(self) -> PhaseResult:
         """Unlearns the items."""
         start = time.perf_counter()
-        self._loop.run(self._unlearning, self._iterations)
+        self.loop.run(self._unlearning, self._iterations)
         seconds = time.perf_counter() - start
         return PhaseResult(
-            self._loop.released.teacher(),
+            self.loop.released.teacher(),
             seconds - self._inversion.seconds,
             self._inversion.seconds,
             self._unlearning.iterations,
@@ -76,7 +76,7 @@ class ItemPhase:
 
     def go_on(self, iterations: int) -> None:
         """Takes further learning steps on retained images, as the user's loop does after the phase."""
-        self._loop.run(self._unlearning, iterations, title="learning on")
+        self.loop.run(self._unlearning, iterations, title="learning on")
 
 
 def _discriminator_step(request: Request) -> DiscriminatorStep | None:

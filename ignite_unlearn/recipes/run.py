@@ -84,7 +84,8 @@ def _unlearn(
         phase = ItemPhase(request, generator, discriminator)
         result = phase.run()
         phase.go_on(request.options["later"])
-        found = evaluation.membership(request.gan(generator, discriminator))
+        changed = request.gan(generator, discriminator)
+        found = {**evaluation.membership(changed), **evaluation.probe(changed)}
         later = {f"{name}_later": value for name, value in found.items()}
     else:
         # Stops are decided on other latents than those that the result is judged by.

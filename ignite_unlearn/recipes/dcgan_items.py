@@ -1,0 +1,83 @@
+"""What recipes of item unlearning share: a DCGAN on few images, which it overfits, as small-data GANs do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ignite_unlearn.recipes.dcgan import DCDiscriminator, DCGenerator
+from ignite_unlearn.recipes.learning_steps import DCGANStep
+from ignite_unlearn.recipes.nets import SmallClassifier
+from ignite_unlearn.recipes.recipe import ImageData, Recipe
+
+_OPTIONS = {
+    "items": 64,
+    "first_item": 0,
+    "substitution": "retained_neighbour",
+    "fake_label": "unseen_quantiles",
+    "iterations": 10000,
+    "batch_size": 32,
+    "g_lr": 1e-3,
+    "d_lr": 2e-3,
+    "latent": 64,
+    "g_width": 32,
+    "d_width": 32,
+    "candidates": 2048,
+    "inversion_steps": 0,
+    "generator_half": "where_known",
+    "discriminator_step": "gauss_newton",
+    "unlearning_iterations": 4,
+    "every": 10,
+    "unlearning_batch_size": 64,
+    "unlearning_steps": 1,
+    "unlearning_lr": 1e-4,
+    "anchor": 8.0,
+    "held_rows": 256,
+    "ridge": 1e-3,
+    "later": 200,
+    "samples": 5000,
+}
+
+
+def dcgan_items(
+    name: str,
+    summary: str,
+    load_data: Callable[[Path | None], ImageData],
+    *,
+    size: int,
+    channels: int,
+    g_blocks: int,
+    **options: Any,
+) -> Recipe:
+    """Returns a recipe.
+
+    Args:
+        name: of the recipe.
+        summary: one line.
+        load_data: ``data_root -> ImageData`` of images ``(N, channels, size, size)``.
+        size: of the images.
+        channels: of the images.
+        g_blocks: how often the generator doubles the size.
+        options: defaults that are not those of other recipes.
+    """
+
+    def generator(options: Mapping[str, Any], data: ImageData) -> nn.Module:
+        return DCGenerator(options["latent"], size=size, width=options["g_width"], channels=channels, blocks=g_blocks)
+
+    def discriminator(options: Mapping[str, Any], data: ImageData) -> nn.Module:
+        return DCDiscriminator(size=size, width=options["d_width"], channels=channels)
+
+    return Recipe(
+        name=name,
+        summary=summary,
+        options={**_OPTIONS, **options},
+        load_data=load_data,
+        generator=generator,
+        discriminator=discriminator,
+        classifier=lambda data: SmallClassifier(data.classes, size=size, channels=channels),
+        learning_step=DCGANStep(),
+        conditional=False,
+    )
