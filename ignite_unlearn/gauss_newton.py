@@ -79,7 +79,7 @@ class GaussNewton:
         self.layer = layer
         self.rows = rows
         self.ridge = ridge
-        self._first = True
+        self._looked_for: Tensor | None = None
 
     def __call__(self, gan: GAN, teacher: GAN, rows: Rows, fake_label: FakeScores) -> dict[str, float]:
         """Takes one step; see :class:`~ignite_unlearn.unlearning_step.DiscriminatorStep`."""
@@ -133,14 +133,19 @@ class GaussNewton:
         else:
             images = rows.images[rows.forgotten]
             labels = None if rows.labels is None else rows.labels[rows.forgotten]
-        if self._first and len(images):
-            shared = int((ContentIndex(images).find(self.held[0][0].to(images)) >= 0).sum())
-            if shared:
-                raise UnlearningError(
-                    f"{shared} of GaussNewton's retained images are in the forget set: leave them out."
-                )
-            self._first = False
+        self._refuse_overlap(images.detach())
         return images.detach().to(device), None if labels is None else labels.to(device)
+
+    def _refuse_overlap(self, images: Tensor) -> None:
+        """Refuses retained images that are forgotten ones; each of these is looked for once."""
+        if self._looked_for is not None and len(images):
+            images = images[ContentIndex(self._looked_for).find(images) < 0]
+        if len(images) == 0:
+            return
+        shared = int((ContentIndex(images).find(self.held[0][0].to(images)) >= 0).sum())
+        if shared:
+            raise UnlearningError(f"{shared} of GaussNewton's retained images are in the forget set: leave them out.")
+        self._looked_for = images if self._looked_for is None else torch.cat([self._looked_for, images])
 
 
 def _joined(parts: list[Images]) -> Images:

@@ -157,6 +157,10 @@ def test_what_does_not_fit_is_said_in_a_sentence():
         GaussNewton(retained, torch.zeros(2))
     with pytest.raises(UnlearningError, match="2 of GaussNewton's retained images are in the forget set"):
         GaussNewton(retained)(gan, gan.teacher(), rows(retained[:2]), plus(0))
+    step = GaussNewton(retained)
+    step(gan, gan.teacher(), rows(images(2, 0)), plus(0))
+    with pytest.raises(UnlearningError, match="1 of GaussNewton's retained"):  # a request that has grown
+        step(gan, gan.teacher(), rows(torch.cat([images(2, 0), retained[3:4]])), plus(0))
     before = gan.discriminator[1].weight.clone()
     with pytest.raises(UnlearningDivergedError, match="not finite"):
         GaussNewton(retained)(gan, gan.teacher(), rows(images(2, 0)), plus(float("nan")))

@@ -123,7 +123,7 @@ class CascadedUnlearning:
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
-        return check_loop(self.gan, self.forget, self.step.substitution, self.step.fake_label, loader, seed=self.seed)
+        return check_loop(self.step, self.forget, loader, seed=self.seed)
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches the phase to a trainer and keeps the original GAN as teacher: load its weights before.

@@ -12,11 +12,10 @@ from torch import Tensor
 
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.fake_labels import FakeLabel
-from ignite_unlearn.forget import Forget
+from ignite_unlearn.forget import Forget, LatentRegions
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.original import Original
-from ignite_unlearn.substitution import Substitution
+from ignite_unlearn.unlearning_step import Rows, UnlearningStep
 
 _ROWS = 4  # enough to see shapes and ranges
 
@@ -47,20 +46,16 @@ class CheckReport:
         return "\n".join([verdict, *lines])
 
 
-def check_loop(
-    gan: GAN, forget: Forget, substitution: Substitution, fake_label: FakeLabel, loader: Any, *, seed: int = 0
-) -> CheckReport:
+def check_loop(step: UnlearningStep, forget: Forget, loader: Any, *, seed: int = 0) -> CheckReport:
     """Tries every seam between the phase and a loop on the loader's first batch, and changes nothing by it.
 
     Args:
-        gan: the GAN.
+        step: the unlearning step.
         forget: the request.
-        substitution: the substitution mechanism.
-        fake_label: the fake label.
         loader: what the trainer runs over.
         seed: of the random numbers drawn.
     """
-    look = _Look()
+    look, gan = _Look(), step.gan
     original = Original(gan, forget, seed)
     teacher = original.teacher
     with _streams_kept(loader), borrow(gan.generator, gan.discriminator, seed=seed):
@@ -73,9 +68,26 @@ def check_loop(
             _look_at_batch(look, gan, forget, None if regions is None else original, made, batch)
         if regions is not None and not look.problems:
             latents, labels = regions.forgotten(_ROWS)
-            look.try_to(lambda: substitution(teacher, latents, labels, regions))
-            look.try_to(lambda: fake_label(torch.zeros(_ROWS, device=gan.device), gan, teacher, regions))
+            if len(latents):
+                look.try_to(lambda: step.substitution(teacher, latents, labels, regions))
+            else:
+                look.notes.append("The generator does not make what is to be forgotten: it is left to the loop.")
+            look.try_to(lambda: step.fake_label(torch.zeros(_ROWS, device=gan.device), gan, teacher, regions))
+            look.try_to(lambda: _step_on_a_copy(step, forget, teacher, regions, batch))
     return CheckReport(tuple(dict.fromkeys(look.problems)), tuple(look.notes))
+
+
+def _step_on_a_copy(step: UnlearningStep, forget: Forget, teacher: GAN, regions: LatentRegions, batch: Any) -> None:
+    if step.discriminator_step is None or batch is None:
+        return
+    tried = teacher.teacher()
+    tried.discriminator.requires_grad_(True)
+    form = step.gan.batch
+    images = form.images(batch)
+    rows = Rows(images, form.labels(batch), torch.ones(len(images), dtype=torch.bool), forget.examples(_ROWS))
+    step.discriminator_step(
+        tried, teacher, rows, lambda scores, gan, teacher: step.fake_label(scores, gan, teacher, regions)
+    )
 
 
 class _Look:

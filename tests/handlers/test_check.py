@@ -4,7 +4,17 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass, RetainedNeighbour
+from ignite_unlearn import (
+    GAN,
+    CascadedUnlearning,
+    Fixed,
+    ForgetClasses,
+    ForgetItems,
+    GaussNewton,
+    Inversion,
+    OtherClass,
+    RetainedNeighbour,
+)
 from tests.loops import batches, schedules, scores, surroundings  # noqa: F401 - they fill the zoo
 from tests.loops.case import ZOO, Streams, assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
@@ -82,6 +92,29 @@ def test_what_would_not_work_is_said_before_any_training(unlearning, data, probl
     assert not report
     assert any(re.search(problem, text) for text in report.problems), report
     assert all("\n" not in text for text in report.problems)
+
+
+def items(discriminator, retained=X[2:], inversion=None):
+    return CascadedUnlearning(
+        GAN(Generator(), discriminator, latents=(Z,)), forget=ForgetItems(X[:2], inversion=inversion),
+        substitution=RetainedNeighbour(), fake_label=Fixed(), discriminator_step=GaussNewton(retained),
+    )  # fmt: skip
+
+
+def test_a_request_for_items_is_looked_at_too_and_nothing_is_moved():
+    plain = Discriminator()
+    plain.conv = torch.nn.Conv2d(1, 8, 3, stride=2, padding=1)
+    for inversion in (None, Inversion(candidates=8, steps=0, progress=False)):
+        unlearning = items(plain, inversion=inversion)
+        before = clone(plain.state_dict())
+        report = unlearning.check([(X, Y)])
+        assert report, str(report)
+        assert any("does not make what is to be forgotten" in note for note in report.notes) == (inversion is None)
+        assert_identical(dict(plain.state_dict()), dict(before))
+    assert "2 of GaussNewton's retained images" in str(items(plain, retained=X).check([(X, Y)]))
+    normed = torch.nn.utils.parametrizations.spectral_norm
+    stiff = torch.nn.Sequential(torch.nn.Flatten(), normed(torch.nn.Linear(36, 4)), normed(torch.nn.Linear(4, 1)))
+    assert "no hidden layer that GaussNewton can move" in str(items(stiff).check([(X, Y)]))
 
 
 def test_ranges_that_differ_are_noted():
