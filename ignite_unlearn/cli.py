@@ -109,7 +109,3 @@ def format_table(rows: list[list[str]]) -> str:
         for row in rows
     ]
     return "\n".join(line.rstrip() for line in lines)
-
-
-if __name__ == "__main__":
-    main()

@@ -147,7 +147,7 @@ def test_nan_in_the_loss_ends_in_one_sentence_on_stderr(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "ignite_unlearn.cli",
+        "ignite_unlearn",
         "run",
         "digits-class",
         "--out",

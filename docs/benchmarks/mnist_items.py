@@ -35,11 +35,17 @@ ABLATIONS = {
     "substitution only": {"discriminator_step": "none", "generator_half": "always"},
     "fake label only": {"generator_half": "never"},
     "both halves for all items": {"generator_half": "always"},
-    "gradient descent, 40 steps": {"discriminator_step": "descent", "unlearning_iterations": "40", "every": "1"},
+    "gradient descent, 40 steps": {"discriminator_step": "descent", "unlearning_iterations": "40"},
+    "gradient descent, 400 steps, lr 1e-3": {
+        "discriminator_step": "descent",
+        "unlearning_iterations": "400",
+        "unlearning_lr": "1e-3",
+    },
     "one step": {"unlearning_iterations": "1"},
-    "two steps, 128 held": {"unlearning_iterations": "2", "held_rows": "128"},
-    "four steps, no learning between": {"every": "1"},
-    "unlearn, then learn": {"every": "1", "learn": "0"},
+    "four steps": {"unlearning_iterations": "4"},
+    "eight steps, 128 held": {"held_rows": "128"},
+    "ten learning steps before each": {"every": "10"},
+    "unlearn, then learn": {"learn": "0"},
 }
 
 
