@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ignite_unlearn.handlers.substitute_batch import SubstitutedDataset
     from ignite_unlearn.inversion import Inversion
     from ignite_unlearn.latent_substitution import LatentDirection, Truncation
+    from ignite_unlearn.record.handler import ErasureRecord
     from ignite_unlearn.replay import Replay
     from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour
 
@@ -41,6 +42,7 @@ _MODULES = {
     "handlers.substitute_batch": ["SubstitutedDataset"],
     "inversion": ["Inversion"],
     "latent_substitution": ["LatentDirection", "Truncation"],
+    "record.handler": ["ErasureRecord"],
     "replay": ["Replay"],
     "substitution": ["MeanImage", "Noise", "OtherClass", "RetainedNeighbour"],
 }
@@ -50,7 +52,8 @@ __all__ = [  # noqa: RUF022 - in the order of the concepts
     "GAN", "CascadedUnlearning", "ForgetClasses", "ForgetItems", "Inversion",
     "OtherClass", "MeanImage", "RetainedNeighbour", "LatentDirection", "Truncation", "Noise",
     "Fixed", "Generated", "Unseen", "UnseenQuantiles", "Between", "GaussNewton",
-    "StopWhenForgotten", "Snapshots", "SubstitutedDataset", "Replay", "refuse_overlap", "UnlearningEvents",
+    "StopWhenForgotten", "Snapshots", "ErasureRecord", "SubstitutedDataset", "Replay", "refuse_overlap",
+    "UnlearningEvents",
     "UnlearningDivergedError", "UnlearningError",
 ]  # fmt: skip
 

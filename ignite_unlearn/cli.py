@@ -99,6 +99,54 @@ def run(recipe: str, out: Path | None, dry_run: bool, quiet: bool, **asked: Any)
     click.echo(f"record: {out / 'record.html'}   picture: {out / 'samples.png'}")
 
 
+_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+_AGAIN = (
+    click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, as for `run`."),
+    click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]"),
+    click.option("--quiet", is_flag=True, help="No progress bars."),
+)
+
+
+def _of_a_finished_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_AGAIN):
+        command = option(command)
+    return _FOLDER(command)
+
+
+@main.command()
+@_of_a_finished_run
+@_in_one_sentence
+def evaluate(folder: Path, data_root: Path | None, device: str | None, quiet: bool) -> None:
+    """Measure a finished run's GANs again, beside what its record says."""
+    from ignite_unlearn.recipes.finished import Finished
+
+    finished = Finished.read(folder, data_root=data_root, device=device, progress=not quiet)
+    click.echo(format_table(finished.differences(finished.measure())))
+
+
+@main.command()
+@_FOLDER
+@click.option("--open", "show", is_flag=True, help="Show the record in a browser.")
+@click.option("--verify", is_flag=True, help="Hash the folder's files again and compare; status 1 if one differs.")
+@_in_one_sentence
+def report(folder: Path, show: bool, verify: bool) -> None:
+    """Print the erasure record of a folder; show or verify it."""
+    from ignite_unlearn.record.content import Record
+    from ignite_unlearn.record.folder import verify as verify_folder
+
+    record = Record.read(folder)
+    click.echo(f"{record.recipe}, seed {record.seed}: {record.forgotten}\n")
+    click.echo(format_table(record.table()))
+    click.echo(f"\nrecord: {folder / 'record.html'}")
+    if show:
+        click.launch(str(folder / "record.html"))
+    if verify:
+        found = verify_folder(folder)
+        click.echo("\n" + format_table([[name, result] for name, result in found]))
+        if any(result != "as recorded" for _, result in found):
+            sys.exit(1)
+
+
 def format_table(rows: list[list[str]]) -> str:
     """Returns rows of text as a table with aligned columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]

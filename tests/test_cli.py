@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from ignite_unlearn.cli import format_table, main
 from ignite_unlearn.recipes import judges
+from ignite_unlearn.record.folder import write_record
+from tests.record.records import record
 
 ROOT = Path(__file__).parents[1]
 SHORT = [
@@ -178,3 +180,34 @@ def test_tables_are_aligned():
         "long name      1",
         "x          23456",
     ]
+
+
+def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(judges, "_EPOCHS", 1)
+    assert run(tmp_path).exit_code == 0
+    shown = call("report", tmp_path, "--verify")
+    assert shown.exit_code == 0, shown.output
+    assert "class 3 (147 training images)" in shown.output and "forgotten share" in shown.output
+    assert shown.output.count("as recorded") == 4
+    again = call("evaluate", tmp_path, "--device", "cpu", "--quiet")
+    assert again.exit_code == 0, again.output
+    assert "unlearned forgotten_share" in again.output and "retrained" not in again.output
+    (tmp_path / "samples.png").write_bytes(b"")
+    changed = call("report", tmp_path, "--verify")
+    assert changed.exit_code == 1 and "changed" in changed.output
+
+
+def test_report_opens_the_page_only_when_asked(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("click.launch", opened.append)
+    write_record(tmp_path, record())
+    call("report", tmp_path)
+    assert not opened
+    call("report", tmp_path, "--open")
+    assert opened == [str(tmp_path / "record.html")]
+
+
+@pytest.mark.parametrize("command", ["report", "evaluate"])
+def test_a_folder_without_a_record_is_one_sentence(tmp_path, command):
+    result = call(command, tmp_path)
+    assert result.exit_code == 2 and "holds no record.json" in result.output and "Traceback" not in result.output

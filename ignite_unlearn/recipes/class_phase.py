@@ -55,7 +55,12 @@ def unlearn_classes(
     loop.run(unlearning, options["unlearning_iterations"], stopping)
     assert unlearning.stopped_because is not None
     return PhaseResult(
-        loop.released.teacher(), time.perf_counter() - start, None, unlearning.iterations, unlearning.stopped_because
+        loop.released.teacher(),
+        time.perf_counter() - start,
+        None,
+        unlearning.iterations,
+        unlearning.stopped_because,
+        loop.curves.as_dict(),
     )
 
 

@@ -72,6 +72,7 @@ class ItemPhase:
             self._inversion.seconds,
             self._unlearning.iterations,
             self._unlearning.stopped_because or "the run ended",
+            self.loop.curves.as_dict(),
         )
 
     def go_on(self, iterations: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 from ignite_unlearn.recipes.request import Request
 from ignite_unlearn.recipes.stages import show_progress
@@ -26,6 +28,7 @@ class PhaseResult:
         inversion_seconds: what inversion took; None where there was none.
         iterations: of the phase.
         stopped_because: why it ended.
+        curves: its numbers over its iterations.
     """
 
     gan: GAN
@@ -33,6 +36,7 @@ class PhaseResult:
     inversion_seconds: float | None
     iterations: int
     stopped_because: str
+    curves: Mapping[str, Mapping[str, list[float]]]
 
 
 class UnlearningLoop:
@@ -51,6 +55,7 @@ class UnlearningLoop:
         )
         self.gan = request.gan(generator, discriminator)
         self.released = request.gan(self.training.average, discriminator)
+        self.curves = Curves()
 
     def run(
         self,
@@ -67,6 +72,7 @@ class UnlearningLoop:
             attached.enter_context(unlearning.attach(engine))
             if stopping is not None:
                 attached.enter_context(stopping.attach(engine))
+            attached.enter_context(self.curves.attach(engine))
             attached.enter_context(show_progress(engine, iterations, title, request.progress))
             torch.default_generator.manual_seed(request.seed)
             batches = Batches(request.data.images, request.data.labels, request.options["batch_size"], iterations)

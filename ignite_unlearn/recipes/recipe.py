@@ -92,7 +92,7 @@ def parse_options(recipe: Recipe, settings: tuple[str, ...]) -> dict[str, Any]:
 
 def describe_options(recipe: Recipe) -> str:
     """Returns the options and their defaults, a line each, as ``--set`` takes them."""
-    return "\n".join(f"  {key}={_show(value)}" for key, value in recipe.options.items())
+    return "\n".join(f"  {key}={show_value(value)}" for key, value in recipe.options.items())
 
 
 def _parse(key: str, text: str, default: Any) -> Any:
@@ -104,9 +104,10 @@ def _parse(key: str, text: str, default: Any) -> Any:
     except ValueError:
         expected = {tuple: "whole numbers separated by commas", int: "a whole number", float: "a number"}[kind]
         raise UnlearningError(
-            f"--set {key}={text} does not fit: expected {expected}, such as {_show(default)}."
+            f"--set {key}={text} does not fit: expected {expected}, such as {show_value(default)}."
         ) from None
 
 
-def _show(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+def show_value(value: Any) -> str:
+    """Returns an option's value as ``--set`` takes it."""
+    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)

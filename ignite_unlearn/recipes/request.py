@@ -76,6 +76,18 @@ class Request:
         return self.data.unseen[half:], self.data.unseen_labels[half:]
 
     @property
+    def kinds(self) -> dict[str, tuple[Tensor, Tensor | None]]:
+        """The images, and the labels of a conditional GAN, that scores are shown of: forget, retain, unseen."""
+        data, forgotten = self.data, self.forgotten
+        unseen, unseen_labels = self.scoring
+        found = {
+            "forget": (data.images[forgotten], data.labels[forgotten]),
+            "retain": (data.images[~forgotten], data.labels[~forgotten]),
+            "unseen": (unseen, unseen_labels),
+        }
+        return {kind: (images, labels if self.recipe.conditional else None) for kind, (images, labels) in found.items()}
+
+    @property
     def fingerprint(self) -> dict[str, Any]:
         """Everything that the original GAN depends on."""
         options = {key: self.options[key] for key in _ORIGINAL_OPTIONS}

@@ -6,41 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.metrics.features import tensors_sha256
-from ignite_unlearn.pictures import save_picture, side_by_side
+from ignite_unlearn.pictures import save_picture
 from ignite_unlearn.recipes.class_phase import unlearn_classes
 from ignite_unlearn.recipes.evaluation import Evaluation
+from ignite_unlearn.recipes.evaluations import class_evaluation, judge_all, make_evaluation
 from ignite_unlearn.recipes.item_evaluation import ItemEvaluation
 from ignite_unlearn.recipes.item_phase import ItemPhase
 from ignite_unlearn.recipes.judges import Judges, train_judges
+from ignite_unlearn.recipes.limits import limits
 from ignite_unlearn.recipes.phase import PhaseResult
 from ignite_unlearn.recipes.request import Request
+from ignite_unlearn.recipes.samples import picture
 from ignite_unlearn.recipes.trained import Shelf, Trained
-from ignite_unlearn.record import ErasureRecord
-
-_COLUMNS = 6
-_ALWAYS = (
-    "No formal guarantee: the numbers are measurements, on one seed, of what was looked for.",
-    "The feature extractor was trained by the recipe on the same real data: its FID compares only with itself.",
-    "original.pt still holds what was forgotten, and so do copies and backups elsewhere: delete them.",
-)
-LIMITS = {
-    "classes": (
-        "Whether the discriminator remembers single images was not audited.",
-        "Whether the class comes back quickly under further training was not audited.",
-    ),
-    "items": (
-        "Layers below the one that was moved, and other attacks than those in the table, were not audited.",
-        "Whether the items come back quickly when they are trained on again was not audited.",
-    ),
-}
+from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.folder import write_record
+from ignite_unlearn.record.scores import score_histogram
 
 
-def run(request: Request) -> ErasureRecord:
+def run(request: Request) -> Record:
     """Runs a request and writes its files.
 
     Raises:
@@ -50,26 +36,16 @@ def run(request: Request) -> ErasureRecord:
     judges = train_judges(data, recipe.classifier, f"{recipe.name}-cnn-64", progress=request.progress)
     shelf = Shelf(request)
     original = shelf.original()
-    evaluation = ItemEvaluation(request, judges) if recipe.forgets_items else class_evaluation(request, judges)
+    evaluation = make_evaluation(request, judges)
     phase, unlearned = _unlearn(request, shelf, original, evaluation, judges)
     retrained = shelf.retrained() if request.retrain else None
-    features = None if retrained is None else evaluation.features(retrained.gan)
-    metrics: dict[str, Mapping[str, Any]] = {"original": evaluation(original.gan, features)}
-    metrics["unlearned"] = {**evaluation(phase.gan, features), **unlearned}
-    samples = {"original": _samples(original.gan), "unlearned": _samples(phase.gan)}
-    if retrained is not None:
-        metrics["retrained"] = evaluation(retrained.gan, features)
-        samples["retrained"] = _samples(retrained.gan)
-    save_picture(side_by_side(samples, _COLUMNS), request.out / "samples.png")
-    record = _record(request, original, phase, retrained, metrics, judges)
-    record.write(request.out, side_by_side(_without(samples, request.options.get("classes", ())), _COLUMNS))
+    gans = {"original": original.gan, "unlearned": phase.gan} | ({"retrained": retrained.gan} if retrained else {})
+    metrics = judge_all(evaluation, gans)
+    metrics["unlearned"].update(unlearned)
+    save_picture(picture(gans), request.out / "samples.png")
+    record = _record(request, original, phase, retrained, gans, metrics, judges)
+    write_record(request.out, record, picture(gans, without=request.options.get("classes", ())))
     return record
-
-
-def class_evaluation(request: Request, judges: Judges, **changes: Any) -> Evaluation:
-    """Returns the judgement of a run that forgets classes."""
-    options = request.options
-    return Evaluation(judges, request.data, options["classes"], **{"samples": options["samples"], **changes})
 
 
 def _unlearn(
@@ -100,16 +76,14 @@ def _record(
     original: Trained,
     phase: PhaseResult,
     retrained: Trained | None,
+    gans: Mapping[str, GAN],
     metrics: Mapping[str, Mapping[str, Any]],
     judges: Judges,
-) -> ErasureRecord:
+) -> Record:
     data, options, kind = request.data, request.options, "items" if request.recipe.forgets_items else "classes"
     classes = options.get("classes", ())
     made = options["samples"] if kind == "items" else options["samples"] * (data.classes - len(classes))
-    limits = [*_ALWAYS, *LIMITS[kind]]
-    if kind == "classes":
-        limits.append(f"The classifier that counts classes is right on {judges.accuracy:.1%} of unseen real images.")
-    return ErasureRecord(
+    return Record(
         recipe=request.recipe.name,
         seed=request.seed,
         device=str(request.device) if request.device.type == "cpu" else torch.cuda.get_device_name(request.device),
@@ -140,24 +114,7 @@ def _record(
         metrics=metrics,
         feature_extractor={"name": judges.extractor.name, "sha256": judges.extractor.sha256, "samples": made},
         stopped_because=phase.stopped_because,
-        limits=limits,
+        limits=limits(kind, judges.accuracy, audited=False),
+        curves=phase.curves,
+        scores={name: score_histogram(gan, request.kinds) for name, gan in gans.items()},
     )
-
-
-def _samples(gan: GAN) -> Tensor:
-    """Returns images of fixed latents; of a conditional GAN a row for each class."""
-    rows = gan.labels or _COLUMNS
-    with borrow(seed=7):
-        latents = gan.sample_latents(_COLUMNS if gan.labels else _COLUMNS * rows)
-    if gan.labels is None:
-        return gan.sample(len(latents), latents=latents)
-    labels = torch.arange(gan.labels).repeat_interleave(_COLUMNS)
-    return gan.sample(len(labels), labels, latents=latents.repeat(gan.labels, *[1] * (latents.dim() - 1)))
-
-
-def _without(samples: dict[str, Tensor], classes: tuple[int, ...]) -> dict[str, Tensor]:
-    """Returns the samples with the original's rows of the forgotten classes blank."""
-    blank = samples["original"].clone()
-    for k in classes:
-        blank[k * _COLUMNS : (k + 1) * _COLUMNS] = 1
-    return {**samples, "original": blank}

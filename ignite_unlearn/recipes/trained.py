@@ -74,6 +74,14 @@ class Shelf:
             return self._load("retrained", fingerprint)
         return self._train("retrained", ~self._request.forgotten, fingerprint)
 
+    def unlearned(self) -> Trained:
+        """Returns the unlearned GAN of a finished run.
+
+        Raises:
+            UnlearningError: if there is none, or it is of other nets.
+        """
+        return self._load("unlearned", {})
+
     def save(self, name: str, gan: GAN, **note: Any) -> None:
         """Saves a GAN's weights, and a note of how it was made."""
         state = {"generator": gan.generator.state_dict(), "discriminator": gan.discriminator.state_dict()}
@@ -96,9 +104,10 @@ class Shelf:
         note = read_notes(self._request.out).get(name, {})
         # A file that somebody put there has no note that is true of it; it is taken as it is.
         known = note.get("sha256") == _sha256(state)
-        if known and note["fingerprint"] != fingerprint:
+        made = note.get("fingerprint", fingerprint)
+        if known and made != fingerprint:
             raise UnlearningError(
-                f"{path} was made by {_difference(note['fingerprint'], fingerprint)}: give another --out, the same "
+                f"{path} was made by {_difference(made, fingerprint)}: give another --out, the same "
                 "seed and options, or delete the file."
             )
         gan = self._request.gan(generator, discriminator)

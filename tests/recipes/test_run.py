@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -11,6 +12,7 @@ from ignite_unlearn.recipes import judges as judges_module
 from ignite_unlearn.recipes.digits import RECIPE
 from ignite_unlearn.recipes.request import check_request
 from ignite_unlearn.recipes.run import run
+from ignite_unlearn.recipes.samples import picture
 from ignite_unlearn.recipes.stages import train
 from ignite_unlearn.recipes.trained import Shelf
 from ignite_unlearn.recipes.training import GANTraining
@@ -66,13 +68,14 @@ def test_the_record_holds_no_image_of_the_forgotten_class(finished):
     out, _ = finished
     page = (out / "record.html").read_text()
     assert page.count("data:image/png") == 1
-    shelf = Shelf(request(out))
-    from ignite_unlearn.recipes import run as module
-
-    samples = {"original": module._samples(shelf.original().gan)}
-    blank = module._without(samples, (3,))["original"]
-    rows = torch.arange(10).repeat_interleave(6) == 3
-    assert (blank[rows] == 1).all() and torch.equal(blank[~rows], samples["original"][~rows])
+    gans = {"original": Shelf(request(out)).original().gan}
+    whole, blank = (np.asarray(picture(gans, without=without)) for without in ((), (3,)))
+    # Below the title ten rows of 16 pixels, at twice the size, a margin of one between.
+    row = slice(16 + 2 * (1 + 3 * 17), 16 + 2 * (4 * 17))
+    assert (whole[row] != blank[row]).any()
+    changed = (whole != blank).any((1, 2)).nonzero()[0]
+    assert row.start <= changed.min() and changed.max() < row.stop
+    assert len(np.unique(blank[row])) == 2  # white, and the grey between
 
 
 def test_the_retrained_gan_never_saw_the_forget_set(tmp_path, monkeypatch):

@@ -1,0 +1,51 @@
+"""The numbers of a phase over its iterations, kept for a record."""
+
+from __future__ import annotations
+
+from ignite.engine import Engine
+
+from ignite_unlearn.handlers.cascade import PREFIX
+from ignite_unlearn.handlers.events import UnlearningEvents
+from ignite_unlearn.handlers.handle import PhaseHandle
+
+
+class Curves:
+    """Keeps every number ``state.metrics["unlearning/..."]`` after each unlearning step.
+
+    Attach it after everything that adds such numbers, such as ``StopWhenForgotten``.
+
+    Example:
+        >>> from ignite.engine import Engine
+        >>> trainer = Engine(lambda engine, batch: None)
+        >>> trainer.register_events(*UnlearningEvents)
+        >>> curves = Curves()
+        >>> with curves.attach(trainer):
+        ...     for i in (1, 2):
+        ...         trainer.state.metrics["unlearning/loss"] = 1.0 / i
+        ...         trainer.fire_event(UnlearningEvents.UNLEARNING_STEP_COMPLETED)
+        >>> curves.as_dict()
+        {'loss': {'iteration': [1, 2], 'value': [1.0, 0.5]}}
+    """
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._points: dict[str, list[tuple[int, float]]] = {}
+
+    def attach(self, trainer: Engine) -> PhaseHandle:
+        """Attaches to a trainer that the phase is attached to; returns a removable handle."""
+        return PhaseHandle(trainer, {UnlearningEvents.UNLEARNING_STEP_COMPLETED: self.keep})
+
+    def as_dict(self) -> dict[str, dict[str, list[float]]]:
+        """Returns iterations and values by name; numbers that never changed are left out."""
+        return {
+            name: {"iteration": [i for i, _ in points], "value": [value for _, value in points]}
+            for name, points in self._points.items()
+            if len({value for _, value in points}) > 1
+        }
+
+    def keep(self, engine: Engine) -> None:
+        """Keeps the numbers of a step."""
+        self._steps += 1
+        for name, value in engine.state.metrics.items():
+            if name.startswith(PREFIX) and isinstance(value, float):
+                self._points.setdefault(name.removeprefix(PREFIX), []).append((self._steps, value))

@@ -1,0 +1,187 @@
+"""What an erasure record says, as data: the content of ``record.json``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ignite_unlearn.errors import UnlearningError
+
+SCHEMA = "ignite_unlearn/record/1"
+METRICS = (
+    "fid", "kid", "ret_fid", "forgotten_share", "pul", "membership_auc", "membership_auc_low", "membership_auc_high",
+    "reconstruction_error", "downstream_accuracy", "relearn_iterations", "recovery_share",
+)  # fmt: skip
+GANS = ("original", "unlearned", "retrained")
+_SPENT = ("original", "unlearning", "retraining", "inversion")
+_SHOWN = {
+    "fid": "FID, retained images",
+    "kid": "KID, retained images",
+    "ret_fid": "FID to the retrained GAN",
+    "density": "density",
+    "coverage": "coverage",
+    "forgotten_share": "forgotten share",
+    "pul": "PUL, per cent",
+    "retained_accuracy": "accuracy of the other classes",
+    "downstream_accuracy": "downstream accuracy",
+    "membership_auc": "membership AUC, items",
+    "membership_auc_later": "the same, learning on",
+    "retained_auc": "membership AUC, retained",
+    "retained_auc_later": "the same, learning on",
+    "probe_auc": "probe of features, items",
+    "reconstruction_error": "reconstruction error",
+    "relearn_iterations": "iterations to relearn",
+    "recovery_share": "recovered share",
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that ``record.json`` holds; it never holds an image of the forget set.
+
+    Attributes:
+        recipe: name of the recipe, or of the user's script.
+        seed: of the run.
+        device: ``"cpu"`` or the GPU's name.
+        data: ``name``, ``train`` and ``unseen`` (numbers of images), ``sha256``.
+        forget: ``kind`` (``"classes"`` or ``"items"``), ``classes``, ``count``, ``sha256`` of the forgotten images.
+        method: ``name``, ``substitution``, ``fake_label``, ``options``.
+        seconds: wall-clock of ``original``, ``unlearning``, ``retraining``, ``inversion``; None where unknown.
+        iterations: of the same.
+        metrics: for each of the three GANs a dict of numbers, or None; metrics that were not measured become null. An
+            interval of ``name`` is ``name_low`` and ``name_high``.
+        feature_extractor: ``name``, ``sha256`` and ``samples``: what FID and KID were measured with.
+        stopped_because: why the phase ended.
+        limits: what the record does not show.
+        audits: for each GAN the results of :mod:`ignite_unlearn.audits`, as dicts.
+        scores: for each GAN a histogram of the discriminator's scores: ``edges``, and counts by kind of image.
+        curves: numbers over the phase: ``{name: {"iteration": [...], "value": [...]}}``.
+    """
+
+    recipe: str
+    seed: int
+    device: str
+    data: Mapping[str, Any]
+    forget: Mapping[str, Any]
+    method: Mapping[str, Any]
+    seconds: Mapping[str, float | None]
+    iterations: Mapping[str, int | None]
+    metrics: Mapping[str, Mapping[str, Any] | None]
+    feature_extractor: Mapping[str, Any]
+    stopped_because: str
+    limits: Sequence[str]
+    audits: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+
+    @property
+    def speedup(self) -> float | None:
+        """Retraining seconds over the seconds of unlearning and all that it needed; None without retraining."""
+        retraining = self.seconds.get("retraining")
+        spent = (self.seconds.get("unlearning") or 0) + (self.seconds.get("inversion") or 0)
+        return retraining / spent if retraining and spent else None
+
+    @property
+    def forgotten(self) -> str:
+        """What was forgotten, in words."""
+        count = self.forget.get("count")
+        if self.forget["kind"] == "classes":
+            named = ", ".join(map(str, self.forget.get("classes") or ()))
+            images = "" if count is None else f" ({count} training images)"
+            return f"class {named}{images}"
+        return f"{count} items"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the content of ``record.json`` without the hashes of files."""
+        content = asdict(self)
+        extractor = content.pop("feature_extractor")
+        content["metrics"] = {
+            gan: None
+            if (found := self.metrics.get(gan)) is None
+            else {**dict.fromkeys(METRICS), **found, "feature_extractor": dict(extractor)}
+            for gan in GANS
+        }
+        content["seconds"] = {name: self.seconds.get(name) for name in _SPENT}
+        content["iterations"] = {name: self.iterations.get(name) for name in _SPENT}
+        content["limits"] = list(self.limits)
+        return _plain({"schema": SCHEMA, **content, "speedup": self.speedup})
+
+    @classmethod
+    def read(cls, folder: Path) -> Record:
+        """Reads ``record.json`` of a folder.
+
+        Raises:
+            UnlearningError: if there is none, or it is none of ours.
+        """
+        content = read_json(folder)
+        metrics = {gan: dict(found) if found else None for gan, found in content["metrics"].items()}
+        extractors = [found.pop("feature_extractor", {}) for found in metrics.values() if found]
+        known = {f.name: content[f.name] for f in fields(cls) if f.name in content}
+        return cls(**{**known, "metrics": metrics, "feature_extractor": extractors[0] if extractors else {}})
+
+    def table(self) -> list[list[str]]:
+        """Returns the numbers side by side, as rows of text with a header."""
+        gans = {gan: found for gan in GANS if (found := self.metrics.get(gan))}
+        rows = [["", *gans]]
+        for name, title in _SHOWN.items():
+            cells = [_cell(found, name) for found in gans.values()]
+            if any(cell != "-" for cell in cells):
+                rows.append([title, *cells])
+        seconds = {"original": "original", "unlearned": "unlearning", "retrained": "retraining"}
+        spent = [self.seconds.get(seconds[gan]) for gan in gans]
+        rows.append(["seconds", *("-" if value is None else f"{value:.2f}" for value in spent)])
+        return rows
+
+
+def read_json(folder: Path) -> dict[str, Any]:
+    """Returns the content of ``record.json`` of a folder.
+
+    Raises:
+        UnlearningError: if there is none, or it is none of ours.
+    """
+    path = folder / "record.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UnlearningError(f"{folder} holds no record.json: give the folder of a finished run.") from None
+    except (OSError, ValueError) as error:
+        raise UnlearningError(f"{path} cannot be read ({error}): run again, or give another folder.") from error
+    required = {f.name for f in fields(Record)} - {"feature_extractor", "audits", "scores", "curves"}
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not required <= content.keys():
+        raise UnlearningError(f"{path} is no erasure record of schema {SCHEMA}: give the folder of a finished run.")
+    return content
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that a result depends on."""
+    packages = ("ignite-unlearn", "torch", "torchvision", "pytorch-ignite", "clean-fid", "scipy", "numpy")
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def _cell(found: Mapping[str, Any], name: str) -> str:
+    value, low, high = (found.get(key) for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.3g}, {high:.3g}]"
+
+
+def _plain(value: Any) -> Any:
+    """Returns JSON's types only; a number that is not finite becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,212 @@
+"""An erasure record from a user's own script: a handler beside the cascade."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine
+from torch import Tensor
+
+from ignite_unlearn.audits.result import AuditResult
+from ignite_unlearn.borrow import borrow
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget import ForgetClasses
+from ignite_unlearn.forget_items import ForgetItems
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.handlers.curves import Curves
+from ignite_unlearn.handlers.events import UnlearningEvents
+from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.metrics.features import FeatureExtractor, tensors_sha256
+from ignite_unlearn.pictures import side_by_side
+from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.folder import write_record
+from ignite_unlearn.record.scores import score_histogram
+
+Measure: TypeAlias = Callable[[GAN], Mapping[str, Any]]
+Audit: TypeAlias = "Callable[[GAN, AuditResult | None], AuditResult]"
+LIMITS = (
+    "No formal guarantee: the numbers are measurements, of what was looked for.",
+    "The original GAN still holds what was forgotten, and so do its checkpoints, copies and backups: delete them.",
+)
+
+
+class ErasureRecord:
+    """Writes the erasure record of a phase when it ends: ``record.json`` and ``record.html``.
+
+    Attach it after everything else, such as ``StopWhenForgotten``, so that it sees the phase's final weights.
+
+    Args:
+        unlearning: the phase.
+        folder: where the record goes; written by rank 0.
+        measure: returns a GAN's numbers, such as ``{"fid": 12.0, "forgotten_share": 0.01}``; called for the original,
+            the unlearned and the retrained GAN, by every process, without gradients. An interval of ``name`` is
+            ``name_low`` and ``name_high``.
+        released: the GAN that is released where it is not the one that is trained, such as one with a moving average.
+        retrained: the judge, a GAN that never saw the forget set; None: no verdicts.
+        retraining_seconds: what training it took on the same device; None: no speed-up.
+        audits: each a function of a GAN and the same audit's result on the retrained GAN, such as
+            ``lambda gan, judge: membership(gan, items, unseen, judge=judge)``.
+        scores: kinds of images, ``"forget"``, ``"retain"``, ``"unseen"``, to images and labels, for histograms of
+            scores; only counts enter the record.
+        extractor: what ``fid`` and ``kid`` were measured with.
+        samples: how many generated images they were measured on.
+        name: of the script.
+        data: ``name``, ``train`` (number of images), ``sha256``, as far as known.
+        limits: what this record does not show, beside what none does.
+
+    Raises:
+        UnlearningError: if ``folder`` is a file.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from ignite.engine import Engine
+        >>> from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, Fixed, ForgetItems, MeanImage
+        >>> netG = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Unflatten(1, (1, 4, 4)))
+        >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
+        >>> images = torch.rand(6, 1, 4, 4)
+        >>> gan = GAN(netG, netD, latents=(8,))
+        >>> unlearning = CascadedUnlearning(
+        ...     gan, forget=ForgetItems(images[:2]), substitution=MeanImage(), fake_label=Fixed(0)
+        ... )
+        >>> trainer = Engine(lambda engine, batch: None)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     record = ErasureRecord(unlearning, folder, measure=lambda gan: {"mine": 1.0})
+        ...     with unlearning.attach(trainer), record.attach(trainer):
+        ...         state = trainer.run([images])
+        ...     Record.read(Path(folder)).forgotten
+        '2 items'
+    """
+
+    def __init__(
+        self,
+        unlearning: CascadedUnlearning,
+        folder: str | Path,
+        *,
+        measure: Measure | None = None,
+        released: GAN | None = None,
+        retrained: GAN | None = None,
+        retraining_seconds: float | None = None,
+        audits: Sequence[Audit] = (),
+        scores: Mapping[str, tuple[Tensor, Tensor | None]] | None = None,
+        extractor: FeatureExtractor | None = None,
+        samples: int | None = None,
+        name: str = "a script of its own",
+        data: Mapping[str, Any] | None = None,
+        limits: Sequence[str] = (),
+    ):
+        self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UnlearningError(f"ErasureRecord(folder={self.folder}) is a file: give a folder.")
+        self._unlearning = unlearning
+        self._released = released
+        self._retrained = retrained
+        self._retraining_seconds = retraining_seconds
+        self._measure = measure
+        self._audits = tuple(audits)
+        self._scores = dict(scores or {})
+        self._extractor = extractor
+        self._samples = samples
+        self._name = name
+        self._data = {"name": None, "train": None, "unseen": None, "sha256": None, **(data or {})}
+        self._limits = (*LIMITS, *limits)
+        self._curves = Curves()
+        self._seconds, self._start = 0.0, 0.0
+
+    def attach(self, trainer: Engine) -> PhaseHandle:
+        """Attaches to a trainer that the phase is attached to; returns a removable handle."""
+        return PhaseHandle(
+            trainer,
+            {
+                UnlearningEvents.UNLEARNING_STARTED: self._started,
+                UnlearningEvents.UNLEARNING_STEP_COMPLETED: self._curves.keep,
+                UnlearningEvents.UNLEARNING_COMPLETED: self._completed,
+            },
+        )
+
+    def state_dict(self) -> dict[str, float]:
+        """Returns the seconds so far, for a phase that is resumed."""
+        return {"seconds": self._seconds}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Loads the seconds so far; the curves begin anew."""
+        self._seconds = float(state["seconds"])
+
+    def _started(self, engine: Engine) -> None:
+        self._start = time.perf_counter()
+
+    def _completed(self, engine: Engine) -> None:
+        self._seconds += time.perf_counter() - self._start
+        original = self._unlearning.original
+        assert original is not None, "the phase is attached"
+        gans = {"original": original.teacher, "unlearned": self._released or self._unlearning.gan}
+        if self._retrained is not None:
+            gans["retrained"] = self._retrained
+        with borrow(*(net for gan in gans.values() for net in (gan.generator, gan.discriminator)), seed=0):
+            record = self._record(gans)
+            picture = side_by_side({title: self._drawn(gan) for title, gan in gans.items()}, 8)
+        if idist.get_rank() == 0:
+            write_record(self.folder, record, picture)
+
+    def _record(self, gans: Mapping[str, GAN]) -> Record:
+        unlearning, step = self._unlearning, self._unlearning.step
+        extractor = self._extractor
+        return Record(
+            recipe=self._name,
+            seed=unlearning.seed,
+            device=str(unlearning.gan.device),
+            data=self._data,
+            forget=_described(unlearning.forget),
+            method={
+                "name": "cascade",
+                "substitution": type(step.substitution).__name__,
+                "fake_label": type(step.fake_label).__name__,
+                "options": {"every": unlearning.every, "batch_size": step.batch_size, "anchor": step.anchor},
+            },
+            seconds={"unlearning": self._seconds, "retraining": self._retraining_seconds},
+            iterations={"unlearning": unlearning.iterations},
+            metrics={name: self._measured(gan) for name, gan in gans.items()},
+            feature_extractor={
+                "name": extractor and extractor.name,
+                "sha256": extractor and extractor.sha256,
+                "samples": self._samples,
+            },
+            stopped_because=unlearning.stopped_because or "the run ended",
+            limits=self._limits,
+            audits=self._audited(gans),
+            scores={name: score_histogram(gan, self._scores) for name, gan in gans.items()} if self._scores else {},
+            curves=self._curves.as_dict(),
+        )
+
+    def _measured(self, gan: GAN) -> Mapping[str, Any]:
+        with torch.no_grad():
+            return self._measure(gan) if self._measure else {}
+
+    def _audited(self, gans: Mapping[str, GAN]) -> dict[str, list[dict[str, Any]]]:
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in gans}
+        for audit in self._audits:
+            judge = audit(gans["retrained"], None) if "retrained" in gans else None
+            for name, gan in gans.items():
+                found[name].append((judge if name == "retrained" and judge else audit(gan, judge)).as_dict())
+        return found
+
+    def _drawn(self, gan: GAN) -> Tensor:
+        """Returns samples of retained latents, alike for all GANs."""
+        original = self._unlearning.original
+        assert original is not None
+        with borrow(seed=0), torch.no_grad():
+            latents, labels = original.regions.retained(32)
+            return gan.sample(len(latents), labels, latents=latents)
+
+
+def _described(forget: Any) -> dict[str, Any]:
+    if isinstance(forget, ForgetItems):
+        return {"kind": "items", "classes": [], "count": len(forget), "sha256": tensors_sha256(forget.images)}
+    if isinstance(forget, ForgetClasses):
+        return {"kind": "classes", "classes": list(forget.classes), "count": None, "sha256": None}
+    return {"kind": type(forget).__name__, "classes": [], "count": None, "sha256": None}

@@ -1,0 +1,24 @@
+"""A record to test with."""
+
+from ignite_unlearn.record.content import Record
+
+
+def record(**changes):
+    content = {
+        "recipe": "test", "seed": 3, "device": "cpu",
+        "data": {"name": "<data>", "train": 10, "unseen": 5, "sha256": "d"},
+        "forget": {"kind": "classes", "classes": [3], "count": 2, "sha256": "f"},
+        "method": {"name": "cascade", "substitution": "s", "fake_label": "l", "options": {"classes": [3]}},
+        "seconds": {"original": 50.0, "unlearning": 0.5, "retraining": 60.0},
+        "iterations": {"original": 100, "unlearning": 4, "retraining": 100},
+        "metrics": {
+            "original": {"fid": 1.0, "forgotten_share": 1.0},
+            "unlearned": {"fid": float("nan"), "forgotten_share": 0.0},
+            "retrained": {"fid": 1.1, "forgotten_share": 0.1, "forgotten_share_low": 0.05, "forgotten_share_high": 0.2},
+        },
+        "feature_extractor": {"name": "net", "sha256": "e", "samples": 7},
+        "stopped_because": "it was <done>",
+        "limits": ["a limit"],
+        **changes,
+    }  # fmt: skip
+    return Record(**content)

@@ -1,0 +1,118 @@
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+from ignite_unlearn.record.charts import curve, histogram, legend
+from ignite_unlearn.record.folder import write_record
+from tests.record.records import record
+
+VOID = {"meta", "img"}
+EVIL = "<script>alert(1)</script>"
+
+
+class Checker(HTMLParser):
+    """Keeps a stack of open tags, so that a tag that is never closed, or closed twice, is seen."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.links = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.append(tag)
+        self.links += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def page(tmp_path, **changes):
+    write_record(tmp_path, record(**changes), Image.new("RGB", (4, 4)))
+    text = (tmp_path / "record.html").read_text()
+    checker = Checker()
+    checker.feed(text)
+    assert not checker.open
+    return text, checker
+
+
+def everywhere(text):
+    """Returns changes that put a text wherever a record takes one."""
+    return {
+        "recipe": text,
+        "device": text,
+        "data": {"name": text, "train": text, "sha256": text},
+        "forget": {"kind": text, "classes": [text], "count": text, "sha256": text},
+        "method": {"substitution": text, "fake_label": text, "options": {text: text}},
+        "stopped_because": text,
+        "limits": [text],
+        "audits": {"unlearned": [{"audit": text, "passed": None, "verdict": text}]},
+        "scores": {"original": {"edges": [0, 1, 2], text: [1, 2]}},
+        "curves": {text: {"iteration": [1, 2], "value": [1.0, 2.0]}},
+        "feature_extractor": {"name": text, "sha256": text, "samples": text},
+        "versions": {text: text},
+    }
+
+
+def test_whatever_text_it_shows_is_shown_as_text(tmp_path):
+    text, checker = page(tmp_path, **everywhere(EVIL))
+    assert "script" not in checker.seen
+    plain = everywhere("harmless")
+    for key, value in everywhere(EVIL).items():
+        # Each alone, so that a field that is not shown at all is noticed.
+        shown, _ = page(tmp_path, **{**plain, key: value})
+        assert "&lt;script&gt;" in shown.split("<summary>")[0], key
+        assert EVIL not in shown
+    assert text.count("&lt;script&gt;") > 15
+
+
+def test_the_page_needs_no_other_file_no_script_and_no_network(tmp_path):
+    text, checker = page(tmp_path)
+    assert all(link.startswith("data:image/png;base64,") for link in checker.links) and len(checker.links) == 1
+    assert not re.search(r"url\(|@import|http|javascript:", text)
+    assert "120 times less" in text and "a limit" in text and "None was made" in text
+
+
+def test_a_failed_audit_is_seen(tmp_path):
+    audits = {"unlearned": [{"audit": "a", "passed": False, "verdict": "it remembers"}]}
+    text, _ = page(tmp_path, audits=audits)
+    assert "FAILED" in text and "it remembers" in text and "None was made" not in text
+
+
+def points(svg):
+    tree = ElementTree.fromstring(svg)
+    return [
+        [tuple(map(float, pair.split(","))) for pair in line.get("points").split()] for line in tree.iter("polyline")
+    ]
+
+
+def test_a_histogram_draws_every_kind_inside_its_frame_and_to_scale():
+    lines = points(histogram("t", [0, 1, 2, 3], {"forget": [0, 4, 4], "unseen": [40, 40, 80]}))
+    assert len(lines) == 2
+    assert all(0 <= x <= 320 and 0 <= y <= 160 for line in lines for x, y in line)
+    # Areas of their own: half of all in a bin is as high in either.
+    assert lines[0][2][1] == lines[1][4][1] == min(y for line in lines for _, y in line)
+    assert lines[0][0][1] == max(y for line in lines for _, y in line)
+
+
+@pytest.mark.parametrize("values", [[1.0, 1.0], [2.0, -1.0, 5.0]])
+def test_a_curve_stays_inside_its_frame_and_tells_its_ends(values):
+    svg = curve("loss", range(1, len(values) + 1), values)
+    (line,) = points(svg)
+    assert len(line) == len(values) and all(0 <= x <= 320 and 0 <= y <= 160 for x, y in line)
+    assert f"loss: {values[0]:.3g} to {values[-1]:.3g}" in svg
+    highest = min(range(len(line)), key=lambda i: line[i][1])
+    assert values[highest] == max(values)
+
+
+def test_the_legend_tells_all_kinds_apart():
+    strokes = re.findall(
+        r'stroke="(#\w+)" stroke-width="2" stroke-dasharray="([^"]*)"', legend(["forget", "retain", "unseen"])
+    )
+    assert len({color for color, _ in strokes}) == len({dashes for _, dashes in strokes}) == 3
