@@ -47,5 +47,5 @@ class Curves:
         """Keeps the numbers of a step."""
         self._steps += 1
         for name, value in engine.state.metrics.items():
-            if name.startswith(PREFIX) and isinstance(value, float):
+            if name.startswith(PREFIX) and name != PREFIX + "iterations" and isinstance(value, float):
                 self._points.setdefault(name.removeprefix(PREFIX), []).append((self._steps, value))

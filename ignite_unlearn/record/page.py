@@ -22,7 +22,7 @@ td:first-child,th:first-child,.words td,.words th{text-align:left;white-space:no
 .words td{vertical-align:top}code,pre{font-size:.85rem;white-space:pre-wrap;word-break:break-all}
 img{max-width:100%;image-rendering:pixelated}.charts{display:flex;flex-wrap:wrap;gap:1rem}
 .chart{width:18rem;max-width:100%}.chart text{font-size:11px;fill:#333}.legend span{margin-right:1.5rem}
-h2{margin-top:2.5rem}"""
+h2{margin-top:2.5rem}@media(max-width:40rem){td,th{padding:.2rem .25rem;font-size:.8rem;white-space:normal}}"""
 
 
 def page(record: Record, content: Mapping[str, Any], picture: Image.Image | None) -> str:
@@ -112,7 +112,9 @@ def _scores(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 def _curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     charts = "".join(
-        curve(name, points["iteration"], points["value"]) for name, points in curves.items() if len(points["value"]) > 1
+        curve(name.replace("_", " "), points["iteration"], points["value"])
+        for name, points in curves.items()
+        if len(points["value"]) > 1
     )
     return f'<h2>Over the phase</h2><div class="charts">{charts}</div>' if charts else ""
 
