@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import ignite.distributed as idist
 import torch
@@ -24,3 +25,19 @@ def sum_over_processes(tensors: Sequence[Tensor]) -> list[Tensor]:
     assert isinstance(total, Tensor)
     parts = total.split([t.numel() for t in tensors])
     return [part.view_as(t).to(t.dtype) for part, t in zip(parts, tensors, strict=True)]
+
+
+def gather_rows(rows: Tensor | None) -> Tensor | None:
+    """Returns the rows ``(N, ...)`` of all processes, in the order of their ranks; None where no process has any.
+
+    A collective call: every process must take part, each with an N of its own, or with None.
+
+    Example:
+        >>> gather_rows(torch.arange(3)).tolist()
+        [0, 1, 2]
+    """
+    if idist.get_world_size() == 1:
+        return rows
+    parts: Any = idist.all_gather(None if rows is None else rows.cpu().numpy())
+    found = [torch.from_numpy(part) for part in parts if part is not None]
+    return torch.cat(found) if found else None

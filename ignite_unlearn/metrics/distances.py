@@ -1,51 +1,65 @@
-"""Distances between two sets of images in a feature space, by clean-fid's functions, as Ignite metrics."""
+"""Distances between two sets of images in a feature space, as Ignite metrics."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import torch
 from ignite.exceptions import NotComputableError
-from ignite.metrics import Metric
 from torch import Tensor
 
 from ignite_unlearn.borrow import borrow
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics.collected import Collected, as_it_is
 from ignite_unlearn.metrics.features import FeatureExtractor
+from ignite_unlearn.metrics.frechet import feature_distance
 
 
-class _Distance(Metric):
+class _Distance(Collected):
     """Collects features of generated and real images.
 
     Args:
         extractor: the feature space.
-        real: features ``(M, F)`` of the real images where they are always the same; then updates may hold None for
-            the real images.
+        real: features ``(M, F)`` of the real images where they are always the same, such as what
+            :func:`~ignite_unlearn.metrics.kept.kept_features` returns; then updates may hold None for the real images.
+            For the distance to the retrained GAN (Ret-FID) they are the features of its samples.
+        output_transform: from the engine's output to what :meth:`update` takes.
     """
 
-    def __init__(self, extractor: FeatureExtractor, *, real: np.ndarray | None = None):
+    def __init__(
+        self,
+        extractor: FeatureExtractor,
+        *,
+        real: np.ndarray | None = None,
+        output_transform: Callable[..., Any] = as_it_is,
+    ):
         self.extractor = extractor
         self._fixed = real
-        super().__init__()
+        super().__init__(output_transform)
 
-    def reset(self) -> None:
-        """Forgets all features but fixed ones."""
-        self._generated: list[np.ndarray] = []
-        self._real: list[np.ndarray] = [] if self._fixed is None else [self._fixed]
-
-    def update(self, output: tuple[Tensor, Tensor | None]) -> None:
+    def update(self, output: tuple[Tensor | None, Tensor | None]) -> None:
         """Adds ``(generated, real)`` images; either may be None."""
-        generated, real = output
-        if generated is not None:
-            self._generated.append(self.extractor(generated))
-        if real is not None:
-            self._real.append(self.extractor(real))
+        for kind, images in zip(("generated", "real"), output, strict=True):
+            if images is not None:
+                self.add(kind, torch.from_numpy(self.extractor(images)))
+
+    def features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the features of all generated and all real images, of all processes.
+
+        Raises:
+            NotComputableError: if one of the two kinds is missing.
+        """
+        generated, seen = self.rows("generated"), self.rows("real")
+        real = [part for part in (self._fixed, None if seen is None else seen.numpy()) if part is not None]
+        if generated is None or not real:
+            raise NotComputableError(f"{type(self).__name__} needs generated and real images before compute().")
+        return generated.numpy(), np.concatenate(real)
 
     def compute(self) -> float:
         """Returns the distance between all generated and all real images."""
-        if not self._generated or not self._real:
-            raise NotComputableError(f"{type(self).__name__} needs generated and real images before compute().")
-        return self.distance(np.concatenate(self._generated), np.concatenate(self._real))
+        return self.distance(*self.features())
 
     @staticmethod
     @abstractmethod
@@ -54,7 +68,7 @@ class _Distance(Metric):
 
 
 class FID(_Distance):
-    """Frechet distance (Heusel et al. 2017), computed by clean-fid (Parmar et al. 2022).
+    """Frechet distance (Heusel et al. 2017), equal to clean-fid's (Parmar et al. 2022) on the same features.
 
     Comparable only within one feature space: give the extractor's name beside the number.
 
@@ -70,24 +84,43 @@ class FID(_Distance):
 
     @staticmethod
     def distance(generated: np.ndarray, real: np.ndarray) -> float:
-        """Returns the Frechet distance between two sets of features."""
-        from cleanfid.fid import fid_from_feats
+        """Returns the Frechet distance between two sets of features.
 
-        if min(len(generated), len(real)) < 2:
-            raise UnlearningError("FID needs at least two images on either side.")
-        return max(0.0, float(fid_from_feats(generated.astype(np.float64), real.astype(np.float64))))
+        Raises:
+            UnlearningError: if there are fewer than two images on a side.
+        """
+        return feature_distance(generated, real)
 
 
 class KID(_Distance):
     """Kernel distance (Binkowski et al. 2018), computed by clean-fid; unbiased, so it may be slightly negative.
 
     clean-fid draws its subsets from NumPy's global stream; here it is seeded for the call and put back.
+
+    Example:
+        >>> import torch
+        >>> kid = KID(FeatureExtractor(torch.nn.Flatten(), "pixels"))
+        >>> images = torch.randn(200, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+        >>> kid.update((images, images + 1))
+        >>> low, high = kid.interval()
+        >>> 0 < low < kid.compute() < high
+        True
     """
 
     @staticmethod
     def distance(generated: np.ndarray, real: np.ndarray) -> float:
         """Returns the kernel distance between two sets of features."""
-        from cleanfid.fid import kernel_distance
+        return float(_of_subsets(generated, real).mean())
 
-        with borrow(seed=0):
-            return float(kernel_distance(generated, real, num_subsets=20))
+    def interval(self, *, level: float = 0.95) -> tuple[float, float]:
+        """Returns between which values that share of the subsets' distances lies; not an interval of their mean."""
+        low, high = np.quantile(_of_subsets(*self.features()), [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+
+def _of_subsets(generated: np.ndarray, real: np.ndarray, subsets: int = 20) -> np.ndarray:
+    from cleanfid.fid import kernel_distance
+
+    # One subset a call: the mean of 20 calls is what one call with 20 subsets returns, and the spread is seen.
+    with borrow(seed=0):
+        return np.array([kernel_distance(generated, real, num_subsets=1) for _ in range(subsets)])

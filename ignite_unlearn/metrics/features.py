@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.borrow import borrow
+from ignite_unlearn.metrics.image_folder import folder_batches
 
 
 class FeatureExtractor:
@@ -18,6 +21,8 @@ class FeatureExtractor:
         model: images ``(N, C, H, W)`` to features ``(N, F)``.
         name: what it is called in records, such as ``"digits-cnn-64"``.
         batch_size: images at once.
+        resize: what the images go through first, such as :class:`~ignite_unlearn.metrics.resize.CleanResize`; None: the
+            model is shown the images as they are.
 
     Example:
         >>> import torch
@@ -26,20 +31,39 @@ class FeatureExtractor:
         (3, 4)
     """
 
-    def __init__(self, model: nn.Module, name: str, *, batch_size: int = 512):
+    def __init__(
+        self,
+        model: nn.Module,
+        name: str,
+        *,
+        batch_size: int = 512,
+        resize: Callable[[Tensor], Tensor] | None = None,
+    ):
         self.model = model
         self.name = name
         self.batch_size = batch_size
+        self.resize = resize
 
-    def __call__(self, images: Tensor) -> np.ndarray:
-        """Returns the features of ``images``, shape ``(N, F)``."""
+    def __call__(self, images: Tensor | Path) -> np.ndarray:
+        """Returns features, shape ``(N, F)``.
+
+        Args:
+            images: ``(N, C, H, W)``, or a folder of image files, which are shown as RGB bytes, in the order of their
+                names; where they differ in size the extractor must resize.
+
+        Raises:
+            UnlearningError: if the folder holds no images, or one that cannot be read.
+        """
         from cleanfid.fid import get_batch_features
 
-        device = next((p.device for p in self.model.parameters()), images.device)
+        parts = images.split(self.batch_size) if isinstance(images, Tensor) else folder_batches(images, self.batch_size)
+        found = []
         with borrow(self.model):
-            return np.concatenate(
-                [get_batch_features(part, self.model, device) for part in images.split(self.batch_size)]
-            )
+            for part in parts:
+                device = next((p.device for p in self.model.parameters()), part.device)
+                part = part.to(device)
+                found.append(get_batch_features(self.resize(part) if self.resize else part, self.model, device))
+        return np.concatenate(found)
 
     @property
     def sha256(self) -> str:

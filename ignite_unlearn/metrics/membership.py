@@ -7,17 +7,17 @@ An AUC of 0.5 after unlearning proves nothing by itself: it stands beside the or
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from ignite.exceptions import NotComputableError
-from ignite.metrics import Metric
 from torch import Tensor
 
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan import GAN
+from ignite_unlearn.metrics.collected import Collected, as_it_is
 
 Attack: TypeAlias = Callable[[Tensor, "Tensor | None"], Tensor]
 _AT_ONCE = 512
@@ -103,7 +103,7 @@ class MonteCarlo:
         )
 
 
-class MembershipAUC(Metric):
+class MembershipAUC(Collected):
     """ROC AUC of a membership attack: the chance that it ranks a member above an unseen image, ties counting half.
 
     Updates hold ``(images, labels or None, is_member)``, the last a bool mask ``(N,)``. The attack sees all images at
@@ -111,7 +111,7 @@ class MembershipAUC(Metric):
 
     Args:
         attack: ``(images, labels) -> scores``, higher for members.
-        device: as for every Ignite metric.
+        output_transform: from the engine's output to what :meth:`update` takes.
 
     Example:
         >>> import torch
@@ -121,17 +121,15 @@ class MembershipAUC(Metric):
         0.75
     """
 
-    def __init__(self, attack: Attack, device: str | torch.device = "cpu"):
+    def __init__(self, attack: Attack, *, output_transform: Callable[..., Any] = as_it_is):
         self.attack = attack
-        super().__init__(device=device)
-
-    def reset(self) -> None:
-        """Forgets all images."""
-        self._seen: list[tuple[Tensor, Tensor | None, Tensor]] = []
+        super().__init__(output_transform)
 
     def update(self, output: tuple[Tensor, Tensor | None, Tensor]) -> None:
         """Adds ``(images (N, ...), labels (N,) or None, is_member (N,))``."""
-        self._seen.append(output)
+        for name, rows in zip(("images", "labels", "is_member"), output, strict=True):
+            if rows is not None:
+                self.add(name, rows)
 
     def scores(self) -> tuple[Tensor, Tensor]:
         """Returns the attack's scores of members and of unseen images.
@@ -139,13 +137,10 @@ class MembershipAUC(Metric):
         Raises:
             NotComputableError: if one of the two kinds is missing.
         """
-        members = [is_member.cpu() for _, _, is_member in self._seen]
-        mask = torch.cat(members) if members else torch.zeros(0, dtype=torch.bool)
-        if not mask.any() or mask.all():
+        images, labels, mask = (self.rows(name) for name in ("images", "labels", "is_member"))
+        if images is None or mask is None or not mask.any() or mask.all():
             raise NotComputableError("MembershipAUC needs members and unseen images before compute().")
-        labels = [labels for _, labels, _ in self._seen if labels is not None]
-        images = torch.cat([images for images, _, _ in self._seen])
-        scores = self.attack(images, torch.cat(labels) if labels else None).detach().cpu().double()
+        scores = self.attack(images, labels).detach().cpu().double()
         return scores[mask], scores[~mask]
 
     def compute(self) -> float:

@@ -1,0 +1,31 @@
+"""Intervals of what is measured on finitely many images."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+from ignite_unlearn.errors import UnlearningError
+
+
+def wilson(hits: int, trials: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Returns Wilson's score interval (1927) of a share; unlike the usual one it is right near 0 and 1.
+
+    Args:
+        hits: how often.
+        trials: of how many.
+        level: of confidence.
+
+    Raises:
+        UnlearningError: if there were no trials, or ``level`` is not between 0 and 1.
+
+    Example:
+        >>> [round(end, 3) for end in wilson(0, 100)]
+        [0.0, 0.037]
+    """
+    if trials < 1 or not 0 <= hits <= trials or not 0 < level < 1:
+        raise UnlearningError(f"wilson({hits}, {trials}, level={level}): expected 0 <= hits <= trials, 0 < level < 1.")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, width = hits / trials, z * z / trials
+    middle = (share + width / 2) / (1 + width)
+    half = z / (1 + width) * (share * (1 - share) / trials + width / (4 * trials)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)

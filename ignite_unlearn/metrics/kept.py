@@ -1,0 +1,60 @@
+"""Features of the real images, computed once and kept in a file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from ignite_unlearn.files import write_whole
+from ignite_unlearn.metrics.features import FeatureExtractor, tensors_sha256
+from ignite_unlearn.metrics.image_folder import image_files
+
+
+def kept_features(extractor: FeatureExtractor, images: Tensor | Path, folder: Path) -> np.ndarray:
+    """Returns the extractor's features of real images, from a file if they were computed before.
+
+    The file's name holds a hash of the net, of how it resizes, and of the images: any other leads to another file. The
+    features derive from the images: where an image is forgotten, the file of a set that held it must go too.
+
+    Args:
+        extractor: the feature space.
+        images: ``(N, C, H, W)``, or a folder of image files.
+        folder: where the files are kept.
+
+    Returns:
+        Features ``(N, F)``.
+
+    Example:
+        >>> import tempfile, torch
+        >>> extractor = FeatureExtractor(torch.nn.Flatten(), "pixels")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     first = kept_features(extractor, torch.ones(3, 1, 2, 2), Path(folder))
+        ...     again = kept_features(extractor, torch.ones(3, 1, 2, 2), Path(folder))
+        ...     print(len(list(Path(folder).iterdir())), bool((first == again).all()))
+        1 True
+    """
+    resized = "" if extractor.resize is None else f"{type(extractor.resize).__name__}{vars(extractor.resize)}"
+    key = hashlib.sha256(f"{extractor.sha256}{resized}{_sha256(images)}".encode()).hexdigest()
+    path = folder / f"features-{key[:32]}.npy"
+    if path.is_file():
+        return np.asarray(np.load(path, allow_pickle=False))
+    features = extractor(images)
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:
+            np.save(file, features, allow_pickle=False)
+
+    write_whole(path, write)
+    return features
+
+
+def _sha256(images: Tensor | Path) -> str:
+    if isinstance(images, Tensor):
+        return tensors_sha256(images)
+    digest = hashlib.sha256()
+    for path in image_files(images):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
