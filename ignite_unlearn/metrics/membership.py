@@ -41,6 +41,7 @@ class DiscriminatorScore:
 
     def __call__(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns scores ``(N,)``: higher is more like a training image."""
+        labels = None if labels is None else labels.to(self.gan.device)
         parts = range(0, len(images), _AT_ONCE)
         with borrow(self.gan.discriminator), torch.no_grad():
             return torch.cat([

@@ -42,10 +42,12 @@ class CleanResize:
         if images.dim() != 4 or images.shape[1] not in (1, 3):
             raise UnlearningError(f"Images of shape {tuple(images.shape)}: expected (N, 1 or 3, H, W).")
         resized = to_bytes(images).float()
-        for dimension, (old, new) in enumerate(zip(images.shape[2:], self.size, strict=True), 2):
-            if old != new:  # Pillow leaves such a direction alone
-                weights = _weights(old, new).to(resized.device)
-                resized = weights @ resized if dimension == 2 else resized @ weights.T
+        (height, width), (new_height, new_width) = images.shape[2:], self.size
+        # Rows first, as Pillow does; a direction that keeps its length is left alone, as by Pillow.
+        if width != new_width:
+            resized = resized @ _weights(width, new_width).to(resized.device).T
+        if height != new_height:
+            resized = _weights(height, new_height).to(resized.device) @ resized
         # One channel is resized once; the three that the net is shown share its memory.
         return resized.clamp_(0, 255).expand(-1, 3, -1, -1)
 

@@ -1,0 +1,139 @@
+"""Audit: can a search over latents, labels and a new label embedding bring the forgotten class back?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from tqdm.auto import tqdm
+
+from ignite_unlearn.audits.result import AuditResult, judged
+from ignite_unlearn.borrow import borrow
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget import Classifier
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.metrics.intervals import wilson
+
+
+def recovery(
+    gan: GAN,
+    classifier: Classifier,
+    classes: Sequence[int],
+    *,
+    confirm: Classifier | None = None,
+    realistic: Callable[[Tensor], Tensor] | None = None,
+    restarts: int = 64,
+    steps: int = 100,
+    lr: float = 0.05,
+    judge: AuditResult | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> AuditResult:
+    """Returns the share of searches that end at an image of a forgotten class.
+
+    Half of the restarts of a conditional GAN optimise the latent under a random label; the other half optimise the
+    latent and a label embedding that starts at random, at the spread of the trained ones: what was erased from the
+    table alone is still in the layers behind it. An unconditional GAN, or one without an ``nn.Embedding`` of its
+    labels, is searched by latents (and labels) alone, which ``details`` says. Latents stay on their shell.
+
+    Args:
+        gan: the GAN under attack.
+        classifier: guides the search, ``images -> class scores (N, K)``, differentiable.
+        classes: the forgotten classes.
+        confirm: judges what was found; better not the guide, which the search may fool. None: the guide.
+        realistic: ``images (N, ...) -> bool mask (N,)``, such as :class:`~ignite_unlearn.audits.realism.Realism`.
+        restarts: searches, all in one batch.
+        steps: of Adam.
+        lr: its learning rate.
+        judge: the same audit of the retrained GAN.
+        seed: of the starts.
+        progress: whether to show a bar.
+
+    Raises:
+        UnlearningError: if there are no classes, or fewer than two restarts.
+
+    Example:
+        >>> netG = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+        >>> gan = GAN(netG, nn.Linear(3, 1), latents=(2,))
+        >>> found = recovery(gan, lambda images: 9 * images, [1], restarts=4, steps=5, progress=False)
+        >>> found.unit, 0 <= found.value <= 1
+        ('share recovered', True)
+    """
+    if not classes or restarts < 2 or steps < 1:
+        raise UnlearningError(f"recovery() of classes {list(classes)}, {restarts} restarts: expected a class and two.")
+    tables = _tables(gan)
+    nets = [net for net in (classifier, confirm) if isinstance(net, nn.Module)]
+    with borrow(gan.generator, *nets, seed=seed):
+        wanted = torch.tensor(classes).repeat(restarts)[:restarts].to(gan.device)
+        images = _search(gan, classifier, wanted, tables, steps, lr, progress)
+        with torch.no_grad():
+            hits = (confirm or classifier)(images).argmax(1) == wanted
+            if realistic is not None:
+                hits &= realistic(images)
+    low, high = wilson(int(hits.sum()), restarts)
+    return judged(
+        "recovery by search",
+        "share recovered",
+        float(hits.double().mean()),
+        low,
+        high,
+        judge,
+        more="the forgotten class is still there to be found",
+        less="less is found than in a GAN that never saw the class, which marks it",
+        details={"restarts": restarts, "steps": steps, "embedding_searched": bool(tables)},
+    )
+
+
+def _tables(gan: GAN) -> list[nn.Embedding]:
+    """Returns the generator's label embeddings."""
+    tables = [m for m in gan.generator.modules() if isinstance(m, nn.Embedding)]
+    return [table for table in tables if gan.labels is not None and table.num_embeddings == gan.labels]
+
+
+def _search(
+    gan: GAN, classifier: Classifier, wanted: Tensor, tables: list[nn.Embedding], steps: int, lr: float, progress: bool
+) -> Tensor:
+    n, half = len(wanted), len(wanted) // 2 if tables else len(wanted)
+    latents = gan.sample_latents(n)
+    radius = latents.flatten(1).norm(dim=1).view(-1, *[1] * (latents.dim() - 1))
+    labels = None if gan.labels is None else torch.randint(gan.labels, (n,)).to(gan.device)
+    latents = latents.requires_grad_(True)
+    own = [_start(table, n - half) for table in tables]
+    optimizer = torch.optim.Adam([latents, *own], lr)
+
+    def images() -> Tensor:
+        on_shell = latents * (radius / latents.flatten(1).norm(dim=1).view_as(radius))
+        with _in_place_of(tables, own, half):
+            return gan.generate(on_shell, labels)
+
+    for _ in tqdm(range(steps), desc="recovery", disable=not progress):
+        loss = cross_entropy(classifier(images()), wanted, reduction="sum")
+        gradients = torch.autograd.grad(loss, [latents, *own])
+        for variable, gradient in zip([latents, *own], gradients, strict=True):
+            variable.grad = gradient
+        optimizer.step()
+    with torch.no_grad():
+        return images()
+
+
+def _start(table: nn.Embedding, n: int) -> Tensor:
+    """Returns ``n`` new embeddings ``(n, E)``, spread as those of the table are."""
+    weight = table.weight.detach()
+    return (weight.mean(0) + weight.std(0) * torch.randn(n, weight.shape[1]).to(weight)).requires_grad_(True)
+
+
+@contextmanager
+def _in_place_of(tables: list[nn.Embedding], own: list[Tensor], first: int) -> Iterator[None]:
+    """Has the tables answer with our embeddings for all rows from ``first`` on."""
+    handles = [
+        table.register_forward_hook(lambda module, given, made, ours=ours: torch.cat([made[:first], ours]))
+        for table, ours in zip(tables, own, strict=True)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

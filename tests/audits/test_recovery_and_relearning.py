@@ -1,0 +1,126 @@
+import copy
+
+import pytest
+import torch
+
+from ignite_unlearn import GAN, UnlearningError
+from ignite_unlearn.audits.realism import Realism
+from ignite_unlearn.audits.recovery import recovery
+from ignite_unlearn.audits.relearning import relearning
+from tests.audits.gans import CLASSES, PROTOTYPES, Z, class_gan, class_step, classifier, relabelled
+
+FORGOTTEN, OTHER = 3, 0
+REAL = PROTOTYPES[FORGOTTEN] + 0.3 * torch.randn(60, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def gans():
+    original = class_gan(list(range(CLASSES)))
+    return {
+        "original": original,
+        "relabelled": relabelled(original, FORGOTTEN, OTHER),
+        "retrained": class_gan([0, 1, 2], seed=1),
+        "another retrained": class_gan([0, 1, 2], seed=2),
+    }
+
+
+def share(gan, label=FORGOTTEN):
+    images = gan.sample(100, torch.full((100,), label))
+    return float((classifier(images).argmax(1) == FORGOTTEN).float().mean())
+
+
+def search(gan, **options):
+    return recovery(
+        gan, classifier, [FORGOTTEN], realistic=Realism(torch.nn.Flatten(), REAL, quantile=1.0), restarts=32, steps=60,
+        progress=False, **options,
+    )  # fmt: skip
+
+
+def test_a_relabelled_embedding_fools_the_share_and_not_the_recovery_audit(gans):
+    assert share(gans["original"]) > 0.95 and share(gans["relabelled"]) == 0
+    judge = search(gans["retrained"])
+    assert judge.value < 0.1 and judge.details["embedding_searched"]
+    for name in ("original", "relabelled"):
+        found = search(gans[name], judge=judge)
+        assert found.passed is False and found.value > 0.2 and "still there" in found.verdict, name
+    assert search(gans["another retrained"], judge=judge).passed is True
+
+
+def test_noise_that_fools_a_classifier_is_not_taken_for_the_class(gans):
+    lenient = recovery(gans["retrained"], classifier, [FORGOTTEN], restarts=32, steps=60, progress=False)
+    assert lenient.value > search(gans["retrained"]).value
+
+
+def test_a_confirming_classifier_decides(gans):
+    none = search(gans["original"], confirm=lambda images: -classifier(images))
+    assert none.value == 0
+
+
+def test_without_an_embedding_the_search_says_so():
+    plain = torch.nn.Sequential(torch.nn.Linear(Z, 16), torch.nn.Unflatten(1, (1, 4, 4)))
+    found = search(GAN(plain, torch.nn.Linear(16, 1), latents=(Z,)))
+    assert found.details["embedding_searched"] is False
+
+
+def pushed_over_the_border(gan):
+    """A weak method: the class's embedding is moved just as far as the share needs to fall."""
+    pushed = copy.deepcopy(gan)
+    table = pushed.generator.embed.weight.data
+    step = (table[OTHER] - table[FORGOTTEN]) / 20
+    while share(pushed) > 0.05:
+        table[FORGOTTEN] += step
+    return pushed
+
+
+def relearn(gan, **options):
+    return relearning(
+        gan, lambda copied: class_step(copied.generator, range(CLASSES), lr=1e-3), share, reached=0.9, every=1,
+        max_iterations=200, progress=False, **options,
+    )  # fmt: skip
+
+
+def test_what_was_only_pushed_away_comes_back_faster_than_it_is_learned(gans):
+    judge = relearn(gans["retrained"])
+    assert judge.value > 0 and judge.details["not_reached"] == 0
+    found = relearn(pushed_over_the_border(gans["original"]), judge=judge)
+    assert found.passed is False and "traces are left" in found.verdict
+    assert found.details["share_of_retrained"] == pytest.approx(found.value / judge.value)
+    assert relearn(gans["another retrained"], judge=judge).passed is True
+    assert relearn(gans["original"], judge=judge).value == 0
+
+
+def test_trials_that_never_get_there_are_named(gans):
+    found = relearning(
+        gans["retrained"],
+        lambda copied: lambda: None,
+        share,
+        reached=0.9,
+        max_iterations=7,
+        seeds=(0, 1),
+        progress=False,
+    )
+    assert found.value == 7 and found.details["not_reached"] == 2 and "2 of 2 trials did not reach" in found.verdict
+
+
+@pytest.mark.parametrize("audit", [search, relearn])
+def test_audits_are_repeatable_and_change_nothing(gans, audit):
+    gan = gans["relabelled"]
+    weights, state = copy.deepcopy(gan.generator.state_dict()), torch.get_rng_state()
+    assert audit(gan) == audit(gan)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(value, weights[key]) for key, value in gan.generator.state_dict().items())
+    assert not any(table._forward_hooks for table in gan.generator.modules())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda gan: recovery(gan, classifier, []),
+        lambda gan: recovery(gan, classifier, [1], restarts=1),
+        lambda gan: relearning(gan, lambda copied: print, share, reached=1, seeds=()),
+        lambda gan: Realism(lambda x: x, REAL[:3]),
+    ],
+)
+def test_what_makes_no_audit_is_refused(gans, call):
+    with pytest.raises(UnlearningError, match="expected"):
+        call(gans["original"])
