@@ -125,6 +125,27 @@ def evaluate(folder: Path, data_root: Path | None, device: str | None, quiet: bo
 
 
 @main.command()
+@_of_a_finished_run
+@_in_one_sentence
+def audit(folder: Path, data_root: Path | None, device: str | None, quiet: bool) -> None:
+    """Try to disprove that a finished run forgot; the verdicts enter its record."""
+    from ignite_unlearn.recipes.audits import audit_run
+    from ignite_unlearn.recipes.finished import Finished
+
+    logging.getLogger("ignite").setLevel(logging.CRITICAL)
+    finished = Finished.read(folder, data_root=data_root, device=device, progress=not quiet)
+    record = audit_run(finished)
+    for gan, found in record.audits.items():
+        click.echo(f"\n{gan}")
+        for result in found:
+            click.echo(f"  {_PASSED[result['passed']]:10}  {result['audit']}: {result['verdict']}")
+    click.echo(f"\nrecord: {folder / 'record.html'}")
+
+
+_PASSED = {True: "passed", False: "FAILED", None: "no verdict"}
+
+
+@main.command()
 @_FOLDER
 @click.option("--open", "show", is_flag=True, help="Show the record in a browser.")
 @click.option("--verify", is_flag=True, help="Hash the folder's files again and compare; status 1 if one differs.")

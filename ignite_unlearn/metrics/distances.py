@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.metrics.collected import Collected, as_it_is
+from ignite_unlearn.metrics.coverage import density_and_coverage
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.metrics.frechet import feature_distance
 
@@ -113,9 +114,34 @@ class KID(_Distance):
         return float(_of_subsets(generated, real).mean())
 
     def interval(self, *, level: float = 0.95) -> tuple[float, float]:
-        """Returns between which values that share of the subsets' distances lies; not an interval of their mean."""
-        low, high = np.quantile(_of_subsets(*self.features()), [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
+        """Returns between which values the middle subsets' distances lie: wider than an interval of the mean."""
+        return _between(_of_subsets(*self.features()), level)
+
+
+def distances(generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
+    """Returns FID, KID with its interval, density and coverage of features ``(N, F)`` and ``(M, F)``, by name.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(100, 3))
+        >>> sorted(distances(x, x + 1))
+        ['coverage', 'density', 'fid', 'kid', 'kid_high', 'kid_low']
+    """
+    subsets = _of_subsets(generated, real)
+    low, high = _between(subsets, 0.95)
+    density, coverage = density_and_coverage(generated, real)
+    return {
+        "fid": FID.distance(generated, real),
+        "kid": float(subsets.mean()),
+        "kid_low": low,
+        "kid_high": high,
+        "density": density,
+        "coverage": coverage,
+    }
+
+
+def _between(values: np.ndarray, level: float) -> tuple[float, float]:
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def _of_subsets(generated: np.ndarray, real: np.ndarray, subsets: int = 20) -> np.ndarray:

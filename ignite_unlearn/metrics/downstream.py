@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics.classifier import train_classifier
 
 
 def downstream_accuracy(
@@ -47,18 +47,9 @@ def downstream_accuracy(
     if not len(images) or not len(real[0]):
         raise UnlearningError(f"{len(images)} generated and {len(real[0])} real images: expected some of either.")
     with borrow(seed=seed), torch.enable_grad(), tqdm(total=epochs, desc="downstream", disable=not progress) as bar:
-        net = make_classifier().to(images.device).train()
-        optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
-        steps = epochs * -(-len(images) // batch_size)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
-        for _ in range(epochs):
-            for rows in torch.randperm(len(images)).split(batch_size):
-                optimizer.zero_grad()
-                cross_entropy(net(images[rows]), labels[rows].to(images.device)).backward()
-                optimizer.step()
-                schedule.step()
-            bar.update()
-        net.eval()
+        net = train_classifier(
+            make_classifier().to(images.device), images, labels, epochs=epochs, bar=bar, batch_size=batch_size
+        )
         with torch.no_grad():
             found = torch.cat([net(part).argmax(1) for part in real[0].split(512)])
         return float((found == real[1].to(found.device)).double().mean())

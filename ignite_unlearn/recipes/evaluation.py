@@ -11,9 +11,12 @@ from torch import Tensor
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.metrics.classes import ClassShare
-from ignite_unlearn.metrics.distances import FID, KID
+from ignite_unlearn.metrics.distances import FID, distances
+from ignite_unlearn.metrics.downstream import downstream_accuracy
 from ignite_unlearn.recipes.judges import Judges
 from ignite_unlearn.recipes.recipe import ImageData
+
+_EPOCHS = 6  # of the downstream classifier
 
 
 class Evaluation:
@@ -30,6 +33,7 @@ class Evaluation:
 
     def __init__(self, judges: Judges, data: ImageData, forgotten: tuple[int, ...], *, samples: int, seed: int = 12345):
         self._judges = judges
+        self._data = data
         self._forgotten = forgotten
         self._retained = tuple(k for k in range(data.classes) if k not in forgotten)
         self._samples = samples
@@ -59,14 +63,29 @@ class Evaluation:
         images, labels = self._images(gan, self._retained, self._samples)
         accuracy.update((images, labels))
         features = self._judges.extractor(images)
+        share, (low, high) = forgotten.compute(), forgotten.interval()
         return {
-            "fid": FID.distance(features, self._real),
-            "kid": KID.distance(features, self._real),
+            **distances(features, self._real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
-            "forgotten_share": forgotten.compute(),
+            "forgotten_share": share,
+            "forgotten_share_low": low,
+            "forgotten_share_high": high,
             "retained_accuracy": accuracy.compute(),
             "retained_accuracy_by_class": {str(k): v for k, v in accuracy.by_class().items()},
+            "downstream_accuracy": self._downstream(images, labels),
         }
+
+    def _downstream(self, images: Tensor, labels: Tensor) -> float:
+        """Returns how well a classifier that learns from generated images does on unseen ones of retained classes."""
+        data = self._data
+        kept = torch.isin(data.unseen_labels, torch.tensor(self._retained, device=data.unseen_labels.device))
+        return downstream_accuracy(
+            (images, labels),
+            (data.unseen[kept], data.unseen_labels[kept]),
+            self._judges.untrained,
+            epochs=_EPOCHS,
+            progress=False,
+        )
 
     def _images(self, gan: GAN, classes: tuple[int, ...], n: int) -> tuple[Tensor, Tensor]:
         labels = torch.tensor(classes).repeat_interleave(n)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.inversion import Inversion
-from ignite_unlearn.metrics.distances import FID, KID
+from ignite_unlearn.metrics.distances import FID, distances
 from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MembershipAUC
 from ignite_unlearn.metrics.probe import LinearProbe
 from ignite_unlearn.recipes.judges import Judges
@@ -51,8 +51,7 @@ class ItemEvaluation:
         with borrow(seed=self._seed):
             inverted = Inversion(candidates=2048, steps=50, progress=False)(gan, self._items)
         return {
-            "fid": FID.distance(features, self.real),
-            "kid": KID.distance(features, self.real),
+            **distances(features, self.real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
             "reconstruction_error": float(inverted.errors.mean()),
             **self.membership(gan),

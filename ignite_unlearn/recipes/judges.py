@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from ignite_unlearn.metrics.classifier import train_classifier
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.recipes.recipe import ImageData
 
@@ -22,12 +22,16 @@ class Judges:
 
     Attributes:
         extractor: the feature space of FID and KID.
+        guide: the classifier whose features the extractor gives; a search may be led by it.
         classifier: says which class a generated image shows; not the extractor's net.
+        untrained: makes such a net with new weights.
         accuracy: of the classifier on unseen real images.
     """
 
     extractor: FeatureExtractor
+    guide: nn.Module
     classifier: nn.Module
+    untrained: Callable[[], nn.Module]
     accuracy: float
 
 
@@ -46,24 +50,18 @@ def train_judges(
         extracting, judging = (_train(data, make, seed, bar) for seed in (1, 2))
     with torch.no_grad():
         accuracy = (judging(data.unseen).argmax(1) == data.unseen_labels).float().mean().item()
-    return Judges(FeatureExtractor(extracting.get_submodule("features"), name), judging, accuracy)
+    extractor = FeatureExtractor(extracting.get_submodule("features"), name)
+    return Judges(extractor, extracting, judging, lambda: make(data), accuracy)
 
 
 def _train(data: ImageData, make: Callable[[ImageData], nn.Module], seed: int, bar: tqdm) -> nn.Module:
     torch.default_generator.manual_seed(seed)
     net = make(data).to(data.images.device)
-    optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
-    steps = _EPOCHS * -(-len(data.images) // 64)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
-    for _ in range(_EPOCHS):
-        for rows in torch.randperm(len(data.images)).split(64):
-            images = data.images[rows]
-            # Shifts and noise: a judge must not be fooled by a generator's small slips.
-            shift = tuple(torch.randint(-1, 2, (2,)).tolist())
-            images = torch.roll(images, shift, (2, 3)) + 0.1 * torch.randn(images.shape).to(images.device)
-            optimizer.zero_grad()
-            cross_entropy(net(images), data.labels[rows]).backward()
-            optimizer.step()
-            schedule.step()
-        bar.update()
-    return net.eval().requires_grad_(False)
+    train_classifier(net, data.images, data.labels, epochs=_EPOCHS, bar=bar, augment=_shifted)
+    return net.requires_grad_(False)
+
+
+def _shifted(images: Tensor) -> Tensor:
+    """Returns shifted, noisy images: a judge must not be fooled by a generator's small slips."""
+    shift = tuple(torch.randint(-1, 2, (2,)).tolist())
+    return torch.roll(images, shift, (2, 3)) + 0.1 * torch.randn(images.shape).to(images.device)

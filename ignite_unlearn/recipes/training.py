@@ -59,7 +59,7 @@ class GANTraining:
         self.d_optimizer = torch.optim.Adam(discriminator.parameters(), scale * options["d_lr"], betas, fused=True)
         self._learning_step = learning_step
         self._players = Players(generator, discriminator, self.g_optimizer, self.d_optimizer, options["latent"])
-        self.engine = Engine(self._step)
+        self.engine = Engine(lambda engine, batch: self.learn(batch))
         self._schedules: dict[str, PiecewiseLinear] = {}
         if not unlearning:
             steps = options["iterations"]
@@ -91,7 +91,8 @@ class GANTraining:
             **self._schedules,
         }
 
-    def _step(self, engine: Engine, batch: tuple[Tensor, Tensor]) -> dict[str, float]:
+    def learn(self, batch: tuple[Tensor, Tensor]) -> dict[str, float]:
+        """Takes one learning step on images ``(N, C, H, W)`` and labels ``(N,)``; returns the losses by name."""
         return self._learning_step(self._players, *batch)
 
 

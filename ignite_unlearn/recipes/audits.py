@@ -1,0 +1,157 @@
+"""The audits of a finished run, on its original, unlearned and retrained GAN; their verdicts enter its record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ignite_unlearn.audits.leftovers import in_folder
+from ignite_unlearn.audits.membership import membership, monte_carlo, nearest_sample, set_membership
+from ignite_unlearn.audits.realism import Realism
+from ignite_unlearn.audits.reconstruction import reconstruction
+from ignite_unlearn.audits.recovery import recovery
+from ignite_unlearn.audits.relearning import relearning
+from ignite_unlearn.audits.result import AuditResult
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.metrics.classes import ClassShare
+from ignite_unlearn.metrics.membership import DiscriminatorScore, auc
+from ignite_unlearn.recipes.finished import Finished
+from ignite_unlearn.recipes.judges import Judges
+from ignite_unlearn.recipes.limits import limits
+from ignite_unlearn.recipes.request import Request
+from ignite_unlearn.recipes.samples import picture
+from ignite_unlearn.recipes.training import GANTraining
+from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.folder import write_record
+
+Audit: TypeAlias = "Callable[..., AuditResult]"  # (gan, judge=...)
+_BACK = 0.9  # the share of the way from chance to the original's level that counts as back
+_COMPARED = 500  # unseen images in attacks that invert, and in the levels of relearning
+_GIVE_UP = 300  # iterations of relearning
+_KEPT = {"relearning": "relearn_iterations", "recovery by search": "recovery_share"}
+
+
+def audit_run(finished: Finished) -> Record:
+    """Audits a finished run, and writes its record anew.
+
+    Raises:
+        UnlearningError: if a GAN is missing, or a file cannot be written.
+    """
+    request, gans, judges = finished.request, finished.gans(), finished.judges()
+    found: dict[str, list[AuditResult]] = {name: [] for name in gans}
+    plan = _item_audits(request, gans) if request.recipe.forgets_items else _class_audits(request, gans, judges)
+    with tqdm(total=len(plan) * len(gans), desc="audits", disable=not request.progress) as bar:
+        for audit in plan:
+            judge = None
+            for name in reversed(gans):  # the retrained one first: it judges the others
+                result = audit(gans[name], judge=judge)
+                judge = result if name == "retrained" else judge
+                found[name].append(result)
+                bar.update()
+    found["unlearned"].append(_leftovers(request))
+    record = _with(finished.record, found, judges, request)
+    write_record(request.out, record, picture(gans, without=request.options.get("classes", ())))
+    return record
+
+
+def _item_audits(request: Request, gans: Mapping[str, GAN]) -> list[Audit]:
+    items, (unseen, _), (reference, _) = request.data.images[request.forgotten], request.scoring, request.calibration
+    few = unseen[:_COMPARED]
+
+    def level(gan: GAN) -> float:
+        score = DiscriminatorScore(gan)
+        return auc(score(items).cpu(), score(few).cpu())
+
+    return [
+        partial(membership, items=items, unseen=unseen),
+        partial(membership, items=items, unseen=unseen, attack=partial(nearest_sample, reference=reference)),
+        partial(membership, items=items, unseen=unseen, attack=monte_carlo),
+        partial(set_membership, items=items, unseen=unseen, attack=monte_carlo),
+        partial(reconstruction, items=items, unseen=few),
+        _relearning(request, level, 0.5 + _BACK * (level(gans["original"]) - 0.5)),
+    ]
+
+
+def _class_audits(request: Request, gans: Mapping[str, GAN], judges: Judges) -> list[Audit]:
+    data, classes = request.data, request.options["classes"]
+    unseen = torch.isin(data.unseen_labels, torch.tensor(classes, device=data.unseen_labels.device))
+    forgotten = request.forgotten
+    labels = (data.labels[forgotten], data.unseen_labels[unseen]) if request.recipe.conditional else (None, None)
+    asked = torch.tensor(classes).repeat_interleave(200)
+
+    def level(gan: GAN) -> float:
+        share = ClassShare(judges.classifier)
+        share.update((gan.sample(len(asked), asked), asked))
+        return share.compute()
+
+    return [
+        partial(
+            membership,
+            items=data.images[forgotten],
+            unseen=data.unseen[unseen],
+            labels=labels[0],
+            unseen_labels=labels[1],
+        ),
+        partial(
+            recovery,
+            classifier=judges.guide,
+            classes=classes,
+            confirm=judges.classifier,
+            realistic=Realism(judges.extractor.model, data.images[forgotten]),
+            progress=False,
+        ),
+        _relearning(request, level, _BACK * level(gans["original"])),
+    ]
+
+
+def _relearning(request: Request, level: Callable[[GAN], float], reached: float) -> Audit:
+    """Returns the audit with the recipe's own learning step, on batches of which half are of the forget set."""
+    data, forgotten, size = request.data, request.forgotten, request.options["batch_size"]
+    kinds = [mask.nonzero().flatten() for mask in (forgotten, ~forgotten)]
+
+    def learn(gan: GAN) -> Callable[[], object]:
+        training = GANTraining(
+            gan.generator, gan.discriminator, request.recipe.learning_step, request.options, unlearning=True
+        )
+
+        def step() -> None:
+            chosen = torch.cat([rows[torch.randint(len(rows), (size // 2,)).to(rows.device)] for rows in kinds])
+            training.learn((data.images[chosen], data.labels[chosen]))
+
+        return step
+
+    options: dict[str, Any] = {"reached": reached, "every": 5, "max_iterations": _GIVE_UP, "progress": False}
+    return partial(relearning, learn=learn, level=level, **options)
+
+
+def _leftovers(request: Request) -> AuditResult:
+    released = {"unlearned.pt", "retrained.pt", "record.html", "record.json", "stages.json"}
+    forgotten: Tensor = request.data.images[request.forgotten]
+    found = in_folder(request.out, released, forgotten)
+    certain = sum(leftover.certain for leftover in found)
+    named = "; ".join(f"{leftover.where.rpartition('/')[2]}: {leftover.why}" for leftover in found) or "nothing found"
+    count = float(len(found))
+    details = {"near_copies": certain, "files": [leftover.where.rpartition("/")[2] for leftover in found]}
+    return AuditResult("leftovers in the run folder", "files", count, count, count, certain == 0, named, details)
+
+
+def _with(record: Record, found: Mapping[str, list[AuditResult]], judges: Judges, request: Request) -> Record:
+    metrics: dict[str, Any] = {name: dict(numbers) for name, numbers in record.metrics.items() if numbers}
+    for name, results in found.items():
+        for result in results:
+            if result.audit in _KEPT:
+                key = _KEPT[result.audit]
+                metrics[name] |= {key: result.value, f"{key}_low": result.low, f"{key}_high": result.high}
+    kind = "items" if request.recipe.forgets_items else "classes"
+    return replace(
+        record,
+        metrics=metrics,
+        audits={name: [result.as_dict() for result in results] for name, results in found.items()},
+        limits=limits(kind, judges.accuracy, audited=True),
+    )
