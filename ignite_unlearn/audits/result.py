@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
@@ -82,3 +82,19 @@ def judged(
         else:
             passed, verdict = True, f"not told apart from the retrained GAN: {said}, {beside}"
     return AuditResult(audit, unit, value, low, high, passed, verdict, dict(details or {}))
+
+
+def seen_against(result: AuditResult, original: AuditResult) -> AuditResult:
+    """Returns the result without its "passed" where the original GAN passes the same audit too.
+
+    An audit that does not tell the GAN that was trained on the images from one that was not sees nothing, so passing it
+    shows nothing. A GAN that fails it has still failed.
+
+    Example:
+        >>> same = AuditResult("search", "share", 0.7, 0.6, 0.8, True, "not told apart", {})
+        >>> seen_against(same, same).passed is None, seen_against(same, same).verdict
+        (True, 'no verdict, since the original GAN passes too: not told apart')
+    """
+    if not (result.passed and original.passed):
+        return result
+    return replace(result, passed=None, verdict=f"no verdict, since the original GAN passes too: {result.verdict}")

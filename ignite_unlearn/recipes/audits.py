@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ignite_unlearn.audits.leftovers import in_folder
 from ignite_unlearn.audits.membership import membership, monte_carlo, nearest_sample, set_membership
+from ignite_unlearn.audits.plan import Audit, audit_gans
 from ignite_unlearn.audits.realism import Realism
 from ignite_unlearn.audits.reconstruction import reconstruction
 from ignite_unlearn.audits.recovery import recovery
@@ -30,7 +30,6 @@ from ignite_unlearn.recipes.training import GANTraining
 from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import write_record
 
-Audit: TypeAlias = "Callable[..., AuditResult]"  # (gan, judge=...)
 _BACK = 0.9  # the share of the way from chance to the original's level that counts as back
 _COMPARED = 500  # unseen images in attacks that invert, and in the levels of relearning
 _GIVE_UP = 600  # iterations of relearning
@@ -44,16 +43,8 @@ def audit_run(finished: Finished) -> Record:
         UnlearningError: if a GAN is missing, or a file cannot be written.
     """
     request, gans, judges = finished.request, finished.gans(), finished.judges()
-    found: dict[str, list[AuditResult]] = {name: [] for name in gans}
     plan = _item_audits(request, gans) if request.recipe.forgets_items else _class_audits(request, gans, judges)
-    with tqdm(total=len(plan) * len(gans), desc="audits", disable=not request.progress) as bar:
-        for audit in plan:
-            judge = None
-            for name in reversed(gans):  # the retrained one first: it judges the others
-                result = audit(gans[name], judge=judge)
-                judge = result if name == "retrained" else judge
-                found[name].append(result)
-                bar.update()
+    found = audit_gans(gans, plan, progress=request.progress)
     found["unlearned"].append(_leftovers(request))
     record = _with(finished.record, found, judges, request)
     write_record(request.out, record, picture(gans, without=request.options.get("classes", ())))

@@ -12,7 +12,7 @@ import torch
 from ignite.engine import Engine
 from torch import Tensor
 
-from ignite_unlearn.audits.result import AuditResult
+from ignite_unlearn.audits.plan import Audit, audit_gans
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget import ForgetClasses
@@ -29,7 +29,6 @@ from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.scores import score_histogram
 
 Measure: TypeAlias = Callable[[GAN], Mapping[str, Any]]
-Audit: TypeAlias = "Callable[[GAN, AuditResult | None], AuditResult]"
 LIMITS = (
     "No formal guarantee: the numbers are measurements, of what was looked for.",
     "The original GAN still holds what was forgotten, and so do its checkpoints, copies and backups: delete them.",
@@ -50,8 +49,8 @@ class ErasureRecord:
         released: the GAN that is released where it is not the one that is trained, such as one with a moving average.
         retrained: the judge, a GAN that never saw the forget set; None: no verdicts.
         retraining_seconds: what training it took on the same device; None: no speed-up.
-        audits: each a function of a GAN and the same audit's result on the retrained GAN, such as
-            ``lambda gan, judge: membership(gan, items, unseen, judge=judge)``.
+        audits: such as ``functools.partial(membership, items=..., unseen=...)``; see
+            :func:`~ignite_unlearn.audits.plan.audit_gans`.
         scores: kinds of images, ``"forget"``, ``"retain"``, ``"unseen"``, to images and labels, for histograms of
             scores; only counts enter the record.
         extractor: what ``fid`` and ``kid`` were measured with.
@@ -178,7 +177,10 @@ class ErasureRecord:
             },
             stopped_because=unlearning.stopped_because or "the run ended",
             limits=self._limits,
-            audits=self._audited(gans),
+            audits={
+                name: [result.as_dict() for result in results]
+                for name, results in audit_gans(gans, self._audits, progress=False).items()
+            },
             scores={name: score_histogram(gan, self._scores) for name, gan in gans.items()} if self._scores else {},
             curves=self._curves.as_dict(),
         )
@@ -186,14 +188,6 @@ class ErasureRecord:
     def _measured(self, gan: GAN) -> Mapping[str, Any]:
         with torch.no_grad():
             return self._measure(gan) if self._measure else {}
-
-    def _audited(self, gans: Mapping[str, GAN]) -> dict[str, list[dict[str, Any]]]:
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in gans}
-        for audit in self._audits:
-            judge = audit(gans["retrained"], None) if "retrained" in gans else None
-            for name, gan in gans.items():
-                found[name].append((judge if name == "retrained" and judge else audit(gan, judge)).as_dict())
-        return found
 
     def _drawn(self, gan: GAN) -> Tensor:
         """Returns samples of retained latents, alike for all GANs."""

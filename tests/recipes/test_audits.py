@@ -66,7 +66,9 @@ def test_every_audit_is_made_on_every_gan_and_enters_the_record(kind, count, req
     assert names["unlearned"][:-1] == names["original"] == names["retrained"] and len(names["original"]) == count
     assert names["unlearned"][-1] == "leftovers in the run folder"
     assert all(result["passed"] is None for result in record.audits["retrained"])
-    assert all(result["passed"] is not None for gan in ("original", "unlearned") for result in record.audits[gan])
+    for original, unlearned in zip(record.audits["original"], record.audits["unlearned"], strict=False):
+        # Passing what the original passes too shows nothing.
+        assert original["passed"] is not None and not (original["passed"] and unlearned["passed"])
     # What is kept as a metric is what the audit found, and nothing else changed.
     for gan in GANS:
         found = {result["audit"]: result["value"] for result in record.audits[gan]}
