@@ -43,7 +43,7 @@ def recipes() -> None:
     from ignite_unlearn.recipes import RECIPES
 
     for name, (_, summary) in RECIPES.items():
-        click.echo(f"{name:16} {summary}")
+        click.echo(f"{name:26} {summary}")
 
 
 @main.command()
@@ -67,6 +67,7 @@ def show(recipe: str) -> None:
 @click.option("--retrain", is_flag=True, help="Also train the judge: a GAN that never saw the forget set.")
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, for recipes that need one.")
+@click.option("--download", is_flag=True, help="Have torchvision put its data set into --data-root.")
 @click.option("--resume", is_flag=True, help="Use finished stages and checkpoints in the output folder.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")

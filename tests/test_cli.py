@@ -163,14 +163,14 @@ def test_nan_in_the_loss_ends_in_one_sentence_on_stderr(tmp_path):
     )
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1 and "not finite" in done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["original.pt", "stages.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["judges.pt", "original.pt", "stages.json"]
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ignite_unlearn.recipes.run.train_judges", interrupt)
+    monkeypatch.setattr("ignite_unlearn.recipes.run.kept_judges", interrupt)
     result = run(tmp_path / "out")
     assert result.exit_code == 130 and "--resume" in result.output
 

@@ -15,6 +15,26 @@ RECIPES = {
         "ignite_unlearn.recipes.digits",
         "forget one digit of a conditional GAN (embedded data, 3 minutes)",
     ),
+    "mnist-class": (
+        "ignite_unlearn.recipes.mnist_class",
+        "forget one digit of a conditional GAN (MNIST by --data-root, 20 minutes)",
+    ),
+    "mnist-class-unconditional": (
+        "ignite_unlearn.recipes.mnist_class_unconditional",
+        "the same of a GAN that knows no classes; a classifier finds the digit",
+    ),
+    "fashion-mnist-class": (
+        "ignite_unlearn.recipes.fashion_mnist_class",
+        "forget one kind of clothing (Fashion-MNIST by --data-root, 20 minutes)",
+    ),
+    "cifar10-class": (
+        "ignite_unlearn.recipes.cifar10_class",
+        "forget one class of CIFAR-10 (by --data-root; long: meant for a GPU)",
+    ),
+    "folder-class": (
+        "ignite_unlearn.recipes.folder_class",
+        "forget one class of your own images (CLASS/*.png by --data-root)",
+    ),
     "mnist-items": (
         "ignite_unlearn.recipes.mnist_items",
         "forget single images of an overfitted DCGAN (MNIST by --data-root, 10 minutes)",
@@ -22,6 +42,10 @@ RECIPES = {
     "cifar10-items": (
         "ignite_unlearn.recipes.cifar10_items",
         "the same for CIFAR-10 (by --data-root; long: meant for a GPU)",
+    ),
+    "folder-items": (
+        "ignite_unlearn.recipes.folder_items",
+        "forget single images of your own (CLASS/*.png by --data-root)",
     ),
 }
 

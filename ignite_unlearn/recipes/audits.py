@@ -19,7 +19,7 @@ from ignite_unlearn.audits.recovery import recovery
 from ignite_unlearn.audits.relearning import relearning
 from ignite_unlearn.audits.result import AuditResult
 from ignite_unlearn.gan import GAN
-from ignite_unlearn.metrics.classes import ClassShare
+from ignite_unlearn.metrics.classes import PUL, ClassShare
 from ignite_unlearn.metrics.membership import DiscriminatorScore, auc
 from ignite_unlearn.recipes.finished import Finished
 from ignite_unlearn.recipes.judges import Judges
@@ -33,6 +33,7 @@ from ignite_unlearn.record.folder import write_record
 _BACK = 0.9  # the share of the way from chance to the original's level that counts as back
 _COMPARED = 500  # unseen images in attacks that invert, and in the levels of relearning
 _GIVE_UP = 600  # iterations of relearning
+_SHOWN = 1000  # images of an unconditional GAN that tell how many show a forgotten class
 _KEPT = {"relearning": "relearn_iterations", "recovery by search": "recovery_share"}
 
 
@@ -47,7 +48,9 @@ def audit_run(finished: Finished) -> Record:
     found = audit_gans(gans, plan, progress=request.progress)
     found["unlearned"].append(_leftovers(request))
     record = _with(finished.record, found, judges, request)
-    write_record(request.out, record, picture(gans, without=request.options.get("classes", ())))
+    write_record(
+        request.out, record, picture(gans, without=request.options.get("classes", ()), classifier=judges.classifier)
+    )
     return record
 
 
@@ -77,6 +80,10 @@ def _class_audits(request: Request, gans: Mapping[str, GAN], judges: Judges) -> 
     asked = torch.tensor(classes).repeat_interleave(200)
 
     def level(gan: GAN) -> float:
+        if gan.labels is None:
+            shown = PUL(judges.classifier, classes)
+            shown.update(gan.sample(_SHOWN))
+            return shown.share()
         share = ClassShare(judges.classifier)
         share.update((gan.sample(len(asked), asked), asked))
         return share.compute()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import Tensor
 
@@ -12,13 +12,15 @@ from ignite_unlearn.fake_labels import Between, FakeLabel, Fixed, Generated, Uns
 from ignite_unlearn.latent_substitution import LatentDirection, Truncation
 from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour, Substitution
 
-SUBSTITUTIONS: dict[str, Callable[[], Substitution]] = {
-    "other_class": OtherClass,
-    "mean_image": MeanImage,
-    "retained_neighbour": RetainedNeighbour,
+Left: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+# Of what tells that images have left the forgotten class, where somebody knows.
+SUBSTITUTIONS: dict[str, Callable[[Left | None], Substitution]] = {
+    "other_class": lambda left: OtherClass(),
+    "mean_image": lambda left: MeanImage(),
+    "retained_neighbour": lambda left: RetainedNeighbour(),
     "latent_direction": LatentDirection,
-    "truncation": Truncation,
-    "noise": Noise,
+    "truncation": lambda left: Truncation(),
+    "noise": lambda left: Noise(),
 }
 # Of unseen images, their labels, and a seed.
 FAKE_LABELS: dict[str, Callable[[Tensor, Tensor, int], FakeLabel]] = {
@@ -51,9 +53,9 @@ def check_choices(options: Mapping[str, Any]) -> None:
             raise UnlearningError(f"--set {kind}={options[kind]} is not known: choose of {', '.join(choices)}.")
 
 
-def make_substitution(name: str) -> Substitution:
-    """Returns the substitution of this name."""
-    return SUBSTITUTIONS[name]()
+def make_substitution(name: str, left: Left | None = None) -> Substitution:
+    """Returns the substitution of this name; ``left`` as in :class:`LatentDirection`."""
+    return SUBSTITUTIONS[name](left)
 
 
 def make_fake_label(name: str, unseen: Tensor, labels: Tensor, seed: int) -> FakeLabel:

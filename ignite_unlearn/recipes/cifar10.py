@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.recipes.image_folder import class_files, load_image_folder, read_images
 from ignite_unlearn.recipes.recipe import ImageData
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
+
+def load_cifar10(data_root: Path | None) -> ImageData:
+    """Returns CIFAR-10: its training images, and its test images as the unseen set.
+
+    Raises:
+        UnlearningError: if the files are missing or damaged.
+    """
+    root = _given(data_root)
+    if (root / "cifar-10-batches-py").is_dir():
+        return ImageData("CIFAR-10", *_torchvisions(root, train=True), *_torchvisions(root, train=False), 10)
+    _class_files(root)
+    return replace(load_image_folder(root, size=32, channels=3), name="CIFAR-10")
 
 
 def load_small_cifar10(data_root: Path | None, *, trained: int = 5000, unseen: int = 6000) -> ImageData:
@@ -21,63 +32,48 @@ def load_small_cifar10(data_root: Path | None, *, trained: int = 5000, unseen: i
     Raises:
         UnlearningError: if the files are missing, damaged or too few.
     """
-    if data_root is None:
-        raise UnlearningError(
-            "This recipe needs CIFAR-10: give --data-root with torchvision's root, or a folder with train/CLASS/*.png "
-            "(or .jpg). Nothing is downloaded unasked."
-        )
-    # One split for all seeds: results of different seeds are about the same data.
-    stream = torch.Generator().manual_seed(0)
-    count = trained + unseen
-    if (data_root / "cifar-10-batches-py").is_dir():
-        images, labels = _torchvisions(data_root)
-        chosen = torch.randperm(len(images), generator=stream)[:count]
-        images, labels = images[chosen], labels[chosen]
+    root = _given(data_root)
+    whole, files = None, []
+    if (root / "cifar-10-batches-py").is_dir():
+        whole = _torchvisions(root, train=True)
     else:
-        images, labels = _folders(data_root, count, stream)
-    if len(images) < count:
-        raise UnlearningError(f"{data_root}: {len(images)} training images, but {count} are needed.")
-    images = images.permute(0, 3, 1, 2).float() / 127.5 - 1
+        files = _class_files(root)
+    found, count = len(files) if whole is None else len(whole[0]), trained + unseen
+    if found < count:
+        raise UnlearningError(f"{data_root}: {found} training images, but {count} are needed.")
+    # One split for all seeds: results of different seeds are about the same data.
+    chosen = torch.randperm(found, generator=torch.Generator().manual_seed(0))[:count]
+    if whole is None:
+        images, labels = read_images([files[i] for i in chosen.tolist()], size=32, channels=3)
+    else:
+        images, labels = whole[0][chosen], whole[1][chosen]
     return ImageData(
-        "a small part of CIFAR-10",
-        images[:trained],
-        labels[:trained],
-        images[trained:],
-        labels[trained:],
-        10,
+        "a small part of CIFAR-10", images[:trained], labels[:trained], images[trained:], labels[trained:], 10
     )
 
 
-def _torchvisions(root: Path) -> tuple[Tensor, Tensor]:
+def _given(data_root: Path | None) -> Path:
+    if data_root is None:
+        raise UnlearningError(
+            "This recipe needs CIFAR-10: give --data-root with torchvision's root (with --download it is filled), or a "
+            "folder with train/CLASS/*.png and test/CLASS/*.png (or .jpg). Nothing is downloaded unasked."
+        )
+    return data_root
+
+
+def _torchvisions(root: Path, *, train: bool) -> tuple[Tensor, Tensor]:
     from torchvision.datasets import CIFAR10
 
     try:
-        data = CIFAR10(str(root), train=True, download=False)
+        data = CIFAR10(str(root), train=train, download=False)
     except (RuntimeError, OSError) as error:
         raise UnlearningError(f"{root}: torchvision finds no intact CIFAR-10 there ({error}): get it again.") from error
-    return torch.from_numpy(data.data), torch.tensor(data.targets)
+    images = torch.from_numpy(data.data).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return images, torch.tensor(data.targets)
 
 
-def _folders(root: Path, count: int, stream: torch.Generator) -> tuple[Tensor, Tensor]:
-    top = root / "train" if (root / "train").is_dir() else root
-    classes = sorted(folder for folder in top.iterdir() if folder.is_dir()) if top.is_dir() else []
+def _class_files(root: Path) -> list[tuple[Path, int]]:
+    files, classes = class_files(root)
     if len(classes) != 10:
-        raise UnlearningError(f"{top} holds {len(classes)} class folders: expected CIFAR-10's ten, train/CLASS/*.png.")
-    files = [(path, k) for k, folder in enumerate(classes) for path in sorted(folder.iterdir())]
-    files = [(path, k) for path, k in files if path.suffix.lower() in _SUFFIXES]
-    chosen = [files[i] for i in torch.randperm(len(files), generator=stream)[:count].tolist()]
-    images = [_read(path) for path, _ in chosen]
-    if not images:
-        raise UnlearningError(f"{top} holds no image files: expected {', '.join(sorted(_SUFFIXES))}.")
-    return torch.from_numpy(np.stack(images)), torch.tensor([k for _, k in chosen])
-
-
-def _read(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise UnlearningError(f"{path} is no intact image ({error}): get it again, or take it away.") from error
-    if pixels.shape != (32, 32, 3):
-        raise UnlearningError(f"{path} has {pixels.shape[1]} x {pixels.shape[0]} pixels: CIFAR-10's have 32 x 32.")
-    return pixels
+        raise UnlearningError(f"{root} holds {len(classes)} class folders: expected CIFAR-10's ten, train/CLASS/*.png.")
+    return files

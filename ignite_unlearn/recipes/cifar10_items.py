@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ignite_unlearn.recipes.cifar10 import load_small_cifar10
 from ignite_unlearn.recipes.dcgan_items import dcgan_items
+from ignite_unlearn.recipes.download import torchvision_download
 
 RECIPE = dcgan_items(
     "cifar10-items",
     "forget single images of a DCGAN that overfits 5,000 images of CIFAR-10 (--data-root)",
-    load_small_cifar10,
-    size=32,
-    channels=3,
+    lambda root, options: load_small_cifar10(root),
+    download=torchvision_download("CIFAR10"),
     g_blocks=3,
     iterations=40000,
     latent=128,

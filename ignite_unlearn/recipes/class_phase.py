@@ -10,16 +10,24 @@ import torch
 from torch import nn
 
 from ignite_unlearn.forget import ForgetClasses
+from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
-from ignite_unlearn.recipes.choices import make_fake_label, make_substitution
-from ignite_unlearn.recipes.evaluation import Evaluation
+from ignite_unlearn.recipes.choices import Left, make_fake_label, make_substitution
+from ignite_unlearn.recipes.evaluations import ClassEvaluation
 from ignite_unlearn.recipes.phase import PhaseResult, UnlearningLoop
 from ignite_unlearn.recipes.request import Request
 
+_LEFT = 0.01  # the probability of the forgotten classes below which an image is another one
+
 
 def unlearn_classes(
-    request: Request, generator: nn.Module, discriminator: nn.Module, evaluation: Evaluation
+    request: Request,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    evaluation: ClassEvaluation,
+    original: GAN,
+    classifier: nn.Module,
 ) -> PhaseResult:
     """Runs the unlearning phase on the original nets.
 
@@ -28,14 +36,17 @@ def unlearn_classes(
         generator: the original generator; it is changed.
         discriminator: the original discriminator; it is changed.
         evaluation: judges when it is time to stop.
+        original: the original GAN: what its quality is compared with.
+        classifier: finds the forgotten classes' latents of an unconditional GAN; not what the evaluation judges by.
     """
     start = time.perf_counter()
     options, data = request.options, request.data
     loop = UnlearningLoop(request, generator, discriminator)
+    finder = None if request.recipe.conditional else classifier
     unlearning = CascadedUnlearning(
         loop.gan,
-        forget=ForgetClasses(options["classes"]),
-        substitution=make_substitution(options["substitution"]),
+        forget=ForgetClasses(options["classes"], classifier=finder, pool=options.get("pool", 512)),
+        substitution=make_substitution(options["substitution"], left=finder and _left(finder, options["classes"])),
         fake_label=make_fake_label(options["fake_label"], data.unseen, data.unseen_labels, request.seed),
         optimizer=_optimizer(getattr(generator, "embedding", None), options),
         anchor=options["anchor"],
@@ -44,7 +55,7 @@ def unlearn_classes(
         max_iterations=options["unlearning_iterations"],
         seed=request.seed,
     )
-    fid = evaluation.quick(loop.released)["fid"]
+    fid = evaluation.quick(original)["fid"]
     stopping = StopWhenForgotten(
         unlearning,
         lambda: evaluation.quick(loop.released),
@@ -64,6 +75,11 @@ def unlearn_classes(
     )
 
 
+def _left(classifier: nn.Module, classes: tuple[int, ...]) -> Left:
+    """Returns what tells images that hardly show a forgotten class any more: those between classes will not do."""
+    return lambda images, own: classifier(images).softmax(1)[:, list(classes)].sum(1) < _LEFT
+
+
 def _optimizer(embedding: nn.Module | None, options: Mapping[str, Any]) -> Callable[[Iterable[nn.Parameter]], Any]:
     """Returns a factory that gives the generator's label embedding a learning rate of its own.
 
@@ -75,10 +91,11 @@ def _optimizer(embedding: nn.Module | None, options: Mapping[str, Any]) -> Calla
     def make(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         own = {id(p) for p in embedding.parameters()} if embedding is not None else set()
         parameters = list(parameters)
-        groups = [
-            {"params": [p for p in parameters if id(p) not in own], "lr": options["unlearning_lr"], "eps": 5e-3},
-            {"params": [p for p in parameters if id(p) in own], "lr": options["embedding_lr"], "eps": 3e-2},
-        ]
-        return torch.optim.Adam([group for group in groups if group["params"]], betas=(0.5, 0.99), fused=True)
+        rest = [p for p in parameters if id(p) not in own]
+        groups: list[dict[str, Any]] = [{"params": rest, "lr": options["unlearning_lr"], "eps": 5e-3}]
+        if len(rest) < len(parameters):
+            table = [p for p in parameters if id(p) in own]
+            groups.append({"params": table, "lr": options["embedding_lr"], "eps": 3e-2})
+        return torch.optim.Adam(groups, betas=(0.5, 0.99), fused=True)
 
     return make

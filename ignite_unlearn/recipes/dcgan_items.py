@@ -45,30 +45,30 @@ _OPTIONS = {
 def dcgan_items(
     name: str,
     summary: str,
-    load_data: Callable[[Path | None], ImageData],
+    load_data: Callable[[Path | None, Mapping[str, Any]], ImageData],
     *,
-    size: int,
-    channels: int,
     g_blocks: int,
+    download: Callable[[Path], object] | None = None,
     **options: Any,
 ) -> Recipe:
-    """Returns a recipe.
+    """Returns a recipe; nets follow the size and the channels of its data.
 
     Args:
         name: of the recipe.
         summary: one line.
-        load_data: ``data_root -> ImageData`` of images ``(N, channels, size, size)``.
-        size: of the images.
-        channels: of the images.
+        load_data: ``(data_root, options) -> ImageData``; sizes are multiples of ``2**g_blocks``.
         g_blocks: how often the generator doubles the size.
+        download: gets the data into a folder.
         options: defaults that are not those of other recipes.
     """
 
     def generator(options: Mapping[str, Any], data: ImageData) -> nn.Module:
-        return DCGenerator(options["latent"], size=size, width=options["g_width"], channels=channels, blocks=g_blocks)
+        return DCGenerator(
+            options["latent"], size=data.size, width=options["g_width"], channels=data.channels, blocks=g_blocks
+        )
 
     def discriminator(options: Mapping[str, Any], data: ImageData) -> nn.Module:
-        return DCDiscriminator(size=size, width=options["d_width"], channels=channels)
+        return DCDiscriminator(size=data.size, width=options["d_width"], channels=data.channels)
 
     return Recipe(
         name=name,
@@ -77,7 +77,8 @@ def dcgan_items(
         load_data=load_data,
         generator=generator,
         discriminator=discriminator,
-        classifier=lambda data: SmallClassifier(data.classes, size=size, channels=channels),
+        classifier=lambda data: SmallClassifier(data.classes, size=data.size, channels=data.channels),
         learning_step=DCGANStep(),
         conditional=False,
+        download=download,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +16,8 @@ from ignite_unlearn.recipes.recipe import ImageData, Recipe
 _TRAINED = 1437  # four fifths; the rest is the unseen set
 
 
-def load_digits(data_root: Path | None = None) -> ImageData:
-    """Returns the 1,797 handwritten digits of scikit-learn, enlarged to 16 x 16; ``data_root`` is unused."""
+def load_digits() -> ImageData:
+    """Returns the 1,797 handwritten digits of scikit-learn, enlarged to 16 x 16."""
     from sklearn.datasets import load_digits as load
 
     raw = load()
@@ -69,7 +68,7 @@ RECIPE = Recipe(
         "judge_samples": 40,
         "samples": 500,
     },
-    load_data=load_digits,
+    load_data=lambda root, options: load_digits(),
     generator=_generator,
     discriminator=_discriminator,
     classifier=_classifier,

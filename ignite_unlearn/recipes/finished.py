@@ -12,7 +12,8 @@ from ignite_unlearn.gan import GAN
 from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.recipes import RECIPES, load_recipe
 from ignite_unlearn.recipes.evaluations import judge_all, make_evaluation
-from ignite_unlearn.recipes.judges import Judges, train_judges
+from ignite_unlearn.recipes.judges import Judges
+from ignite_unlearn.recipes.kept_judges import kept_judges
 from ignite_unlearn.recipes.recipe import show_value
 from ignite_unlearn.recipes.request import Request, check_request
 from ignite_unlearn.recipes.trained import Shelf
@@ -79,15 +80,13 @@ class Finished:
         return {name: getattr(shelf, name)().gan for name in names}
 
     def judges(self) -> Judges:
-        """Returns the run's judges, trained anew from their own seeds."""
-        recipe = self.request.recipe
-        return train_judges(
-            self.request.data, recipe.classifier, f"{recipe.name}-cnn-64", progress=self.request.progress
-        )
+        """Returns the run's judges; trained anew from their own seeds where they are not in its folder."""
+        return kept_judges(self.request)
 
     def measure(self) -> dict[str, dict[str, Any]]:
         """Returns the numbers of all GANs, measured anew; what was seen while the phase ran cannot be."""
-        return judge_all(make_evaluation(self.request, self.judges()), self.gans())
+        gans = self.gans()
+        return judge_all(make_evaluation(self.request, self.judges(), gans["original"]), gans)
 
     def differences(self, measured: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
         """Returns a table of the recorded and the measured numbers, with a header."""

@@ -13,7 +13,7 @@ from ignite_unlearn.metrics.classifier import train_classifier
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.recipes.recipe import ImageData
 
-_EPOCHS = 12
+_EPOCHS, _IMAGES = 12, 200_000  # at most so many epochs, and so many images but for the rounding to epochs
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,29 @@ def train_judges(
         name: of the extractor in records.
         progress: whether to show a bar.
     """
-    with torch.random.fork_rng(devices=[]), tqdm(total=2 * _EPOCHS, desc="judges", disable=not progress) as bar:
-        extracting, judging = (_train(data, make, seed, bar) for seed in (1, 2))
+    epochs = max(1, min(_EPOCHS, _IMAGES // len(data.images)))
+    with torch.random.fork_rng(devices=[]), tqdm(total=2 * epochs, desc="judges", disable=not progress) as bar:
+        guide, classifier = (_train(data, make, seed, epochs, bar) for seed in (1, 2))
+    return as_judges(guide, classifier, data, make, name)
+
+
+def as_judges(
+    guide: nn.Module, classifier: nn.Module, data: ImageData, make: Callable[[ImageData], nn.Module], name: str
+) -> Judges:
+    """Returns two trained nets as judges; see :func:`train_judges`."""
+    for net in (guide, classifier):
+        net.eval().requires_grad_(False)
     with torch.no_grad():
-        accuracy = (judging(data.unseen).argmax(1) == data.unseen_labels).float().mean().item()
-    extractor = FeatureExtractor(extracting.get_submodule("features"), name)
-    return Judges(extractor, extracting, judging, lambda: make(data), accuracy)
+        found = torch.cat([classifier(part).argmax(1) for part in data.unseen.split(512)])
+    accuracy = (found == data.unseen_labels).float().mean().item()
+    extractor = FeatureExtractor(guide.get_submodule("features"), name)
+    return Judges(extractor, guide, classifier, lambda: make(data), accuracy)
 
 
-def _train(data: ImageData, make: Callable[[ImageData], nn.Module], seed: int, bar: tqdm) -> nn.Module:
+def _train(data: ImageData, make: Callable[[ImageData], nn.Module], seed: int, epochs: int, bar: tqdm) -> nn.Module:
     torch.default_generator.manual_seed(seed)
     net = make(data).to(data.images.device)
-    train_classifier(net, data.images, data.labels, epochs=_EPOCHS, bar=bar, augment=_shifted)
-    return net.requires_grad_(False)
+    return train_classifier(net, data.images, data.labels, epochs=epochs, bar=bar, augment=_shifted)
 
 
 def _shifted(images: Tensor) -> Tensor:

@@ -35,25 +35,35 @@ class LearningStep(Protocol):
 
 
 class HingeStep:
-    """Conditional, hinge loss (Lim and Ye 2017; Miyato and Koyama 2018); real and generated images in one batch."""
+    """Hinge loss (Lim and Ye 2017; Miyato and Koyama 2018); real and generated images in one batch.
+
+    Args:
+        conditional: whether the nets take labels.
+    """
 
     betas = (0.0, 0.9)
+
+    def __init__(self, *, conditional: bool = True):
+        self._conditional = conditional
 
     def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, float]:
         """Takes one step; see :class:`LearningStep`."""
         generator, discriminator, n = players.generator, players.discriminator, len(real)
         with torch.no_grad():
-            fake = generator(players.latents(real), labels)
+            fake = generator(players.latents(real), *self._asked(labels))
         discriminator.requires_grad_(True)
-        scores = discriminator(torch.cat([real, fake]), labels.repeat(2))
+        scores = discriminator(torch.cat([real, fake]), *self._asked(labels.repeat(2)))
         d_loss = relu(1 - scores[:n]).mean() + relu(1 + scores[n:]).mean()
         _descend(players.d_optimizer, d_loss)
 
         discriminator.requires_grad_(False)
-        labels = labels[torch.randperm(n).to(labels.device)]
-        g_loss = -discriminator(generator(players.latents(real), labels), labels).mean()
+        asked = self._asked(labels[torch.randperm(n).to(labels.device)])
+        g_loss = -discriminator(generator(players.latents(real), *asked), *asked).mean()
         _descend(players.g_optimizer, g_loss)
         return {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
+
+    def _asked(self, labels: Tensor) -> tuple[Tensor, ...]:
+        return (labels,) if self._conditional else ()
 
 
 class DCGANStep:

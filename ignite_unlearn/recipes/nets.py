@@ -1,4 +1,4 @@
-"""Small conditional nets for small images; width and size follow the data."""
+"""Small nets for small images, conditional or not; width and size follow the data."""
 
 from __future__ import annotations
 
@@ -58,24 +58,70 @@ class SmallGenerator(nn.Module):
         return h.tanh()
 
 
-class SmallDiscriminator(nn.Module):
-    """Images ``(N, C, S, S)`` and labels ``(N,)`` to logits ``(N,)``: spectral norm, projection (Miyato 2018)."""
+class StridedGenerator(nn.Module):
+    """Latents ``(N, latent)``, and labels ``(N,)`` where there are classes, to images ``(N, C, S, S)`` in [-1, 1].
 
-    def __init__(self, classes: int, *, width: int = 32, channels: int = 1):
+    Transposed convolutions as in DCGAN (Radford et al. 2016), normalised by what the latent says; less work than
+    convolutions on enlarged images.
+
+    Args:
+        latent: latent dimensions.
+        classes: how many classes; None: the generator is unconditional.
+        size: S, a multiple of ``2**blocks``.
+        width: channels before the last convolution.
+        channels: image channels.
+        blocks: how often the size is doubled.
+    """
+
+    def __init__(
+        self, latent: int, classes: int | None, *, size: int, width: int = 64, channels: int = 1, blocks: int = 2
+    ):
         super().__init__()
-        widths = [channels, width, 2 * width]
+        widths, start = [width * 2**i for i in range(blocks - 1, -1, -1)], size // 2**blocks
+        self.embedding = None if classes is None else nn.Embedding(classes, 32)
+        condition = latent + (0 if classes is None else 32)
+        self.start = nn.Sequential(nn.Linear(condition, widths[0] * start**2), nn.Unflatten(1, (-1, start, start)))
+        self.norms = nn.ModuleList(ConditionalNorm(w, condition) for w in widths)
+        self.convs = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise([*widths, channels]))
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Returns images of ``latents``, under ``labels`` where there are classes."""
+        condition = latents if self.embedding is None else torch.cat([latents, self.embedding(labels)], 1)
+        h = self.start(condition)
+        for norm, conv in zip(self.norms, self.convs, strict=True):
+            h = conv(leaky_relu(norm(h, condition), 0.2))
+        return h.tanh()
+
+
+class SmallDiscriminator(nn.Module):
+    """Images ``(N, C, S, S)``, and labels ``(N,)`` where there are classes, to logits ``(N,)``.
+
+    Spectral norm, and a projection for labels (Miyato and Koyama 2018).
+
+    Args:
+        classes: how many classes; None: the discriminator is unconditional.
+        width: channels after the first convolution.
+        channels: image channels.
+        blocks: how often the size is halved.
+    """
+
+    def __init__(self, classes: int | None, *, width: int = 32, channels: int = 1, blocks: int = 2):
+        super().__init__()
+        widths = [channels, *(width * 2**i for i in range(blocks))]
         layers: list[nn.Module] = []
         for a, b in pairwise(widths):
             layers += [spectral_norm(nn.Conv2d(a, b, 4, 2, 1)), nn.LeakyReLU(0.2)]
-        layers += [spectral_norm(nn.Conv2d(widths[-1], 4 * width, 3, padding=1)), nn.LeakyReLU(0.2)]
+        last = 2 * widths[-1]
+        layers += [spectral_norm(nn.Conv2d(widths[-1], last, 3, padding=1)), nn.LeakyReLU(0.2)]
         self.body = nn.Sequential(*layers)
-        self.score = spectral_norm(nn.Linear(4 * width, 1))
-        self.embedding = spectral_norm(nn.Embedding(classes, 4 * width))
+        self.score = spectral_norm(nn.Linear(last, 1))
+        self.embedding = None if classes is None else spectral_norm(nn.Embedding(classes, last))
 
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Returns logits of ``images`` under ``labels``."""
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Returns logits of ``images``, under ``labels`` where there are classes."""
         features = self.body(images).sum((2, 3))
-        return self.score(features).squeeze(1) + (self.embedding(labels) * features).sum(1)
+        scores = self.score(features).squeeze(1)
+        return scores if self.embedding is None else scores + (self.embedding(labels) * features).sum(1)
 
 
 class SmallClassifier(nn.Module):

@@ -35,6 +35,16 @@ class ImageData:
     classes: int
 
     @property
+    def size(self) -> int:
+        """Height and width of the images."""
+        return self.images.shape[-1]
+
+    @property
+    def channels(self) -> int:
+        """Channels of the images."""
+        return self.images.shape[1]
+
+    @property
     def sha256(self) -> str:
         """The hash of all images and labels."""
         return tensors_sha256(self.images, self.labels, self.unseen, self.unseen_labels)
@@ -48,23 +58,25 @@ class Recipe:
         name: as the launcher knows it.
         summary: one line.
         options: every key that ``--set`` takes, with its default; the default's type is the option's.
-        load_data: ``data_root -> ImageData``; raises UnlearningError where a root is needed or does not fit.
+        load_data: ``(data_root, options) -> ImageData``; raises UnlearningError where a root is needed or does not fit.
         generator: ``(options, data) -> net`` for latents ``(N, latent)``, and labels if it is conditional.
         discriminator: ``(options, data) -> net`` for images, and labels if it is conditional.
         learning_step: how both are trained.
         conditional: whether they take labels.
         classifier: ``data -> net`` with ``features(images) -> (N, F)`` and ``forward(images) -> class scores``.
+        download: ``folder ->``, which gets the data where ``load_data`` finds it; None where there is nothing to get.
     """
 
     name: str
     summary: str
     options: Mapping[str, Any]
-    load_data: Callable[[Path | None], ImageData]
+    load_data: Callable[[Path | None, Mapping[str, Any]], ImageData]
     generator: Callable[[Mapping[str, Any], ImageData], nn.Module]
     discriminator: Callable[[Mapping[str, Any], ImageData], nn.Module]
     classifier: Callable[[ImageData], nn.Module]
     learning_step: LearningStep
     conditional: bool
+    download: Callable[[Path], object] | None = None
 
     @property
     def forgets_items(self) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.recipes.choices import check_choices
-from ignite_unlearn.recipes.notes import kept_original
+from ignite_unlearn.recipes.notes import kept_beside
 from ignite_unlearn.recipes.recipe import ImageData, Recipe, parse_options
 
 _ORIGINAL_OPTIONS = ("iterations", "batch_size", "g_lr", "d_lr", "latent", "g_width", "d_width")
@@ -96,7 +96,7 @@ class Request:
     @property
     def kept_original(self) -> Path | None:
         """The folder beside ``out`` that holds an original GAN made in the same way, if there is one."""
-        return kept_original(self.out, self.fingerprint)
+        return kept_beside(self.out, "original", self.fingerprint)
 
     def gan(self, generator: nn.Module, discriminator: nn.Module) -> GAN:
         """Returns the two nets, thawed, as a GAN that knows how they are called."""
@@ -138,11 +138,12 @@ def check_request(
     seed: int = 0,
     device: str | None = None,
     data_root: Path | None = None,
+    download: bool = False,
     retrain: bool = False,
     resume: bool = False,
     progress: bool = True,
 ) -> Request:
-    """Returns a checked request; nothing is written by the check.
+    """Returns a checked request; nothing is written by the check, but the data where a download is asked for.
 
     Raises:
         UnlearningError: if anything in it does not fit.
@@ -153,7 +154,9 @@ def check_request(
         if options.get(key, 1) < 1:
             raise UnlearningError(f"--set {key}={options[key]} does not fit: expected at least 1.")
     where = _device(device)
-    data = recipe.load_data(data_root)
+    if download:
+        _download(recipe, data_root)
+    data = recipe.load_data(data_root, options)
     if recipe.forgets_items:
         _check_items(options["items"], options["first_item"], data)
     else:
@@ -165,6 +168,14 @@ def check_request(
         moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
     data = replace(data, **moved)
     return Request(recipe, options, data, out, seed, where, retrain, resume, progress)
+
+
+def _download(recipe: Recipe, folder: Path | None) -> None:
+    if recipe.download is None:
+        raise UnlearningError(f"{recipe.name} has nothing to download: leave --download out.")
+    if folder is None:
+        raise UnlearningError("--download needs a folder for the data: give it with --data-root.")
+    recipe.download(folder)
 
 
 def _device(name: str | None) -> torch.device:

@@ -11,11 +11,11 @@ from ignite_unlearn.gan import GAN
 from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.pictures import save_picture
 from ignite_unlearn.recipes.class_phase import unlearn_classes
-from ignite_unlearn.recipes.evaluation import Evaluation
-from ignite_unlearn.recipes.evaluations import class_evaluation, judge_all, make_evaluation
+from ignite_unlearn.recipes.evaluations import ClassEvaluation, class_evaluation, judge_all, make_evaluation
 from ignite_unlearn.recipes.item_evaluation import ItemEvaluation
 from ignite_unlearn.recipes.item_phase import ItemPhase
-from ignite_unlearn.recipes.judges import Judges, train_judges
+from ignite_unlearn.recipes.judges import Judges
+from ignite_unlearn.recipes.kept_judges import kept_judges
 from ignite_unlearn.recipes.limits import limits
 from ignite_unlearn.recipes.phase import PhaseResult
 from ignite_unlearn.recipes.request import Request
@@ -32,11 +32,10 @@ def run(request: Request) -> Record:
     Raises:
         UnlearningError: if a file does not fit or cannot be written, or if a loss stops being finite.
     """
-    data, recipe = request.data, request.recipe
-    judges = train_judges(data, recipe.classifier, f"{recipe.name}-cnn-64", progress=request.progress)
     shelf = Shelf(request)
     original = shelf.original()
-    evaluation = make_evaluation(request, judges)
+    judges = kept_judges(request)
+    evaluation = make_evaluation(request, judges, original.gan)
     phase, unlearned = _unlearn(request, shelf, original, evaluation, judges)
     retrained = shelf.retrained() if request.retrain else None
     gans = {"original": original.gan, "unlearned": phase.gan} | ({"retrained": retrained.gan} if retrained else {})
@@ -44,12 +43,14 @@ def run(request: Request) -> Record:
     metrics["unlearned"].update(unlearned)
     save_picture(picture(gans), request.out / "samples.png")
     record = _record(request, original, phase, retrained, gans, metrics, judges)
-    write_record(request.out, record, picture(gans, without=request.options.get("classes", ())))
+    write_record(
+        request.out, record, picture(gans, without=request.options.get("classes", ()), classifier=judges.classifier)
+    )
     return record
 
 
 def _unlearn(
-    request: Request, shelf: Shelf, original: Trained, evaluation: Evaluation | ItemEvaluation, judges: Judges
+    request: Request, shelf: Shelf, original: Trained, evaluation: ClassEvaluation | ItemEvaluation, judges: Judges
 ) -> tuple[PhaseResult, dict[str, Any]]:
     """Returns what the phase did, and numbers of the unlearned GAN that are known only afterwards."""
     generator, discriminator = shelf.nets()
@@ -65,8 +66,8 @@ def _unlearn(
         later = {f"{name}_later": value for name, value in found.items()}
     else:
         # Stops are decided on other latents than those that the result is judged by.
-        watch = class_evaluation(request, judges, samples=request.options["judge_samples"], seed=54321)
-        result = unlearn_classes(request, generator, discriminator, watch)
+        watch = class_evaluation(request, judges, original.gan, samples=request.options["judge_samples"], seed=54321)
+        result = unlearn_classes(request, generator, discriminator, watch, original.gan, judges.guide)
     shelf.save("unlearned", result.gan, seconds=result.seconds, iterations=result.iterations)
     return result, later
 
@@ -82,7 +83,7 @@ def _record(
 ) -> Record:
     data, options, kind = request.data, request.options, "items" if request.recipe.forgets_items else "classes"
     classes = options.get("classes", ())
-    made = options["samples"] if kind == "items" else options["samples"] * (data.classes - len(classes))
+    made = options["samples"] * (data.classes - len(classes) if request.recipe.conditional else 1)
     return Record(
         recipe=request.recipe.name,
         seed=request.seed,

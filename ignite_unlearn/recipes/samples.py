@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from ignite_unlearn.borrow import borrow
+from ignite_unlearn.forget import Classifier
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.pictures import side_by_side
 
@@ -26,10 +27,24 @@ def samples(gan: GAN) -> Tensor:
     return gan.sample(len(labels), labels, latents=latents.repeat(gan.labels, *[1] * (latents.dim() - 1)))
 
 
-def picture(gans: Mapping[str, GAN], *, without: Sequence[int] = ()) -> Image.Image:
-    """Returns the GANs' samples side by side, the original's rows of the classes ``without`` left blank."""
+def picture(
+    gans: Mapping[str, GAN], *, without: Sequence[int] = (), classifier: Classifier | None = None
+) -> Image.Image:
+    """Returns the GANs' samples side by side.
+
+    Args:
+        gans: by their titles.
+        without: classes of which the original's images are left blank.
+        classifier: finds them, where the GAN is not conditional.
+    """
     panels = {title: samples(gan) for title, gan in gans.items()}
-    if "original" in panels:
-        for k in without:
-            panels["original"][k * _COLUMNS : (k + 1) * _COLUMNS] = 1
+    if without and "original" in panels:
+        images, labels = panels["original"], gans["original"].labels
+        if labels is not None:
+            shown = torch.arange(labels).repeat_interleave(_COLUMNS)
+        elif classifier is not None:
+            shown = classifier(images).argmax(1).cpu()
+        else:
+            raise ValueError("the images of an unconditional GAN are known by a classifier alone")
+        images[torch.isin(shown, torch.tensor(without))] = 1
     return side_by_side(panels, _COLUMNS)

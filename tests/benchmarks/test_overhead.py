@@ -18,7 +18,7 @@ BATCH, ROUNDS, TARGET = 64, 60, 8
 
 def training():
     torch.manual_seed(0)
-    data = RECIPE.load_data(None)
+    data = RECIPE.load_data(None, RECIPE.options)
     options = dict(RECIPE.options)
     return GANTraining(RECIPE.generator(options, data), RECIPE.discriminator(options, data), options), data
 

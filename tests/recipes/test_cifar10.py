@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.recipes.cifar10 import load_small_cifar10
+from ignite_unlearn.recipes.cifar10 import load_cifar10, load_small_cifar10
 from ignite_unlearn.recipes.cifar10_items import RECIPE
 
 NAMES = [f"class{k}" for k in range(10)]
@@ -35,6 +35,15 @@ def test_class_folders_are_read_and_split_without_overlap(tmp_path):
     assert nets[0](torch.randn(2, 128)).shape == (2, 3, 32, 32) and nets[1](data.images[:2]).shape == (2,)
 
 
+def test_the_whole_set_is_unseen_where_it_is_tested(tmp_path):
+    write(tmp_path, 3)
+    write(tmp_path / "other", 2)
+    (tmp_path / "other" / "train").rename(tmp_path / "test")
+    data = load_cifar10(tmp_path)
+    assert (data.name, data.classes, data.size, data.channels) == ("CIFAR-10", 10, 32, 3)
+    assert len(data.images) == 30 and len(data.unseen) == 20
+
+
 def test_torchvisions_root_is_read(tmp_path, monkeypatch):
     from torchvision.datasets import CIFAR10
 
@@ -60,9 +69,11 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path):
     write(tmp_path, 1)
     with pytest.raises(UnlearningError, match="10 training images, but 11000 are needed"):
         load_small_cifar10(tmp_path)
-    Image.new("RGB", (5, 4)).save(tmp_path / "train" / "class3" / "0.png")
-    with pytest.raises(UnlearningError, match="5 x 4 pixels"):
-        load_small_cifar10(tmp_path)
     (tmp_path / "train" / "class3" / "0.png").write_bytes(b"no image")
     with pytest.raises(UnlearningError, match="no intact image"):
-        load_small_cifar10(tmp_path)
+        load_small_cifar10(tmp_path, trained=5, unseen=5)
+    for path in (tmp_path / "train" / "class3").iterdir():
+        path.unlink()
+    for load in (load_cifar10, load_small_cifar10):
+        with pytest.raises(UnlearningError, match="holds 9 class folders: expected CIFAR-10's ten"):
+            load(tmp_path)

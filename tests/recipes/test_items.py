@@ -14,7 +14,7 @@ from ignite_unlearn.recipes.request import check_request
 from ignite_unlearn.recipes.run import run
 from tests.recipes.test_mnist import write
 
-SMALL = replace(RECIPE, load_data=lambda root: load_small_mnist(root, trained=60, unseen=80))
+SMALL = replace(RECIPE, load_data=lambda root, options: load_small_mnist(root, trained=60, unseen=80))
 SHORT = (
     "items=5", "iterations=12", "batch_size=8", "g_width=4", "d_width=4", "candidates=32", "held_rows=16",
     "unlearning_iterations=2", "every=3", "later=4", "samples=40",
@@ -59,7 +59,8 @@ def test_the_record_says_what_was_forgotten_and_how_well_by_number_alone(finishe
         assert found["reconstruction_error"] > 0 and found["fid"] > 0 and found["forgotten_share"] is None
     assert 0 <= content["metrics"]["unlearned"]["membership_auc_later"] <= 1
     assert {path.name for path in out.iterdir()} == {
-        "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "retrained.pt", "stages.json",
+        "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "retrained.pt", "judges.pt",
+        "stages.json",
     }  # fmt: skip
     assert [row[0] for row in record.table() if row[0] == "membership AUC, items"] == ["membership AUC, items"]
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.recipes.mnist import load_mnist_files, load_small_mnist, read_idx
+from ignite_unlearn.recipes.idx import read_idx, read_idx_images
+from ignite_unlearn.recipes.mnist import load_fashion_mnist, load_mnist, load_small_mnist
 
 
 def idx(array):
@@ -29,8 +30,18 @@ def write(folder, n, *, zipped=True, kind="train"):
 @pytest.mark.parametrize("inside", ["", "MNIST/raw"])
 def test_idx_files_are_read_compressed_or_not_where_torchvision_leaves_them(tmp_path, zipped, inside):
     images, labels = write(tmp_path / inside, 12, zipped=zipped)
-    read, read_labels = load_mnist_files(tmp_path, "train")
+    read, read_labels = read_idx_images(tmp_path, "train", "MNIST")
     assert torch.equal(((read + 1) * 127.5).round().long()[:, 0], images) and torch.equal(read_labels, labels)
+
+
+@pytest.mark.parametrize(("load", "name"), [(load_mnist, "MNIST"), (load_fashion_mnist, "FashionMNIST")])
+def test_the_test_images_are_the_unseen_set(tmp_path, load, name):
+    images, labels = write(tmp_path / name / "raw", 12)
+    unseen, _ = write(tmp_path / name / "raw", 7, kind="t10k")
+    data = load(tmp_path)
+    assert torch.equal(((data.images + 1) * 127.5).round().long()[:, 0], images) and torch.equal(data.labels, labels)
+    assert torch.equal(((data.unseen + 1) * 127.5).round().long()[:, 0], unseen)
+    assert (data.size, data.channels, data.classes) == (28, 1, 10)
 
 
 def test_the_small_set_and_the_unseen_set_share_nothing(tmp_path):
@@ -43,9 +54,9 @@ def test_the_small_set_and_the_unseen_set_share_nothing(tmp_path):
 
 def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path):
     with pytest.raises(UnlearningError, match="give --data-root"):
-        load_mnist_files(None, "train")
+        read_idx_images(None, "train", "MNIST")
     with pytest.raises(UnlearningError, match="holds no train-images-idx3-ubyte"):
-        load_mnist_files(tmp_path, "train")
+        read_idx_images(tmp_path, "train", "MNIST")
     write(tmp_path, 12)
     with pytest.raises(UnlearningError, match="12 images, but 7500 are needed"):
         load_small_mnist(tmp_path)

@@ -42,11 +42,13 @@ def finished(tmp_path_factory):
 
 def test_a_run_leaves_the_files_of_the_contract(finished):
     out, record = finished
-    names = {"record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "retrained.pt", "stages.json"}
-    assert {path.name for path in out.iterdir()} == names
+    assert {path.name for path in out.iterdir()} == {
+        "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "retrained.pt", "judges.pt",
+        "stages.json",
+    }  # fmt: skip
     content = json.loads((out / "record.json").read_text())
     assert content["recipe"] == "digits-class" and content["forget"]["classes"] == [3]
-    assert content["forget"]["count"] == int((RECIPE.load_data(None).labels == 3).sum())
+    assert content["forget"]["count"] == int((RECIPE.load_data(None, RECIPE.options).labels == 3).sum())
     assert content["speedup"] == pytest.approx(content["seconds"]["retraining"] / content["seconds"]["unlearning"])
     assert content["iterations"] == {"original": 12, "unlearning": 2, "retraining": 11, "inversion": None}
     assert all(content["metrics"][gan]["fid"] > 0 for gan in ("original", "unlearned", "retrained"))

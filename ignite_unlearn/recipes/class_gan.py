@@ -1,0 +1,98 @@
+"""What recipes of class unlearning share: a spectrally normalised GAN with a hinge loss, conditional or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ignite_unlearn.recipes.learning_steps import HingeStep
+from ignite_unlearn.recipes.nets import SmallClassifier, SmallDiscriminator, StridedGenerator
+from ignite_unlearn.recipes.recipe import ImageData, Recipe
+
+_OPTIONS = {
+    "fake_label": "between",
+    "iterations": 5000,
+    "batch_size": 64,
+    "g_lr": 4e-4,
+    "d_lr": 8e-4,
+    "latent": 64,
+    "g_width": 64,
+    "d_width": 32,
+    "unlearning_iterations": 15,
+    "unlearning_batch_size": 32,
+    "unlearning_steps": 4,
+    "unlearning_lr": 3e-4,
+    "anchor": 8.0,
+    "share_tolerance": 0.015,
+    "fid_tolerance": 0.04,
+    "judge_every": 5,
+}
+_CONDITIONAL = {"substitution": "other_class", "embedding_lr": 2.0, "judge_samples": 40, "samples": 500}
+_UNCONDITIONAL = {
+    "latent": 16,
+    "substitution": "latent_direction",
+    "pool": 512,
+    "judge_samples": 2000,
+    "samples": 20000,
+}
+
+
+def class_gan(
+    name: str,
+    summary: str,
+    load_data: Callable[[Path | None, Mapping[str, Any]], ImageData],
+    *,
+    conditional: bool = True,
+    classifier: Callable[[ImageData], nn.Module] | None = None,
+    download: Callable[[Path], object] | None = None,
+    **options: Any,
+) -> Recipe:
+    """Returns a recipe; nets follow the size and the channels of its data.
+
+    Args:
+        name: of the recipe.
+        summary: one line.
+        load_data: ``(data_root, options) -> ImageData``; sizes are multiples of 4, or of 8 above 32.
+        conditional: whether the nets take labels.
+        classifier: makes the judges' nets; None: small ones.
+        download: gets the data into a folder.
+        options: defaults that are not those of other recipes.
+    """
+
+    def generator(options: Mapping[str, Any], data: ImageData) -> nn.Module:
+        return StridedGenerator(
+            options["latent"],
+            data.classes if conditional else None,
+            size=data.size,
+            width=options["g_width"],
+            channels=data.channels,
+            blocks=_blocks(data),
+        )
+
+    def discriminator(options: Mapping[str, Any], data: ImageData) -> nn.Module:
+        return SmallDiscriminator(
+            data.classes if conditional else None,
+            width=options["d_width"],
+            channels=data.channels,
+            blocks=_blocks(data),
+        )
+
+    return Recipe(
+        name=name,
+        summary=summary,
+        options={"classes": (3,), **_OPTIONS, **(_CONDITIONAL if conditional else _UNCONDITIONAL), **options},
+        load_data=load_data,
+        generator=generator,
+        discriminator=discriminator,
+        classifier=classifier or (lambda data: SmallClassifier(data.classes, size=data.size, channels=data.channels)),
+        learning_step=HingeStep(conditional=conditional),
+        conditional=conditional,
+        download=download,
+    )
+
+
+def _blocks(data: ImageData) -> int:
+    return 2 if data.size <= 32 else 3

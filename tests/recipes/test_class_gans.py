@@ -1,0 +1,145 @@
+"""The recipes on MNIST-like data through the whole pipeline; how well they forget is the benchmarks' to say."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.recipes import RECIPES, load_recipe
+from ignite_unlearn.recipes import judges as judges_module
+from ignite_unlearn.recipes.recipe import ImageData
+from ignite_unlearn.recipes.request import check_request
+from ignite_unlearn.recipes.run import run
+from ignite_unlearn.recipes.trained import Shelf
+
+SHORT = (
+    "classes=1", "iterations=12", "batch_size=8", "g_width=8", "d_width=4", "unlearning_iterations=2",
+    "unlearning_batch_size=4", "unlearning_steps=1", "judge_every=1", "samples=30", "judge_samples=20",
+    "share_tolerance=-1",
+)  # fmt: skip
+
+
+def bars(n, size=28, channels=1):
+    """Three classes: bright left, right or lower half."""
+    labels = torch.arange(n) % 3
+    images = torch.full((n, channels, size, size), -1.0)
+    images[labels == 0, :, :, : size // 2] = 1
+    images[labels == 1, :, :, size // 2 :] = 1
+    images[labels == 2, :, size // 2 :] = 1
+    return images + 0.1 * torch.randn(images.shape, generator=torch.Generator().manual_seed(0)), labels
+
+
+def data(size=28, channels=1):
+    images, labels = bars(90, size, channels)
+    return ImageData("bars", images[:60], labels[:60], images[60:], labels[60:], 3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_judges():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judges_module, "_EPOCHS", 4)
+        yield
+
+
+def request(out, name, settings=SHORT, **changes):
+    recipe = replace(load_recipe(name), load_data=lambda root, options: data())
+    return check_request(recipe, settings=settings, out=out, device="cpu", progress=False, **changes)
+
+
+@pytest.mark.parametrize("name", ["mnist-class", "mnist-class-unconditional"])
+def test_a_class_is_forgotten_from_end_to_end(tmp_path, name):
+    pool = () if name == "mnist-class" else ("pool=8",)
+    record = run(request(tmp_path, name, (*SHORT, *pool), retrain=True))
+    content = json.loads((tmp_path / "record.json").read_text())
+    assert content["iterations"] == {"original": 12, "unlearning": 2, "retraining": 8, "inversion": None}
+    original, unlearned = content["metrics"]["original"], content["metrics"]["unlearned"]
+    assert unlearned["fid"] > 0 and content["metrics"]["retrained"]["ret_fid"] == pytest.approx(0, abs=1e-6)
+    made = record.feature_extractor["samples"]
+    if name == "mnist-class":
+        assert made == 60 and unlearned["pul"] is None and 0 <= unlearned["downstream_accuracy"] <= 1
+    else:
+        assert made == 30 and original["pul"] == 0 and original["forgotten_share"] == 1
+        assert unlearned["pul"] == pytest.approx(100 * (1 - unlearned["forgotten_share"]))
+        assert unlearned["pul_low"] <= unlearned["pul"] <= unlearned["pul_high"]
+
+
+def test_an_unconditional_gan_is_audited(tmp_path, monkeypatch):
+    from ignite_unlearn.recipes import audits
+    from ignite_unlearn.recipes.finished import Finished
+
+    monkeypatch.setattr(audits, "_GIVE_UP", 5)
+    monkeypatch.setattr(audits, "_SHOWN", 50)
+    asked = request(tmp_path, "mnist-class-unconditional", (*SHORT, "pool=8"), retrain=True)
+    record = audits.audit_run(Finished(asked, run(asked)))
+    names = ["membership, discriminator's score", "recovery by search", "relearning"]
+    assert [result["audit"] for result in record.audits["retrained"]] == names
+    assert record.metrics["original"]["relearn_iterations"] == 0
+    assert 0 <= record.metrics["unlearned"]["recovery_share"] <= 1
+
+
+@pytest.mark.parametrize(("size", "channels"), [(16, 1), (28, 1), (32, 3), (64, 3)])
+@pytest.mark.parametrize("conditional", [True, False])
+def test_nets_follow_the_data(size, channels, conditional):
+    recipe = load_recipe("mnist-class" if conditional else "mnist-class-unconditional")
+    images = data(size, channels)
+    options = {**recipe.options, "g_width": 8, "d_width": 4}
+    G, D = recipe.generator(options, images), recipe.discriminator(options, images)
+    asked = (torch.tensor([0, 2]),) if conditional else ()
+    made = G(torch.randn(2, options["latent"]), *asked)
+    assert made.shape == (2, channels, size, size) and made.abs().max() <= 1
+    assert D(made, *asked).shape == (2,)
+    assert recipe.classifier(images)(made).shape == (2, 3)
+
+
+def test_originals_are_not_shared_between_a_conditional_and_an_unconditional_recipe(tmp_path):
+    Shelf(request(tmp_path / "a", "mnist-class")).original()
+    assert request(tmp_path / "b", "mnist-class", (*SHORT, "classes=2")[1:]).kept_original == tmp_path / "a"
+    assert request(tmp_path / "b", "mnist-class-unconditional").kept_original is None
+
+
+def test_the_record_shows_no_image_of_the_forgotten_class_of_an_unconditional_gan(tmp_path):
+    from ignite_unlearn.recipes.samples import picture, samples
+
+    gan = Shelf(request(tmp_path, "mnist-class-unconditional")).original().gan
+
+    def classifier(images):
+        return torch.nn.functional.one_hot(torch.arange(len(images)) % 3, 3).float()
+
+    whole, blank = (
+        np.asarray(picture({"original": gan}, without=without, classifier=classifier)) for without in ((), (1,))
+    )
+    changed = (whole != blank).any(2)
+    # Two of six columns, in each row, beneath the title.
+    assert 0 < changed.mean() < 0.5 and len(samples(gan)) == 36
+    with pytest.raises(ValueError, match="by a classifier alone"):
+        picture({"original": gan}, without=(1,))
+
+
+def test_nothing_is_downloaded_unasked_and_a_failed_download_is_said_in_a_sentence(tmp_path, monkeypatch):
+    import torchvision.datasets
+
+    asked = []
+
+    def refuse(root, **options):
+        asked.append((root, options))
+        raise OSError("no network")
+
+    for name in ("MNIST", "FashionMNIST", "CIFAR10"):
+        monkeypatch.setattr(torchvision.datasets, name, refuse)
+    for name in RECIPES:
+        recipe, out = load_recipe(name), tmp_path / "out"
+        if recipe.download is None:
+            with pytest.raises(UnlearningError, match="nothing to download"):
+                check_request(recipe, out=out, data_root=tmp_path, download=True)
+            continue
+        with pytest.raises(UnlearningError, match="with --data-root"):
+            check_request(recipe, out=out, download=True)
+        with pytest.raises(UnlearningError, match=f"{tmp_path} holds"):
+            check_request(recipe, out=out, data_root=tmp_path)
+        assert not asked
+        with pytest.raises(UnlearningError, match=r"could not get .* \(no network\)"):
+            check_request(recipe, out=out, data_root=tmp_path, download=True)
+        assert asked.pop() == (str(tmp_path), {"download": True})
