@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from ignite_unlearn.audits.result import AuditResult, judged
 from ignite_unlearn.borrow import borrow
+from ignite_unlearn.closed_form import label_embeddings
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget import Classifier
 from ignite_unlearn.gan import GAN
@@ -64,7 +65,7 @@ def recovery(
     """
     if not classes or restarts < 2 or steps < 1:
         raise UnlearningError(f"recovery() of classes {list(classes)}, {restarts} restarts: expected a class and two.")
-    tables = _tables(gan)
+    tables = label_embeddings(gan)
     nets = [net for net in (classifier, confirm) if isinstance(net, nn.Module)]
     with borrow(gan.generator, *nets, seed=seed):
         wanted = torch.tensor(classes).repeat(restarts)[:restarts].to(gan.device)
@@ -85,12 +86,6 @@ def recovery(
         less="less is found than in a GAN that never saw the class, which marks it",
         details={"restarts": restarts, "steps": steps, "embedding_searched": bool(tables)},
     )
-
-
-def _tables(gan: GAN) -> list[nn.Embedding]:
-    """Returns the generator's label embeddings."""
-    tables = [m for m in gan.generator.modules() if isinstance(m, nn.Embedding)]
-    return [table for table in tables if gan.labels is not None and table.num_embeddings == gan.labels]
 
 
 def _search(

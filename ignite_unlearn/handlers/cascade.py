@@ -10,6 +10,7 @@ from typing import Any
 from ignite.engine import Engine, Events
 
 from ignite_unlearn.borrow import borrow, step_seed
+from ignite_unlearn.closed_form import Start
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.fake_labels import FakeLabel
 from ignite_unlearn.forget import Forget
@@ -23,7 +24,7 @@ from ignite_unlearn.unlearning_step import DiscriminatorStep, OptimizerFactory, 
 from ignite_unlearn.weights import KeptWeights
 
 PREFIX = "unlearning/"
-_STEP = 1  # what a random number stream is for
+_STEP, _START = 1, 3  # what a random number stream is for
 
 
 class CascadedUnlearning:
@@ -49,6 +50,7 @@ class CascadedUnlearning:
         steps: how many steps the generator takes in an unlearning step, each on new latents; the discriminator takes
             one, on the rows of the batch and images of the request.
         discriminator_step: moves the discriminator, such as ``GaussNewton(retained)``; None: the optimiser does.
+        start: changes the GAN in closed form before the first unlearning step, such as ``NearestEmbedding()``.
         every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
             comes back by itself, so that the next unlearning step can undo it.
         max_iterations: after so many unlearning steps the phase ends by itself; None: with the run, or when stopped.
@@ -92,6 +94,7 @@ class CascadedUnlearning:
         batch_size: int = 64,
         steps: int = 1,
         discriminator_step: DiscriminatorStep | None = None,
+        start: Start | None = None,
         every: int = 1,
         max_iterations: int | None = None,
         seed: int = 0,
@@ -110,6 +113,7 @@ class CascadedUnlearning:
             generator_steps=steps,
             discriminator_step=discriminator_step,
         )
+        self.start = start
         self.every = every
         self.max_iterations = max_iterations
         self.seed = seed
@@ -208,6 +212,10 @@ class CascadedUnlearning:
                 "attach(): remove that handler, or load the trained weights after it and attach then.",
                 stacklevel=2,
             )
+        if self.iterations == 0 and self.start is not None:
+            teacher, regions = self._original().teacher, self._original().regions
+            with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _START, 0)):
+                self.start(self.gan, teacher, regions, self.step.substitution)
         self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
         self._running = True
         engine.fire_event(UnlearningEvents.UNLEARNING_STARTED)

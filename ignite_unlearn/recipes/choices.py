@@ -7,9 +7,11 @@ from typing import Any, TypeAlias
 
 from torch import Tensor
 
+from ignite_unlearn.closed_form import NearestEmbedding, Start
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.fake_labels import Between, FakeLabel, Fixed, Generated, Unseen, UnseenQuantiles
 from ignite_unlearn.latent_substitution import LatentDirection, Truncation
+from ignite_unlearn.recipes.precision import PRECISIONS
 from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour, Substitution
 
 Left: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -33,6 +35,8 @@ FAKE_LABELS: dict[str, Callable[[Tensor, Tensor, int], FakeLabel]] = {
     "generated_frozen": lambda images, labels, seed: Generated(live=False),
     "fixed": lambda images, labels, seed: Fixed(-1.0),
 }
+STARTS: dict[str, Callable[[], Start | None]] = {"none": lambda: None, "nearest_embedding": NearestEmbedding}
+COMPILERS = ("none", "inductor", "aot_eager", "eager")  # torch.compile's backends; the last two to find faults with
 GENERATOR_HALVES = ("where_known", "always", "never")
 DISCRIMINATOR_STEPS = ("gauss_newton", "descent", "none")
 
@@ -48,6 +52,9 @@ def check_choices(options: Mapping[str, Any]) -> None:
         ("fake_label", FAKE_LABELS),
         ("generator_half", GENERATOR_HALVES),
         ("discriminator_step", DISCRIMINATOR_STEPS),
+        ("start", STARTS),
+        ("precision", PRECISIONS),
+        ("compile", COMPILERS),
     ):
         if kind in options and options[kind] not in choices:
             raise UnlearningError(f"--set {kind}={options[kind]} is not known: choose of {', '.join(choices)}.")

@@ -14,28 +14,46 @@ from ignite_unlearn.recipes.recipe import ImageData, Recipe
 
 _OPTIONS = {
     "fake_label": "between",
-    "iterations": 5000,
+    "iterations": 3500,
     "batch_size": 64,
+    "precision": "float32",
+    "compile": "none",
     "g_lr": 4e-4,
     "d_lr": 8e-4,
     "latent": 64,
     "g_width": 64,
     "d_width": 32,
-    "unlearning_iterations": 15,
     "unlearning_batch_size": 32,
-    "unlearning_steps": 4,
+}
+_CONDITIONAL = {
+    "substitution": "other_class",
+    "start": "nearest_embedding",
+    "unlearning_iterations": 10,
+    "unlearning_steps": 1,
     "unlearning_lr": 3e-4,
+    "unlearning_eps": 5e-3,
+    "embedding_lr": 2.0,
     "anchor": 8.0,
     "share_tolerance": 0.015,
     "fid_tolerance": 0.04,
-    "judge_every": 5,
+    "judge_every": 2,
+    "judge_samples": 20,
+    "samples": 500,
 }
-_CONDITIONAL = {"substitution": "other_class", "embedding_lr": 2.0, "judge_samples": 40, "samples": 500}
 _UNCONDITIONAL = {
-    "latent": 16,
-    "substitution": "latent_direction",
-    "pool": 512,
-    "judge_samples": 2000,
+    "latent": 48,
+    "clusters": 32,
+    "substitution": "retained_neighbour",
+    "unlearning_iterations": 40,
+    "unlearning_steps": 16,
+    "unlearning_lr": 2e-3,
+    "unlearning_eps": 1e-5,
+    "anchor": 1.0,
+    "share_tolerance": 0.012,
+    "fid_tolerance": 0.15,
+    "judge_every": 5,
+    "judge_samples": 4000,
+    "pool": 2048,
     "samples": 20000,
 }
 
@@ -70,6 +88,7 @@ def class_gan(
             width=options["g_width"],
             channels=data.channels,
             blocks=_blocks(data),
+            clusters=options.get("clusters", 0),
         )
 
     def discriminator(options: Mapping[str, Any], data: ImageData) -> nn.Module:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
+from ignite_unlearn.clock import wall_clock
 from ignite_unlearn.forget import ForgetClasses
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
-from ignite_unlearn.recipes.choices import Left, make_fake_label, make_substitution
+from ignite_unlearn.recipes.choices import STARTS, Left, make_fake_label, make_substitution
 from ignite_unlearn.recipes.evaluations import ClassEvaluation
 from ignite_unlearn.recipes.phase import PhaseResult, UnlearningLoop
 from ignite_unlearn.recipes.request import Request
@@ -39,7 +39,7 @@ def unlearn_classes(
         original: the original GAN: what its quality is compared with.
         classifier: finds the forgotten classes' latents of an unconditional GAN; not what the evaluation judges by.
     """
-    start = time.perf_counter()
+    start = wall_clock()
     options, data = request.options, request.data
     loop = UnlearningLoop(request, generator, discriminator)
     finder = None if request.recipe.conditional else classifier
@@ -52,6 +52,7 @@ def unlearn_classes(
         anchor=options["anchor"],
         batch_size=options["unlearning_batch_size"],
         steps=options["unlearning_steps"],
+        start=STARTS[options.get("start", "none")](),
         max_iterations=options["unlearning_iterations"],
         seed=request.seed,
     )
@@ -67,7 +68,7 @@ def unlearn_classes(
     assert unlearning.stopped_because is not None
     return PhaseResult(
         loop.released.teacher(),
-        time.perf_counter() - start,
+        wall_clock() - start,
         None,
         unlearning.iterations,
         unlearning.stopped_because,
@@ -92,7 +93,9 @@ def _optimizer(embedding: nn.Module | None, options: Mapping[str, Any]) -> Calla
         own = {id(p) for p in embedding.parameters()} if embedding is not None else set()
         parameters = list(parameters)
         rest = [p for p in parameters if id(p) not in own]
-        groups: list[dict[str, Any]] = [{"params": rest, "lr": options["unlearning_lr"], "eps": 5e-3}]
+        groups: list[dict[str, Any]] = [
+            {"params": rest, "lr": options["unlearning_lr"], "eps": options["unlearning_eps"]}
+        ]
         if len(rest) < len(parameters):
             table = [p for p in parameters if id(p) in own]
             groups.append({"params": table, "lr": options["embedding_lr"], "eps": 3e-2})

@@ -20,6 +20,8 @@ _OPTIONS = {
     "fake_label": "unseen_quantiles",
     "iterations": 10000,
     "batch_size": 32,
+    "precision": "float32",
+    "compile": "none",
     "g_lr": 1e-3,
     "d_lr": 2e-3,
     "latent": 64,

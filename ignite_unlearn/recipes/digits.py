@@ -60,6 +60,7 @@ RECIPE = Recipe(
         "unlearning_batch_size": 32,
         "unlearning_steps": 4,
         "unlearning_lr": 3e-4,
+        "unlearning_eps": 5e-3,
         "embedding_lr": 2.0,
         "anchor": 8.0,
         "share_tolerance": 0.015,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.borrow import step_seed
+from ignite_unlearn.clock import wall_clock
 from ignite_unlearn.forget_items import ForgetItems
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.gauss_newton import GaussNewton
@@ -63,9 +62,9 @@ class ItemPhase:
 
     def run(self) -> PhaseResult:
         """Unlearns the items."""
-        start = time.perf_counter()
+        start = wall_clock()
         self.loop.run(self._unlearning, self._iterations)
-        seconds = time.perf_counter() - start
+        seconds = wall_clock() - start
         return PhaseResult(
             self.loop.released.teacher(),
             seconds - self._inversion.seconds,
@@ -105,9 +104,9 @@ class _Timed:
         self.seconds = 0.0
 
     def __call__(self, gan: GAN, images: Tensor, labels: Tensor | None = None) -> Inverted:
-        start = time.perf_counter()
+        start = wall_clock()
         found = self._inversion(gan, images, labels)
-        self.seconds += time.perf_counter() - start
+        self.seconds += wall_clock() - start
         return found
 
 

@@ -9,20 +9,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
+from ignite_unlearn.recipes.precision import Precision
+
 
 @dataclass(frozen=True)
 class Players:
-    """The two nets, their optimisers, and how many dimensions a latent has."""
+    """The two nets, their optimisers, how many dimensions a latent has, and the precision of the losses."""
 
     generator: nn.Module
     discriminator: nn.Module
     g_optimizer: torch.optim.Optimizer
     d_optimizer: torch.optim.Optimizer
     latent: int
+    precision: Precision
 
     def latents(self, real: Tensor) -> Tensor:
-        """Returns as many latents as there are real images."""
-        return torch.randn(len(real), self.latent).to(real.device)
+        """Returns as many latents as there are real images, drawn on the CPU so that every device sees the same."""
+        return sent(torch.randn(len(real), self.latent), real.device)
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """Returns a tensor of the CPU on ``device``; a GPU goes on with its work meanwhile."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 class LearningStep(Protocol):
@@ -30,8 +38,11 @@ class LearningStep(Protocol):
 
     betas: tuple[float, float]
 
-    def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, float]:
-        """Takes the step on real images ``(N, C, H, W)`` with labels ``(N,)``, and returns the losses by name."""
+    def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Takes the step on real images ``(N, C, H, W)`` with labels ``(N,)``, and returns the losses by name.
+
+        Nothing in it may wait for the device.
+        """
 
 
 class HingeStep:
@@ -46,21 +57,23 @@ class HingeStep:
     def __init__(self, *, conditional: bool = True):
         self._conditional = conditional
 
-    def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, float]:
+    def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Takes one step; see :class:`LearningStep`."""
         generator, discriminator, n = players.generator, players.discriminator, len(real)
-        with torch.no_grad():
-            fake = generator(players.latents(real), *self._asked(labels))
         discriminator.requires_grad_(True)
-        scores = discriminator(torch.cat([real, fake]), *self._asked(labels.repeat(2)))
-        d_loss = relu(1 - scores[:n]).mean() + relu(1 + scores[n:]).mean()
-        _descend(players.d_optimizer, d_loss)
+        with players.precision.autocast():
+            with torch.no_grad():
+                fake = generator(players.latents(real), *self._asked(labels))
+            scores = discriminator(torch.cat([real, fake]), *self._asked(labels.repeat(2)))
+            d_loss = relu(1 - scores[:n]).mean() + relu(1 + scores[n:]).mean()
+        players.precision.descend(players.d_optimizer, d_loss)
 
         discriminator.requires_grad_(False)
-        asked = self._asked(labels[torch.randperm(n).to(labels.device)])
-        g_loss = -discriminator(generator(players.latents(real), *asked), *asked).mean()
-        _descend(players.g_optimizer, g_loss)
-        return {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
+        asked = self._asked(labels[sent(torch.randperm(n), labels.device)])
+        with players.precision.autocast():
+            g_loss = -discriminator(generator(players.latents(real), *asked), *asked).mean()
+        players.precision.descend(players.g_optimizer, g_loss)
+        return {"d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
 
     def _asked(self, labels: Tensor) -> tuple[Tensor, ...]:
         return (labels,) if self._conditional else ()
@@ -74,25 +87,21 @@ class DCGANStep:
 
     betas = (0.5, 0.999)
 
-    def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, float]:
+    def __call__(self, players: Players, real: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Takes one step; see :class:`LearningStep`."""
-        fake = players.generator(players.latents(real))
         players.discriminator.requires_grad_(True)
-        d_loss = self._loss(players, real, 1.0) + self._loss(players, fake.detach(), 0.0)
-        _descend(players.d_optimizer, d_loss)
+        with players.precision.autocast():
+            fake = players.generator(players.latents(real))
+            d_loss = self._loss(players, real, 1.0) + self._loss(players, fake.detach(), 0.0)
+        players.precision.descend(players.d_optimizer, d_loss)
 
         players.discriminator.requires_grad_(False)
-        g_loss = self._loss(players, fake, 1.0)
-        _descend(players.g_optimizer, g_loss)
-        return {"d_loss": d_loss.item(), "g_loss": g_loss.item()}
+        with players.precision.autocast():
+            g_loss = self._loss(players, fake, 1.0)
+        players.precision.descend(players.g_optimizer, g_loss)
+        return {"d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
 
     @staticmethod
     def _loss(players: Players, images: Tensor, target: float) -> Tensor:
         scores = players.discriminator(images)
         return binary_cross_entropy_with_logits(scores, torch.full_like(scores, target))
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()

@@ -12,6 +12,7 @@ from torch import nn
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.curves import Curves
+from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 from ignite_unlearn.recipes.request import Request
 from ignite_unlearn.recipes.stages import show_progress
@@ -70,6 +71,7 @@ class UnlearningLoop:
         with contextlib.ExitStack() as attached:
             attached.enter_context(torch.random.fork_rng(devices=[]))
             attached.enter_context(unlearning.attach(engine))
+            attached.enter_context(engine.add_event_handler(UnlearningEvents.UNLEARNING_STARTED, self._start_average))
             if stopping is not None:
                 attached.enter_context(stopping.attach(engine))
             attached.enter_context(self.curves.attach(engine))
@@ -78,3 +80,7 @@ class UnlearningLoop:
             batches = Batches(request.data.images, request.data.labels, request.options["batch_size"], iterations)
             engine.state.max_epochs = None  # a new run, also after an earlier one
             engine.run(batches, max_epochs=1)
+
+    def _start_average(self) -> None:
+        # The phase begins with the average in the generator's place, so this adds to it what a closed form has changed.
+        self.training.average.load_state_dict(self.training.generator.state_dict())

@@ -15,9 +15,12 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.recipes.choices import check_choices
 from ignite_unlearn.recipes.notes import kept_beside
+from ignite_unlearn.recipes.precision import Precision
 from ignite_unlearn.recipes.recipe import ImageData, Recipe, parse_options
 
-_ORIGINAL_OPTIONS = ("iterations", "batch_size", "g_lr", "d_lr", "latent", "g_width", "d_width")
+_ORIGINAL_OPTIONS = (
+    "iterations", "batch_size", "precision", "g_lr", "d_lr", "latent", "clusters", "g_width", "d_width",
+)  # fmt: skip
 _COUNTS = (
     "iterations", "batch_size", "unlearning_iterations", "unlearning_steps", "unlearning_batch_size", "samples",
     "judge_every", "judge_samples", "items", "candidates", "held_rows", "every",
@@ -90,7 +93,7 @@ class Request:
     @property
     def fingerprint(self) -> dict[str, Any]:
         """Everything that the original GAN depends on."""
-        options = {key: self.options[key] for key in _ORIGINAL_OPTIONS}
+        options = {key: self.options[key] for key in _ORIGINAL_OPTIONS if key in self.options}
         return {"recipe": self.recipe.name, "seed": self.seed, "data": self.data.sha256, **options}
 
     @property
@@ -154,6 +157,7 @@ def check_request(
         if options.get(key, 1) < 1:
             raise UnlearningError(f"--set {key}={options[key]} does not fit: expected at least 1.")
     where = _device(device)
+    Precision(options.get("precision", "float32"), where)  # refuses what the device cannot do
     if download:
         _download(recipe, data_root)
     data = recipe.load_data(data_root, options)

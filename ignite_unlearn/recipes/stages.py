@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from ignite.handlers import Checkpoint
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from ignite_unlearn.clock import wall_clock
 from ignite_unlearn.errors import UnlearningDivergedError
 from ignite_unlearn.files import read_weights, save_weights
 from ignite_unlearn.recipes.training import Batches, GANTraining
@@ -27,17 +27,17 @@ class _Clock:
 
     def __init__(self) -> None:
         self.before = 0.0
-        self.start = time.perf_counter()
+        self.start = wall_clock()
 
     @property
     def seconds(self) -> float:
-        return self.before + time.perf_counter() - self.start
+        return self.before + wall_clock() - self.start
 
     def state_dict(self) -> dict[str, float]:
         return {"seconds": self.seconds}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.before, self.start = float(state["seconds"]), time.perf_counter()
+        self.before, self.start = float(state["seconds"]), wall_clock()
 
 
 class _Stream:
@@ -100,8 +100,9 @@ def train(
 def _stop_on_nan(engine: Engine, title: str) -> None:
     losses = engine.state.output
     assert isinstance(losses, dict)
-    if not all(math.isfinite(loss) for loss in losses.values()):
-        shown = ", ".join(f"{name} {loss}" for name, loss in losses.items())
+    numbers = {name: float(loss) for name, loss in losses.items()}
+    if not all(math.isfinite(loss) for loss in numbers.values()):
+        shown = ", ".join(f"{name} {loss}" for name, loss in numbers.items())
         raise UnlearningDivergedError(
             f"The training of {title!r} diverged at iteration {engine.state.iteration}: {shown}. Use smaller learning "
             "rates (--set g_lr, --set d_lr)."

@@ -11,7 +11,8 @@ from ignite.handlers import EMAHandler
 from ignite.handlers.param_scheduler import PiecewiseLinear
 from torch import Tensor, nn
 
-from ignite_unlearn.recipes.learning_steps import LearningStep, Players
+from ignite_unlearn.recipes.learning_steps import LearningStep, Players, sent
+from ignite_unlearn.recipes.precision import Precision
 
 _FINAL_LR = 0.1  # the share of the learning rate that training ends with, and that the unlearning phase goes on with
 
@@ -28,7 +29,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for _ in range(self.length):
-            chosen = torch.randint(len(self.images), (self.batch_size,)).to(self.images.device)
+            chosen = sent(torch.randint(len(self.images), (self.batch_size,)), self.images.device)
             yield self.images[chosen], self.labels[chosen]
 
 
@@ -39,7 +40,7 @@ class GANTraining:
         generator: latents, and labels if it is conditional, to images.
         discriminator: images, and labels if it is conditional, to logits.
         learning_step: what is done with a batch.
-        options: ``latent``, ``g_lr``, ``d_lr``, ``iterations``.
+        options: ``latent``, ``g_lr``, ``d_lr``, ``iterations``, and where there are such ``precision`` and ``compile``.
         unlearning: whether this is the loop of an unlearning phase: it goes on with the learning rate that the
             original training ended with, and with a moving average that is as short as the phase.
     """
@@ -58,7 +59,13 @@ class GANTraining:
         self.g_optimizer = torch.optim.Adam(generator.parameters(), scale * options["g_lr"], betas, fused=True)
         self.d_optimizer = torch.optim.Adam(discriminator.parameters(), scale * options["d_lr"], betas, fused=True)
         self._learning_step = learning_step
-        self._players = Players(generator, discriminator, self.g_optimizer, self.d_optimizer, options["latent"])
+        self._precision = Precision(options.get("precision", "float32"), next(generator.parameters()).device)
+        self._players = Players(
+            generator, discriminator, self.g_optimizer, self.d_optimizer, options["latent"], self._precision
+        )
+        if options.get("compile", "none") != "none" and not unlearning:
+            for net in (generator, discriminator):
+                net.compile(backend=options["compile"])  # in place: the names of the weights stay
         self.engine = Engine(lambda engine, batch: self.learn(batch))
         self._schedules: dict[str, PiecewiseLinear] = {}
         if not unlearning:
@@ -88,10 +95,11 @@ class GANTraining:
             "average": self.average,
             "g_optimizer": self.g_optimizer,
             "d_optimizer": self.d_optimizer,
+            "precision": self._precision,
             **self._schedules,
         }
 
-    def learn(self, batch: tuple[Tensor, Tensor]) -> dict[str, float]:
+    def learn(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """Takes one learning step on images ``(N, C, H, W)`` and labels ``(N,)``; returns the losses by name."""
         return self._learning_step(self._players, *batch)
 

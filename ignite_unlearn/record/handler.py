@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from ignite_unlearn.audits.plan import Audit, audit_gans
 from ignite_unlearn.borrow import borrow
+from ignite_unlearn.clock import wall_clock
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget import ForgetClasses
 from ignite_unlearn.forget_items import ForgetItems
@@ -137,10 +137,10 @@ class ErasureRecord:
         self._seconds = float(state["seconds"])
 
     def _started(self, engine: Engine) -> None:
-        self._start = time.perf_counter()
+        self._start = wall_clock()
 
     def _completed(self, engine: Engine) -> None:
-        self._seconds += time.perf_counter() - self._start
+        self._seconds += wall_clock() - self._start
         original = self._unlearning.original
         assert original is not None, "the phase is attached"
         gans = {"original": original.teacher, "unlearned": self._released or self._unlearning.gan}

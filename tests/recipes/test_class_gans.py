@@ -143,3 +143,18 @@ def test_nothing_is_downloaded_unasked_and_a_failed_download_is_said_in_a_senten
         with pytest.raises(UnlearningError, match=r"could not get .* \(no network\)"):
             check_request(recipe, out=out, data_root=tmp_path, download=True)
         assert asked.pop() == (str(tmp_path), {"download": True})
+
+
+def test_a_cluster_is_chosen_by_the_largest_of_its_dimensions():
+    from ignite_unlearn.recipes.nets import StridedGenerator
+
+    net = StridedGenerator(7, None, size=16, width=8, clusters=3)
+    latents = torch.randn(5, 7)
+    latents[:, :3] = torch.tensor([1.0, 3.0, 2.0])
+    others = latents.clone()
+    others[:, :3] = torch.tensor([-9.0, 0.5, -1.0])
+    assert torch.equal(net(latents), net(others))
+    others[:, 0] = 1
+    assert not torch.allclose(net(latents), net(others))
+    counts = torch.randn(6000, 3).argmax(1).bincount()
+    assert counts.min() > 1850  # each as likely
