@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ignite_unlearn.closed_form import NearestEmbedding
     from ignite_unlearn.content import refuse_overlap
     from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
     from ignite_unlearn.fake_labels import Between, Fixed, Generated, Unseen, UnseenQuantiles
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 
 # Loaded on first use, so that the launcher's --help need not wait for torch.
 _MODULES = {
+    "closed_form": ["NearestEmbedding"],
     "content": ["refuse_overlap"],
     "errors": ["UnlearningDivergedError", "UnlearningError"],
     "fake_labels": ["Between", "Fixed", "Generated", "Unseen", "UnseenQuantiles"],
@@ -51,7 +53,7 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [  # noqa: RUF022 - in the order of the concepts
     "GAN", "CascadedUnlearning", "ForgetClasses", "ForgetItems", "Inversion",
     "OtherClass", "MeanImage", "RetainedNeighbour", "LatentDirection", "Truncation", "Noise",
-    "Fixed", "Generated", "Unseen", "UnseenQuantiles", "Between", "GaussNewton",
+    "Fixed", "Generated", "Unseen", "UnseenQuantiles", "Between", "GaussNewton", "NearestEmbedding",
     "StopWhenForgotten", "Snapshots", "ErasureRecord", "SubstitutedDataset", "Replay", "refuse_overlap",
     "UnlearningEvents",
     "UnlearningDivergedError", "UnlearningError",

@@ -38,8 +38,8 @@ class NearestEmbedding:
         samples: how many latents the images are compared at.
 
     Raises:
-        UnlearningError: when called for a GAN without an ``nn.Embedding`` of its labels, or if ``samples`` is not
-            positive.
+        UnlearningError: when called for a GAN without an ``nn.Embedding`` of its labels, or with one under spectral
+            norm, or if ``samples`` is not positive.
 
     Example:
         >>> from torch import nn
@@ -70,6 +70,11 @@ class NearestEmbedding:
                 "NearestEmbedding needs a class request and a generator with an nn.Embedding of its labels: leave "
                 "`start` out."
             )
+        if any(parametrize.is_parametrized(table) for table in tables):
+            raise UnlearningError(
+                "NearestEmbedding cannot change one row of a label embedding under spectral norm, which scales all rows "
+                "alike: leave `start` out."
+            )
         latents = teacher.sample_latents(self.samples)
         for forgotten in sorted(set(range(gan.labels)) - set(regions.retained_classes)):
             wanted = substitution(teacher, latents, self._all(forgotten, teacher), regions)
@@ -77,8 +82,7 @@ class NearestEmbedding:
             nearest = regions.retained_classes[int(distances.argmin())]
             with torch.no_grad():
                 for table in tables:
-                    rows = _stored(table)
-                    rows[forgotten] = rows[nearest]
+                    table.weight[forgotten] = table.weight[nearest]
 
     def _all(self, label: int, gan: GAN) -> Tensor:
         return torch.full((self.samples,), label, device=gan.device)
@@ -92,12 +96,3 @@ def label_embeddings(gan: GAN) -> list[nn.Embedding]:
     """Returns the generator's embeddings of class labels; none for an unconditional GAN."""
     tables = [module for module in gan.generator.modules() if isinstance(module, nn.Embedding)]
     return [table for table in tables if gan.labels is not None and table.num_embeddings == gan.labels]
-
-
-def _stored(table: nn.Embedding) -> Tensor:
-    """Returns the rows as they are stored: spectral norm scales all of them alike when they are used."""
-    if parametrize.is_parametrized(table, "weight"):
-        stored = table.parametrizations["weight"].original  # type: ignore[union-attr, index]
-        assert isinstance(stored, Tensor)
-        return stored
-    return table.weight

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,7 +23,7 @@ from ignite_unlearn.unlearning_step import DiscriminatorStep, OptimizerFactory, 
 from ignite_unlearn.weights import KeptWeights
 
 PREFIX = "unlearning/"
-_STEP, _START = 1, 3  # what a random number stream is for
+_STEP = 1  # what a random number stream is for
 
 
 class CascadedUnlearning:
@@ -205,17 +204,8 @@ class CascadedUnlearning:
         return self.original
 
     def _begin(self, engine: Engine) -> None:
-        if self.iterations == 0 and not self._original().is_copy_of(self.gan):
-            warnings.warn(
-                "The generator's weights changed between attach() and the first iteration: does a handler of "
-                "Events.STARTED initialise the nets anew? For the original GAN the phase takes them as they were at "
-                "attach(): remove that handler, or load the trained weights after it and attach then.",
-                stacklevel=2,
-            )
-        if self.iterations == 0 and self.start is not None:
-            teacher, regions = self._original().teacher, self._original().regions
-            with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _START, 0)):
-                self.start(self.gan, teacher, regions, self.step.substitution)
+        if self.iterations == 0:
+            self._original().begin(self.gan, self.start, self.step.substitution)
         self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
         self._running = True
         engine.fire_event(UnlearningEvents.UNLEARNING_STARTED)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
 from ignite_unlearn.borrow import borrow, step_seed
+from ignite_unlearn.closed_form import Start
 from ignite_unlearn.forget import Forget, LatentRegions
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.substitute_batch import substitute_rows
+from ignite_unlearn.substitution import Substitution
 from ignite_unlearn.weights import load_weights, same_weights
 
-_REGIONS, _SUBSTITUTES = 0, 2  # what a random number stream is for
+_REGIONS, _SUBSTITUTES, _START = 0, 2, 3  # what a random number stream is for
 
 
 class Original:
@@ -59,9 +62,25 @@ class Original:
         with borrow(seed=step_seed(self.seed, _SUBSTITUTES, counter)):
             return substitute_rows(batch, gan.batch, forgotten, make)
 
-    def is_copy_of(self, gan: GAN) -> bool:
-        """Returns whether the GAN's generator still has the weights that it had when this object was made."""
-        return same_weights(gan.generator, self.teacher.generator)
+    def begin(self, gan: GAN, start: Start | None, substitution: Substitution) -> None:
+        """Begins a phase: warns where the GAN is the original no more, and changes it in closed form.
+
+        Args:
+            gan: the GAN that the phase changes.
+            start: changes it, if anything.
+            substitution: which image a forgotten latent is given.
+        """
+        if not same_weights(gan.generator, self.teacher.generator):
+            warnings.warn(
+                "The generator's weights changed between attach() and the first iteration: does a handler of "
+                "Events.STARTED initialise the nets anew? For the original GAN the phase takes them as they were at "
+                "attach(): remove that handler, or load the trained weights after it and attach then.",
+                stacklevel=2,
+            )
+        if start is not None:
+            regions = self.regions  # looked up before the stream below begins
+            with borrow(gan.generator, gan.discriminator, seed=step_seed(self.seed, _START)):
+                start(gan, self.teacher, regions, substitution)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the teacher's weights and the seed."""

@@ -26,6 +26,8 @@ def test_mixed_precision_keeps_whole_weights_and_nearly_the_same_losses(tmp_path
     assert not torch.equal(near.float(), losses) and torch.allclose(near.float(), losses, atol=0.1)
 
 
+# torch's own, of the spectrally normalised weights that it looks at.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 def test_compiled_nets_keep_the_names_of_their_weights_and_their_losses(tmp_path):
     plain, losses = trained(tmp_path)
     compiled, same = trained(tmp_path, compile="eager")
