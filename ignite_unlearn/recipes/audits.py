@@ -33,7 +33,7 @@ from ignite_unlearn.record.folder import write_record
 _BACK = 0.9  # the share of the way from chance to the original's level that counts as back
 _COMPARED = 500  # unseen images in attacks that invert, and in the levels of relearning
 _GIVE_UP = 600  # iterations of relearning
-_RESTARTS = 256  # searches that try to recover a class
+_RESTARTS = 128  # searches that try to recover a class
 _SHOWN = 1000  # images of an unconditional GAN that tell how many show a forgotten class
 _KEPT = {"relearning": "relearn_iterations", "recovery by search": "recovery_share"}
 

@@ -30,6 +30,7 @@ def quick():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judges_module, "_EPOCHS", 1)
         patch.setattr(module, "_GIVE_UP", 5)
+        patch.setattr(module, "_RESTARTS", 8)
         patch.setattr(module, "_COMPARED", 40)
         yield
 
