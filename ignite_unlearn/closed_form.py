@@ -72,8 +72,8 @@ class NearestEmbedding:
             )
         if any(parametrize.is_parametrized(table) for table in tables):
             raise UnlearningError(
-                "NearestEmbedding cannot change one row of a label embedding under spectral norm, which scales all rows "
-                "alike: leave `start` out."
+                "NearestEmbedding cannot change one row of a label embedding under spectral norm, which scales all "
+                "rows alike: leave `start` out."
             )
         latents = teacher.sample_latents(self.samples)
         for forgotten in sorted(set(range(gan.labels)) - set(regions.retained_classes)):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
 
-_LONGEST = 1 << 22  # numbers searched at once
+_AT_ONCE = 1 << 23  # numbers in the windows that are looked at together
 
 
 class NearCopies:
@@ -41,12 +41,7 @@ class NearCopies:
         """Returns whether an image lies anywhere in a tensor's numbers, in the order that it holds them."""
         if tensor.is_complex() or tensor.dtype == torch.bool or tensor.numel() < self._images[0].numel():
             return False
-        numbers = tensor.detach().cpu().double().flatten()
-        templates = self._images.flatten(1)
-        # Parts overlap by an image, so that none is missed at a seam.
-        step = _LONGEST - templates.shape[1]
-        starts = range(0, max(1, len(numbers) - templates.shape[1] + 1), step)
-        return any(self._found(numbers[start : start + _LONGEST], templates) for start in starts)
+        return self._found(tensor.detach().cpu().double().flatten(), self._images.flatten(1))
 
     def in_picture(self, pixels: Tensor, *, scales: tuple[int, ...] = (1, 2, 3, 4)) -> bool:
         """Returns whether an image lies anywhere in a picture ``(C, H, W)``, drawn at one of these whole scales."""
@@ -61,24 +56,22 @@ class NearCopies:
 
     def _found(self, signal: Tensor, templates: Tensor) -> bool:
         """Returns whether a template correlates with a place of the signal, which has as many dimensions."""
-        dims = tuple(range(1, templates.dim()))
-        centred = templates - templates.mean(dims, keepdim=True)
-        norms = (
-            centred.norm(dim=dims, keepdim=True) if len(dims) == 1 else torch.linalg.matrix_norm(centred)[:, None, None]
-        )
-        kept = norms.flatten() > 1e-9
-        centred = (centred / norms)[kept]
-        signal = torch.nan_to_num(signal - signal.nan_to_num().mean())
-        size, places = signal.shape, tuple(a - b + 1 for a, b in zip(signal.shape, templates.shape[1:], strict=True))
+        wanted = _normalised(templates.flatten(1).float(), flat=1e-6)
+        wanted = wanted[wanted.norm(dim=1) > 0].T  # flat templates are like anything flat
+        signal = torch.nan_to_num(signal, posinf=0, neginf=0)
+        windows = (signal - signal.mean()).float()
+        flat = 1e-5 * windows.abs().max().item()  # a window that is flat up to rounding is like nothing
+        for dim, length in enumerate(templates.shape[1:]):
+            windows = windows.unfold(dim, length, 1)
+        for part in windows.split(max(1, _AT_ONCE // windows[0].numel())):
+            places = _normalised(part.reshape(-1, templates[0].numel()), flat=flat)
+            if wanted.numel() and bool(((places @ wanted).abs() >= self._threshold).any()):
+                return True
+        return False
 
-        def slide(values: Tensor, over: Tensor) -> Tensor:
-            product = torch.fft.rfftn(values) * torch.fft.rfftn(over, s=size).conj()
-            found = torch.fft.irfftn(product, s=size)
-            return found[tuple(slice(n) for n in places)]
 
-        ones = torch.ones(templates.shape[1:], dtype=torch.float64)
-        total = slide(signal, ones)
-        spread = (slide(signal**2, ones) - total**2 / ones.numel()).clamp_min(0).sqrt()
-        # A place that is flat up to rounding is like nothing.
-        spread[spread < 1e-6 * signal.abs().max().clamp_min(1e-12)] = torch.inf
-        return any(bool((slide(signal, one).abs() / spread).max() >= self._threshold) for one in centred)
+def _normalised(rows: Tensor, *, flat: float) -> Tensor:
+    """Returns rows ``(N, D)`` centred, with norm 1; zeros for those whose norm is not above ``flat``."""
+    centred = rows - rows.mean(1, keepdim=True)
+    norms = centred.norm(dim=1, keepdim=True)
+    return torch.where(norms > flat, centred / norms.clamp_min(1e-30), torch.zeros_like(centred))

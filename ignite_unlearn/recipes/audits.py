@@ -31,15 +31,19 @@ from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import write_record
 
 _BACK = 0.9  # the share of the way from chance to the original's level that counts as back
-_COMPARED = 500  # unseen images in attacks that invert, and in the levels of relearning
+_COMPARED = 500  # unseen images in attacks that invert, and in the levels of relearning; forgotten ones in leftovers
 _GIVE_UP = 600  # iterations of relearning
 _RESTARTS = 128  # searches that try to recover a class
 _SHOWN = 1000  # images of an unconditional GAN that tell how many show a forgotten class
 _KEPT = {"relearning": "relearn_iterations", "recovery by search": "recovery_share"}
 
 
-def audit_run(finished: Finished) -> Record:
+def audit_run(finished: Finished, *, files: bool = True) -> Record:
     """Audits a finished run, and writes its record anew.
+
+    Args:
+        finished: the run.
+        files: whether its folder is searched for leftovers too, which takes a minute for a class.
 
     Raises:
         UnlearningError: if a GAN is missing, or a file cannot be written.
@@ -47,7 +51,8 @@ def audit_run(finished: Finished) -> Record:
     request, gans, judges = finished.request, finished.gans(), finished.judges()
     plan = _item_audits(request, gans) if request.recipe.forgets_items else _class_audits(request, gans, judges)
     found = audit_gans(gans, plan, progress=request.progress)
-    found["unlearned"].append(_leftovers(request))
+    if files:
+        found["unlearned"].append(_leftovers(request))
     record = _with(finished.record, found, judges, request)
     write_record(
         request.out, record, picture(gans, without=request.options.get("classes", ()), classifier=judges.classifier)
@@ -133,12 +138,14 @@ def _relearning(request: Request, level: Callable[[GAN], float], reached: float)
 def _leftovers(request: Request) -> AuditResult:
     released = {"unlearned.pt", "retrained.pt", "record.html", "record.json", "stages.json"}
     forgotten: Tensor = request.data.images[request.forgotten]
-    found = in_folder(request.out, released, forgotten)
-    certain = sum(leftover.certain for leftover in found)
-    named = "; ".join(f"{leftover.where.rpartition('/')[2]}: {leftover.why}" for leftover in found) or "nothing found"
-    count = float(len(found))
-    details = {"near_copies": certain, "files": [leftover.where.rpartition("/")[2] for leftover in found]}
-    return AuditResult("leftovers in the run folder", "files", count, count, count, certain == 0, named, details)
+    searched = forgotten[:_COMPARED]
+    found = in_folder(request.out, released, searched)
+    certain, count = sum(leftover.certain for leftover in found), float(len(found))
+    names = [leftover.where.rpartition("/")[2] for leftover in found]
+    named = "; ".join(f"{name}: {leftover.why}" for name, leftover in zip(names, found, strict=True)) or "nothing found"
+    said = named if len(searched) == len(forgotten) else f"{named} ({len(searched)} of {len(forgotten)} images sought)"
+    details = {"near_copies": certain, "images_sought": len(searched), "files": names}
+    return AuditResult("leftovers in the run folder", "files", count, count, count, certain == 0, said, details)
 
 
 def _with(record: Record, found: Mapping[str, list[AuditResult]], judges: Judges, request: Request) -> Record:

@@ -130,7 +130,7 @@ def measure(table: Table, requests: Sequence[Request], path: Path) -> Table:
     """
     for request in requests:
         if not table.has(request):
-            table = table.with_row(_row(audit_run(Finished(request, run(request)))))
+            table = table.with_row(_row(audit_run(Finished(request, run(request)), files=False)))
             table.write(path)
     measured = replace(table, spread=_spread(table, requests))
     measured.write(path)

@@ -33,11 +33,30 @@ def test_an_image_is_found_anywhere_whatever_was_done_to_it(change):
 
 
 def test_an_image_is_found_across_the_seams_of_a_long_tensor(monkeypatch):
-    monkeypatch.setattr("ignite_unlearn.audits.near_copies._LONGEST", 500)
+    monkeypatch.setattr("ignite_unlearn.audits.near_copies._AT_ONCE", 7 * 144)
     for start in range(0, 1000, 83):
         numbers = torch.randn(2000)
         numbers[start : start + 144] = FORGOTTEN[0].flatten()
         assert NearCopies(FORGOTTEN[:1]).in_tensor(numbers), start
+
+
+def test_correlations_equal_numpys_at_every_place():
+    numbers = torch.randn(400, generator=torch.Generator().manual_seed(2)) + 50
+    numbers[123:267] += 4 * FORGOTTEN[1].flatten()
+    best = max(
+        abs(np.corrcoef(numbers[i : i + 144].numpy(), image.flatten().numpy())[0, 1])
+        for i in range(400 - 143)
+        for image in FORGOTTEN
+    )
+    assert 0.85 < best < 0.97
+    assert NearCopies(FORGOTTEN, threshold=best - 1e-4).in_tensor(numbers)
+    assert not NearCopies(FORGOTTEN, threshold=best + 1e-4).in_tensor(numbers)
+
+
+def test_numbers_that_are_not_finite_hide_nothing():
+    broken = torch.full((9,), torch.inf)
+    broken[3:] = torch.nan
+    assert NearCopies(FORGOTTEN).in_tensor(torch.cat([broken, FORGOTTEN[1].flatten(), -broken]))
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3])
