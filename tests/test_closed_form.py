@@ -22,18 +22,28 @@ CLASSES, Z = 5, 4
 
 
 class Generator(nn.Module):
-    """Two tables of labels, and one that is of something else."""
+    """A label embedding that linear layers read beside the latent."""
+
+    def __init__(self, embedding=8):
+        super().__init__()
+        self.embed = nn.Embedding(CLASSES, embedding)
+        self.body, self.gain = nn.Linear(embedding + Z, 16), nn.Linear(embedding, 16)
+
+    def forward(self, z, y):
+        e = self.embed(y)
+        return (self.body(torch.cat([z, e], 1)) * (1 + self.gain(e))).tanh().view(-1, 1, 4, 4)
+
+
+class Multiplied(Generator):
+    """The same, with a second table that no linear layer reads, and one that is of something else than labels."""
 
     def __init__(self):
         super().__init__()
-        self.embed = nn.Embedding(CLASSES, Z)
-        self.scale = nn.Embedding(CLASSES, 16)
-        self.other = nn.Embedding(CLASSES + 1, 16)
-        self.body = nn.Linear(2 * Z, 16)
+        self.scale, self.other = nn.Embedding(CLASSES, 16), nn.Embedding(CLASSES + 1, 16)
 
     def forward(self, z, y):
-        h = self.body(torch.cat([z, self.embed(y)], 1)) * (1 + self.scale(y)) + self.other(torch.zeros_like(y))
-        return h.tanh().view(-1, 1, 4, 4)
+        h = super().forward(z, y).flatten(1) * self.scale(y) + self.other(torch.zeros_like(y))
+        return h.view(-1, 1, 4, 4)
 
 
 class Discriminator(nn.Module):
@@ -45,15 +55,19 @@ class Discriminator(nn.Module):
         return self.body(x.flatten(1))
 
 
+def make(generator=Generator, **options):
+    torch.manual_seed(0)
+    return GAN(generator(**options), Discriminator(), latents=(Z,), labels=CLASSES)
+
+
 @pytest.fixture
 def gan():
-    torch.manual_seed(0)
-    return GAN(Generator(), Discriminator(), latents=(Z,), labels=CLASSES)
+    return make()
 
 
-def start(gan, forgotten, substitution):
+def start(gan, forgotten, substitution, **options):
     teacher = gan.teacher()
-    NearestEmbedding()(gan, teacher, ForgetClasses(forgotten).regions(teacher), substitution)
+    NearestEmbedding(**options)(gan, teacher, ForgetClasses(forgotten).regions(teacher), substitution)
     return teacher
 
 
@@ -62,15 +76,48 @@ def images(gan, label, seed=3):
     return gan.sample(7, torch.full((7,), label), latents=latents)
 
 
-def test_forgotten_labels_give_the_substitute_and_all_others_what_they_gave(gan):
+@pytest.mark.parametrize("generator", [Generator, Multiplied])
+def test_forgotten_labels_give_the_substitute_and_all_others_what_they_gave(generator):
+    gan = make(generator)
     teacher = start(gan, {1, 3}, OtherClass(target=4))
     for label in range(CLASSES):
         expected = images(teacher, 4 if label in (1, 3) else label)
-        assert torch.equal(images(gan, label), expected)
+        torch.testing.assert_close(images(gan, label), expected, rtol=0, atol=1e-5)
     assert not torch.allclose(images(teacher, 1), images(teacher, 4))
     before, after = teacher.generator.state_dict(), gan.generator.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {"embed.weight", "scale.weight"}
+    assert changed == {"embed.weight", "body.weight", "gain.weight"} | ({"scale.weight"} & before.keys())
+
+
+def test_the_old_embedding_does_not_bring_the_class_back(gan):
+    teacher = start(gan, {2}, OtherClass(target=0))
+    copied = make()
+    for other in (gan, copied):  # the thief puts the class's old embedding where it was
+        with torch.no_grad():
+            other.generator.embed.weight[2] = teacher.generator.embed.weight[2]
+    assert torch.equal(images(copied, 2), images(teacher, 2))  # copying rows alone would give it all back
+    whole = (images(teacher, 2) - images(teacher, 0)).abs().mean()
+    assert (images(gan, 2) - images(teacher, 2)).abs().mean() > 0.3 * whole
+
+
+def test_the_new_embedding_has_a_part_of_its_own_where_that_has_no_effect(gan):
+    teacher = start(gan, {2}, OtherClass(target=0), own=2.0)
+    old, new = teacher.generator.embed.weight, gan.generator.embed.weight
+    assert (new[2] - new[0]).norm() > 1
+    spanned = torch.linalg.qr(old[[0, 1, 3, 4]].T).Q
+    torch.testing.assert_close((new[2] - old[0]) @ spanned, torch.zeros(4), rtol=0, atol=1e-5)
+    multiplied = make(Multiplied)
+    start(multiplied, {2}, OtherClass(target=0), own=2.0)
+    for table in (multiplied.generator.embed.weight, multiplied.generator.scale.weight):
+        assert torch.equal(table[2], table[0])
+
+
+def test_a_class_without_a_direction_of_its_own_is_given_a_copy_alone():
+    gan = make(embedding=3)  # fewer dimensions than classes are retained
+    teacher = start(gan, {2}, OtherClass(target=0))
+    before, after = teacher.generator.state_dict(), gan.generator.state_dict()
+    assert torch.equal(after["body.weight"], before["body.weight"])
+    assert torch.equal(after["embed.weight"][2], before["embed.weight"][0])
 
 
 def test_any_substitution_has_a_nearest_class(gan):
@@ -79,7 +126,7 @@ def test_any_substitution_has_a_nearest_class(gan):
     of = {k: teacher.sample(4000, torch.full((4000,), k), latents=latents) for k in range(CLASSES) if k != 2}
     mean = torch.stack(list(of.values())).mean(0)
     nearest = min(of, key=lambda k: (of[k] - mean).square().mean().item())
-    NearestEmbedding(samples=2000)(gan, teacher, ForgetClasses({2}).regions(teacher), MeanImage())
+    NearestEmbedding(samples=2000, own=0)(gan, teacher, ForgetClasses({2}).regions(teacher), MeanImage())
     assert torch.equal(gan.generator.embed.weight[2], teacher.generator.embed.weight[nearest])
 
 
@@ -104,7 +151,7 @@ def test_it_is_done_once_before_the_first_step_and_leaves_the_loop_alone(gan):
     with unlearning.attach(trainer):
         trainer.add_event_handler(
             UnlearningEvents.UNLEARNING_STARTED,
-            lambda: seen.append(torch.equal(gan.generator.embed.weight[2], original.embed.weight[0])),
+            lambda: seen.append(torch.equal(gan.generator.embed.weight[2], original.embed.weight[2])),
         )
         torch.manual_seed(5)
         output = trainer.run(batches).output
@@ -112,7 +159,7 @@ def test_it_is_done_once_before_the_first_step_and_leaves_the_loop_alone(gan):
         assert [torch.rand(1).item() for _ in batches][-1] == output  # the loop's stream never noticed
         trainer.run(batches, max_epochs=2)
         state = unlearning.state_dict()
-    assert len(calls) == 1 and seen[0]
+    assert len(calls) == 1 and seen[0] is False
     resumed = phase(gan)
     with resumed.attach(trainer):
         resumed.load_state_dict(state)
@@ -125,18 +172,16 @@ def test_what_does_not_fit_is_said(gan):
         NearestEmbedding(samples=0)
 
     class Bare(Generator):
-        def __init__(self):
-            super().__init__()
-            self.embed, self.scale = nn.Linear(CLASSES, Z), nn.Linear(CLASSES, 16)
-
         def forward(self, z, y):
-            one = nn.functional.one_hot(y, CLASSES).float()
-            return self.body(torch.cat([z, self.embed(one)], 1)).view(-1, 1, 4, 4)
+            e = nn.functional.one_hot(y, 8).float()
+            return self.body(torch.cat([z, e], 1)).view(-1, 1, 4, 4)
 
+    net = Bare()
+    del net.embed
     normed = Generator()
-    spectral_norm(normed.scale)
+    spectral_norm(normed.embed)
     with pytest.raises(UnlearningError, match="spectral norm"):
         start(GAN(normed, Discriminator(), latents=(Z,), labels=CLASSES), {2}, OtherClass(target=0))
-    bare = GAN(Bare(), Discriminator(), latents=(Z,), labels=CLASSES)
+    bare = GAN(net, Discriminator(), latents=(Z,), labels=CLASSES)
     with pytest.raises(UnlearningError, match=r"nn\.Embedding of its labels"):
         start(bare, {2}, OtherClass(target=0))

@@ -70,10 +70,13 @@ def test_the_average_begins_with_what_the_closed_form_has_changed(tmp_path):
     asked = request(tmp_path, "mnist-class", (*SHORT, "unlearning_iterations=1", "unlearning_lr=0", "embedding_lr=0"))
     run(asked)
     shelf = Shelf(asked)
-    original, unlearned = shelf.original().gan.generator, shelf.unlearned().gan.generator
-    row = unlearned.embedding.weight[1]
-    moved = [(row - original.embedding.weight[k]).norm().item() for k in (0, 1, 2)]
-    assert min(moved[0], moved[2]) < 0.1 * moved[1]
+    original, unlearned = shelf.original().gan, shelf.unlearned().gan
+    latents = torch.randn(20, 64)
+    made, old = (
+        {k: g.sample(20, torch.full((20,), k), latents=latents) for k in range(3)} for g in (unlearned, original)
+    )
+    apart = {k: (made[1] - old[k]).abs().mean() for k in range(3)}
+    assert min(apart[0], apart[2]) < 0.2 * apart[1]
 
 
 def test_an_unconditional_gan_is_audited(tmp_path, monkeypatch):
