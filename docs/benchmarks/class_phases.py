@@ -3,7 +3,7 @@
 python docs/benchmarks/class_phases.py RUN [RUN ...] --data-root MNIST [--set precision=bfloat16]
 
 Prints a table in Markdown: what is left of the class, FID beside the original's, what a search still
-finds (256 searches), and the seconds of the phase. Each RUN is a folder with `original.pt` of `mnist-class`.
+finds (128 searches), and the seconds of the phase. Each RUN is a folder with `original.pt` of `mnist-class`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def searched(request: Request, judges: Judges, gan: GAN) -> float:
         request.options["classes"],
         confirm=judges.classifier,
         realistic=Realism(judges.extractor.model, request.data.images[request.forgotten]),
-        restarts=256,
+        restarts=128,
         progress=False,
     )
     assert found.value is not None
