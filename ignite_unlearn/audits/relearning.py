@@ -87,7 +87,9 @@ def relearning(
     if not missed:
         return result
     said = f"{result.verdict} ({missed} of {len(seeds)} trials did not reach the level in {max_iterations} iterations)"
-    return AuditResult(**{**result.as_dict(), "verdict": said})
+    # Where no trial of either GAN got there, nothing was compared.
+    nothing = missed == len(seeds) and judge is not None and judge.details.get("not_reached") == len(seeds)
+    return AuditResult(**{**result.as_dict(), "verdict": said, "passed": None if nothing else result.passed})
 
 
 def _iterations(

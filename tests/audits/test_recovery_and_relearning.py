@@ -124,3 +124,18 @@ def test_audits_are_repeatable_and_change_nothing(gans, audit):
 def test_what_makes_no_audit_is_refused(gans, call):
     with pytest.raises(UnlearningError, match="expected"):
         call(gans["original"])
+
+
+def test_relearning_that_no_gan_achieves_compares_nothing():
+    gan = GAN(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1), latents=(1,))
+
+    def never(judge=None, back=False):
+        return relearning(
+            gan, lambda copy: lambda: None, lambda copy: float(back), reached=1.0, max_iterations=10, judge=judge,
+            progress=False,
+        )  # fmt: skip
+
+    retrained = never()
+    assert never(retrained).passed is None and "3 of 3 trials did not reach" in never(retrained).verdict
+    assert never(retrained, back=True).passed is False
+    assert never(never(back=True)).passed is False
