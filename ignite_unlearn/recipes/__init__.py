@@ -17,7 +17,7 @@ RECIPES = {
     ),
     "mnist-class": (
         "ignite_unlearn.recipes.mnist_class",
-        "forget one digit of a conditional GAN (MNIST by --data-root, 20 minutes)",
+        "forget one digit of a conditional GAN (MNIST by --data-root, 10 minutes)",
     ),
     "mnist-class-unconditional": (
         "ignite_unlearn.recipes.mnist_class_unconditional",
@@ -25,7 +25,7 @@ RECIPES = {
     ),
     "fashion-mnist-class": (
         "ignite_unlearn.recipes.fashion_mnist_class",
-        "forget one kind of clothing (Fashion-MNIST by --data-root, 20 minutes)",
+        "forget one kind of clothing (Fashion-MNIST by --data-root, 10 minutes)",
     ),
     "cifar10-class": (
         "ignite_unlearn.recipes.cifar10_class",
