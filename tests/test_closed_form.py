@@ -17,6 +17,7 @@ from ignite_unlearn import (
     UnlearningError,
     UnlearningEvents,
 )
+from tests.audits.gans import Discriminator
 
 CLASSES, Z = 5, 4
 
@@ -44,15 +45,6 @@ class Multiplied(Generator):
     def forward(self, z, y):
         h = super().forward(z, y).flatten(1) * self.scale(y) + self.other(torch.zeros_like(y))
         return h.view(-1, 1, 4, 4)
-
-
-class Discriminator(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Linear(16, 1)
-
-    def forward(self, x, y):
-        return self.body(x.flatten(1))
 
 
 def make(generator=Generator, **options):

@@ -77,10 +77,16 @@ def _ratio(name: str, gan: str) -> Callable[[Row], float | None]:
     return figure
 
 
+def _relearning(row: Row) -> float | None:
+    """Returns None too where the audit gave no verdict, since no GAN relearned the class in the iterations allowed."""
+    passed = [found["passed"] for found in row["audits"].get("unlearned", ()) if found["audit"] == "relearning"]
+    return None if None in passed else _ratio("relearn_iterations", "retrained")(row)
+
+
 AUDIT_GOALS = (
     Goal(
         "iterations to relearn at least 0.8 of the retrained GAN's",
-        _ratio("relearn_iterations", "retrained"),
+        _relearning,
         0.8,
         at_least=True,
     ),

@@ -102,6 +102,13 @@ def test_every_goal_can_be_missed_and_met(recipe):
     assert Goal("x", lambda row: None, 1.0).report(good) == "x: not measured"
 
 
+def test_relearning_without_a_verdict_meets_no_goal():
+    unjudged = row()
+    unjudged["audits"]["unlearned"][0]["passed"] = None
+    text = page(Table("mnist-class", "c", [row(), unjudged]), title="t")
+    assert "iterations to relearn at least 0.8 of the retrained GAN's: met in 1 of 1 runs" in text
+
+
 def test_the_launcher_writes_page_rows_and_picture(tmp_path, monkeypatch):
     monkeypatch.setattr(recipes, "load_recipe", lambda name: bars_recipe())
     page_path, settings = tmp_path / "page.md", [part for s in SHORT[1:] for part in ("--set", s)]
