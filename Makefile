@@ -2,8 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 TABLE = $(BIN)/ignite-unlearn table
+PLUGINS := $(notdir $(wildcard plugins/ignite-unlearn-*))
 
-.PHONY: demo test test-slow bench tables lint clean
+.PHONY: demo test test-slow test-plugins bench tables lint clean
 
 # Forget one digit of a small GAN, embedded data; leaves runs/digits-class/.
 demo: .venv/installed
@@ -15,6 +16,12 @@ test: .venv/installed
 # The recipe itself, on seeds 0, 1 and 2: about ten minutes.
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow -s
+
+# Each plug-in with its real toolkit, in an environment of its own that borrows torch from .venv.
+test-plugins: $(PLUGINS:%=test-plugin-%)
+
+test-plugin-%: .venv/plugins/%/installed
+	.venv/plugins/$*/bin/python -m pytest plugins/$*/tests
 
 # What the handler costs, as ratios within one run.
 bench: .venv/installed
@@ -38,6 +45,14 @@ lint: .venv/installed
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# A toolkit whose own requirements nobody should have to install stands in toolkit.txt.
+.venv/plugins/%/installed: plugins/%/pyproject.toml .venv/installed
+	$(PYTHON) plugins/environment.py .venv/plugins/$* --borrow $(BIN)/python
+	test ! -e plugins/$*/toolkit.txt || \
+		.venv/plugins/$*/bin/python -m pip install -q --disable-pip-version-check --no-deps -r plugins/$*/toolkit.txt
+	.venv/plugins/$*/bin/python -m pip install -q --disable-pip-version-check --editable 'plugins/$*[test]'
 	touch $@
 
 clean:

@@ -47,6 +47,19 @@ def recipes() -> None:
 
 
 @main.command()
+@_in_one_sentence
+def plugins() -> None:
+    """List the plug-ins for GAN toolkits that are installed, and whether they import."""
+    from ignite_unlearn.toolkits import installed
+
+    found = installed()
+    for plugin in found:
+        click.echo(f"{plugin.name:12} {plugin.distribution:32} {plugin.problem or 'imports'}")
+    if not found:
+        click.echo("No plug-in is installed; plugins/README.md lists those there are.")
+
+
+@main.command()
 @click.argument("recipe")
 @_in_one_sentence
 def show(recipe: str) -> None:

@@ -141,7 +141,8 @@ def _row(record: Record) -> dict[str, Any]:
     content = record.as_dict()
     audits = {gan: [{key: found[key] for key in _TOLD} for found in results] for gan, results in record.audits.items()}
     kept = {key: content[key] for key in _KEPT}
-    hardware = record.device if record.device != "cpu" else f"{os.cpu_count()} CPU cores"
+    cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores"
+    hardware = record.device if record.device != "cpu" else cores
     return {**kept, "versions": dict(record.versions), "hardware": hardware, "audits": audits}
 
 

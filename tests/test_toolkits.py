@@ -1,0 +1,47 @@
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+from click.testing import CliRunner
+
+from ignite_unlearn import toolkits
+from ignite_unlearn.cli import main
+from ignite_unlearn.errors import UnlearningError
+
+TORCH = {"module": "torch", "distribution": "torch", "plugin": "ignite-unlearn-example"}
+
+
+def point(name, value):
+    return EntryPoint(name, value, toolkits.GROUP)
+
+
+def test_plug_ins_that_fail_do_not_hide_the_others(tmp_path, monkeypatch):
+    (tmp_path / "broken_plugin.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = toolkits.installed([point("works", "json"), point("absent", "no_such"), point("broken", "broken_plugin")])
+    assert [plugin.name for plugin in found] == ["absent", "broken", "works"]
+    assert "No module named 'no_such'" in found[0].problem
+    assert found[1].problem == "ZeroDivisionError: division by zero"
+    assert found[2].problem is None
+
+
+def test_a_toolkit_is_required_in_one_sentence(tmp_path, monkeypatch):
+    assert toolkits.require(**TORCH, at_least="2.4") is sys.modules["torch"]
+    with pytest.raises(UnlearningError, match=r"^ignite-unlearn-example needs torch 99.1 or newer, and found 2.*: pip"):
+        toolkits.require(**TORCH, at_least="99.1")
+    with pytest.raises(UnlearningError, match=r"which is not installed: ask the vendor\.$"):
+        toolkits.require("x", distribution="no-such", at_least="1", plugin="p", hint="ask the vendor")
+    (tmp_path / "broken_toolkit.py").write_text("import no_such_dependency")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        UnlearningError, match=r"cannot be imported \(ModuleNotFoundError: No module named"
+    ):
+        toolkits.require("broken_toolkit", distribution="torch", at_least="2.4", plugin="p")
+
+
+def test_the_launcher_lists_plug_ins(monkeypatch):
+    assert "plugins/README.md" in CliRunner().invoke(main, ["plugins"]).output
+    listed = toolkits.installed([point("works", "json"), point("absent", "no_such")])
+    monkeypatch.setattr(toolkits, "installed", lambda: listed)
+    lines = CliRunner().invoke(main, ["plugins"]).output.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("absent") and lines[1].endswith("imports")
