@@ -33,9 +33,7 @@ def test_a_toolkit_is_required_in_one_sentence(tmp_path, monkeypatch):
         toolkits.require("x", distribution="no-such", at_least="1", plugin="p", hint="ask the vendor")
     (tmp_path / "broken_toolkit.py").write_text("import no_such_dependency")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(
-        UnlearningError, match=r"cannot be imported \(ModuleNotFoundError: No module named"
-    ):
+    with pytest.raises(UnlearningError, match=r"cannot be imported \(ModuleNotFoundError: No module named"):
         toolkits.require("broken_toolkit", distribution="torch", at_least="2.4", plugin="p")
 
 
