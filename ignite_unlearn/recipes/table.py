@@ -151,19 +151,16 @@ def _key(row: Mapping[str, Any]) -> tuple[list[int], int]:
 
 
 def _spread(table: Table, requests: Sequence[Request]) -> list[Mapping[str, Any]]:
-    """Returns the FIDs between retrained GANs of two seeds; older ones where the run folders are gone."""
-    found: list[Mapping[str, Any]] = []
+    """Returns the FIDs between retrained GANs of two seeds, beside older ones of what is not there now."""
+    found = {(tuple(pair["classes"]), tuple(pair["seeds"])): pair for pair in table.spread}
     for classes in sorted({tuple(request.options["classes"]) for request in requests}):
         alike = [request for request in requests if tuple(request.options["classes"]) == classes]
-        if any(not (request.out / f"{gan}.pt").exists() for request in alike for gan in GANS):
-            found += [pair for pair in table.spread if tuple(pair["classes"]) == classes]
-            continue
-        features = {request.seed: _features(request) for request in alike}
-        found += [
-            {"classes": list(classes), "seeds": [a, b], "fid": FID.distance(features[a], features[b])}
-            for a, b in combinations(sorted(features), 2)
-        ]
-    return found
+        there = [request for request in alike if all((request.out / f"{gan}.pt").exists() for gan in GANS)]
+        features = {request.seed: _features(request) for request in there} if len(there) > 1 else {}
+        for seeds in combinations(sorted(features), 2):
+            fid = FID.distance(*(features[seed] for seed in seeds))
+            found[classes, seeds] = {"classes": list(classes), "seeds": list(seeds), "fid": fid}
+    return [found[key] for key in sorted(found)]
 
 
 def _features(request: Request) -> Any:

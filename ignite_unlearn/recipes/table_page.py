@@ -82,7 +82,7 @@ def _by_class(table: Table) -> str:
         lines.append(f"### Class {', '.join(map(str, classes))} ({len(rows)} seeds)\n")
         cells = [["", *GANS]]
         for name, (key, form) in _METRICS.items():
-            found = [[row["metrics"][gan][key] for row in rows if row["metrics"].get(gan)] for gan in GANS]
+            found = [[row["metrics"][gan].get(key) for row in rows if row["metrics"].get(gan)] for gan in GANS]
             cells.append([name, *(_range(values, form) for values in found)])
         spent = {"original": "original", "unlearned": "unlearning", "retrained": "retraining"}
         cells.append(["seconds", *(_range([row["seconds"][spent[gan]] for row in rows], ".2f") for gan in GANS)])

@@ -52,6 +52,9 @@ def test_rows_outlive_the_run_folders_and_are_measured_once(tmp_path, monkeypatc
     read = Table.read(path, "mnist-class", "command")
     assert all(map(read.has, elsewhere))
     assert measure(read, elsewhere, path) == measured
+    # A part of the runs does not take away what is known of the others.
+    part = asked(tmp_path / "runs", ("1",), "0")
+    assert measure(read, part, path) == measured
     # Another option is another measurement.
     assert not read.has(asked(tmp_path / "others", ("1",), "0", (*SHORT[1:], "anchor=7"))[0])
 
@@ -100,6 +103,14 @@ def test_every_goal_can_be_missed_and_met(recipe):
         assert "missed" not in goal.report(good) and "met in 1 of 1" in goal.report(good)
         assert "**missed**, met in 0 of 1" in goal.report(bad)
     assert Goal("x", lambda row: None, 1.0).report(good) == "x: not measured"
+
+
+def test_a_gan_that_knows_no_classes_has_no_accuracy_of_them():
+    without = row(0, pul=99.0)
+    for found in without["metrics"].values():
+        del found["retained_accuracy"], found["downstream_accuracy"]
+    text = page(Table("mnist-class-unconditional", "c", [without]), title="t")
+    assert "accuracy" not in text and "99.0" in text
 
 
 def test_relearning_without_a_verdict_meets_no_goal():
