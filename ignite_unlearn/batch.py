@@ -23,7 +23,7 @@ class BatchForm:
     """The form of a training loop's batch: where the images and the class labels are.
 
     Without arguments the form is recognised: the images are the first floating-point or uint8 tensor with four
-    dimensions (then three, then two), well-known dictionary keys first; the labels are the first integer tensor of
+    dimensions (then five, three, two), well-known dictionary keys first; the labels are the first integer tensor of
     shape ``(N,)`` or ``(N, 1)``.
 
     Args:
@@ -107,7 +107,7 @@ def _first(candidates: Sequence[tuple[Key, ...]], names: frozenset[str]) -> tupl
 
 def _image_path(batch: Any) -> tuple[Key, ...]:
     leaves = [(p, t) for p, t in _leaves(batch) if t.is_floating_point() or t.dtype == torch.uint8]
-    for dimensions in (4, 3, 2):
+    for dimensions in (4, 5, 3, 2):
         path = _first([p for p, t in leaves if t.dim() == dimensions], IMAGE_NAMES)
         if path is not None:
             return path

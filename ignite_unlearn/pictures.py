@@ -19,7 +19,8 @@ def side_by_side(panels: Mapping[str, Tensor], columns: int, value_range: tuple[
     """Returns one picture with a titled grid for each panel.
 
     Args:
-        panels: title to images ``(N, C, H, W)``, N, C, H and W alike in all.
+        panels: title to images ``(N, C, H, W)``, N, C, H and W alike in all; of volumes ``(N, C, D, H, W)`` the middle
+            slice is shown.
         columns: images in a row of each grid.
         value_range: the values that are drawn as black and white.
 
@@ -46,6 +47,8 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 
 def _picture(images: Tensor, columns: int, value_range: tuple[float, float], scale: int) -> Image.Image:
+    while images.dim() > 4:  # of volumes the middle slice
+        images = images[:, :, images.shape[2] // 2]
     grid = make_grid(
         images.detach().float().cpu(), nrow=columns, normalize=True, value_range=value_range, padding=1, pad_value=0.5
     )

@@ -83,3 +83,8 @@ def test_what_is_not_there_is_said_in_a_sentence(form, batch, message):
 
 def test_describe_shows_shapes_and_types():
     assert describe([images(), {"y": LABELS}]) == "list((4, 1, 2, 2) float32, dict(y: (4,) int64))"
+
+
+def test_volumes_are_images_too():
+    volumes = torch.zeros(2, 1, 4, 4, 4)
+    assert BatchForm().images({"spacing": torch.ones(2, 3), "image": volumes}) is volumes

@@ -80,7 +80,7 @@ class Request:
 
     @property
     def kinds(self) -> dict[str, tuple[Tensor, Tensor | None]]:
-        """The images, and the labels of a conditional GAN, that scores are shown of: forget, retain, unseen."""
+        """The images that scores are shown of, by kind (forget, retain, unseen), with labels if the GAN has them."""
         data, forgotten = self.data, self.forgotten
         unseen, unseen_labels = self.scoring
         found = {

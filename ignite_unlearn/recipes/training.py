@@ -83,7 +83,7 @@ class GANTraining:
 
     @property
     def average(self) -> nn.Module:
-        """The moving average of the generator: what is judged and released."""
+        """The moving average of the generator, which is what is judged and released."""
         return self._ema.ema_model
 
     def state_objects(self) -> dict[str, Any]:

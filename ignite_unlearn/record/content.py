@@ -59,7 +59,7 @@ class Record:
         feature_extractor: ``name``, ``sha256`` and ``samples``: what FID and KID were measured with.
         stopped_because: why the phase ended.
         limits: what the record does not show.
-        audits: for each GAN the results of :mod:`ignite_unlearn.audits`, as dicts.
+        audits: for each GAN the results of ``ignite_unlearn.audits``, as dicts.
         scores: for each GAN a histogram of the discriminator's scores: ``edges``, and counts by kind of image.
         curves: numbers over the phase: ``{name: {"iteration": [...], "value": [...]}}``.
     """

@@ -38,7 +38,7 @@ def verify(folder: Path) -> list[tuple[str, str]]:
     """Compares the files of a folder with what its record says of them.
 
     Returns:
-        Pairs of a file's name and what was found: ``"as recorded"``, ``"missing"`` or ``"changed"``.
+        Names of files, each with what was found, ``"as recorded"``, ``"missing"`` or ``"changed"``.
 
     Raises:
         UnlearningError: if there is no record.
