@@ -22,18 +22,14 @@ _LESS = "the forgotten images are marked: they score below unseen ones"
 
 
 def nearest_sample(gan: GAN, *, samples: int = 2000, reference: Tensor | None = None) -> Attack:
-    """Returns GAN-Leaks' attack (Chen et al. 2020) with samples of the GAN; see
-    :class:`~ignite_unlearn.metrics.membership.NearestSample`.
-    """
+    """Returns GAN-Leaks' attack (Chen et al. 2020) with samples of the GAN: ``metrics.membership.NearestSample``."""
     return NearestSample(gan.sample(samples), reference=reference)
 
 
 def monte_carlo(
     gan: GAN, *, samples: int = 2000, reference: Tensor | None = None, radius: float | None = None
 ) -> Attack:
-    """Returns the Monte-Carlo attack (Hilprecht et al. 2019) with samples of the GAN; see
-    :class:`~ignite_unlearn.metrics.membership.MonteCarlo`.
-    """
+    """Returns Hilprecht et al.'s attack (2019) with samples of the GAN: ``metrics.membership.MonteCarlo``."""
     return MonteCarlo(gan.sample(samples), reference=reference, radius=radius)
 
 

@@ -123,5 +123,5 @@ class StopWhenForgotten:
             engine.terminate()
 
     def _completed(self, engine: Engine) -> None:
-        if self._kept is not None and self._within < self.patience:
+        if self._keep and self._kept is not None and self._within < self.patience:
             self._kept.restore()

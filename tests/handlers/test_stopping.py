@@ -51,6 +51,12 @@ def test_where_the_bounds_are_never_reached_the_best_judged_state_is_put_back():
     assert not torch.equal(weights[1], weights[2])
 
 
+def test_without_nets_to_keep_the_last_state_stays():
+    unlearning, stopping, weights = run([{"a": 4}, {"a": 9}], at_most={"a": 2})
+    assert unlearning.stopped_because == "max_iterations=2 reached" and stopping.best == {"a": 4}
+    assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
+
+
 def test_the_excess_is_a_sum_of_shares_of_the_bounds():
     stopping = StopWhenForgotten(None, dict, at_most={"a": 2.0}, at_least={"b": 0.5})
     assert stopping.excess({"a": 3.0, "b": 0.4}) == pytest.approx(0.5 + 0.2)
