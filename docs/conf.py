@@ -60,4 +60,5 @@ html_theme = "furo"
 html_title = "ignite_unlearn"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_js_files = ["focus.js"]
 html_copy_source = True

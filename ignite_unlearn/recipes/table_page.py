@@ -80,7 +80,7 @@ def _by_class(table: Table) -> str:
     for classes in sorted({tuple(row["forget"]["classes"]) for row in table.rows}):
         rows = [row for row in table.rows if tuple(row["forget"]["classes"]) == classes]
         lines.append(f"### Class {', '.join(map(str, classes))} ({len(rows)} seeds)\n")
-        cells = [["", *GANS]]
+        cells = [["figure", *GANS]]
         for name, (key, form) in _METRICS.items():
             found = [[row["metrics"][gan].get(key) for row in rows if row["metrics"].get(gan)] for gan in GANS]
             cells.append([name, *(_range(values, form) for values in found)])
