@@ -142,10 +142,16 @@ class GAN:
         try:
             output = self._discriminate(self.discriminator, images.to(self.device), labels)
         except (RuntimeError, TypeError, IndexError) as error:
+            unlabelled = self.labels is not None and labels is None
+            advice = (
+                "It takes labels: give them beside the images, such as Unseen(images, labels)."
+                if unlabelled
+                else "Pass GAN(..., discriminate=(discriminator, images, labels) -> scores)."
+            )
             raise UnlearningError(
                 f"The discriminator cannot be called with images of shape {tuple(images.shape)}"
-                f"{'' if labels is None else ' and labels'}: {first_line(error)} "
-                "Pass GAN(..., discriminate=(discriminator, images, labels) -> scores)."
+                f"{' but no labels' if unlabelled else '' if labels is None else ' and labels'}: {first_line(error)} "
+                f"{advice}"
             ) from error
         scores = _first_tensor(output)
         if scores is None or scores.dim() == 0 or len(scores) != len(images):

@@ -1,6 +1,9 @@
 """What the plug-ins' tests share: real handwriting, and a classifier that is none of the toolkit's or the library's."""
 
+import importlib
 import logging
+import sys
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch.nn.functional import interpolate
 
+from ignite_unlearn import UnlearningError, toolkits
 from ignite_unlearn.recipes.digits import load_digits
 
 
@@ -41,3 +45,23 @@ class Digits:
 def digits():
     """Makes :class:`Digits`."""
     return Digits
+
+
+@pytest.fixture
+def sentence(monkeypatch):
+    """Imports a plug-in where its toolkit has a version, or None where it is missing, and returns what is said."""
+
+    def said(module, there):
+        def version(distribution):
+            if there is None:
+                raise PackageNotFoundError(distribution)
+            return there
+
+        monkeypatch.setattr(toolkits, "version", version)
+        for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+            monkeypatch.delitem(sys.modules, name)
+        with pytest.raises(UnlearningError) as raised:
+            importlib.import_module(module)
+        return str(raised.value)
+
+    return said

@@ -147,3 +147,17 @@ def test_spectral_norm_vectors_do_not_move_when_scoring_a_borrowed_net():
     before = [b.clone() for b in net.buffers()]
     g.teacher().score(torch.randn(2, 1, 6, 6))
     assert all(torch.equal(a, b) for a, b in zip(before, net.buffers(), strict=True))
+
+
+def test_labels_that_are_missing_are_asked_for():
+    class Conditional(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = torch.nn.Embedding(3, 16)
+
+        def forward(self, x, y):
+            return (x.flatten(1) + self.embed(y)).sum(1)
+
+    gan = GAN(torch.nn.Linear(2, 16), Conditional(), latents=(2,), labels=3)
+    with pytest.raises(UnlearningError, match=r"but no labels: .* It takes labels: give them beside the images"):
+        gan.score(torch.zeros(4, 1, 4, 4))

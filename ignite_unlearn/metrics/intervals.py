@@ -28,4 +28,4 @@ def wilson(hits: int, trials: int, *, level: float = 0.95) -> tuple[float, float
     share, width = hits / trials, z * z / trials
     middle = (share + width / 2) / (1 + width)
     half = z / (1 + width) * (share * (1 - share) / trials + width / (4 * trials)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return (middle - half if hits else 0.0), (middle + half if hits < trials else 1.0)

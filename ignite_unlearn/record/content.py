@@ -128,12 +128,17 @@ class Record:
 
     def table(self) -> list[list[str]]:
         """Returns the numbers side by side, as rows of text with a header."""
-        gans = {gan: found for gan in GANS if (found := self.metrics.get(gan))}
+        every = {gan: self.metrics.get(gan) or {} for gan in GANS}
+        gans = {gan: found for gan, found in every.items() if any(value is not None for value in found.values())}
         rows = [["", *gans]]
         for name, title in _SHOWN.items():
             cells = [_cell(found, name) for found in gans.values()]
             if any(cell != "-" for cell in cells):
                 rows.append([title, *cells])
+        named = {key for found in gans.values() for key, value in found.items() if isinstance(value, (int, float))}
+        for name in sorted(named - _SHOWN.keys() - set(METRICS)):  # what a script measured besides
+            if not name.endswith(("_low", "_high")):
+                rows.append([name.replace("_", " "), *(_cell(found, name) for found in gans.values())])
         seconds = {"original": "original", "unlearned": "unlearning", "retrained": "retraining"}
         spent = [self.seconds.get(seconds[gan]) for gan in gans]
         rows.append(["seconds", *("-" if value is None else f"{value:.2f}" for value in spent)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,23 +24,24 @@ img{max-width:100%;image-rendering:pixelated}.charts{display:flex;flex-wrap:wrap
 h2{margin-top:2.5rem}@media(max-width:40rem){td,th{padding:.2rem .25rem;font-size:.8rem;white-space:normal}}"""
 
 
-def page(record: Record, content: Mapping[str, Any], picture: Image.Image | None) -> str:
+def page(record: Record, everything: str, picture: Image.Image | None) -> str:
     """Returns the page.
 
     Args:
         record: the record.
-        content: of ``record.json``, which the page shows whole.
+        everything: the text of ``record.json``, which the page shows whole.
         picture: generated images; it must not show what was forgotten.
     """
     say = html.escape
+    of = f" of {record.data['name']}" if record.data.get("name") else ""
     speed = "" if record.speedup is None else f" That is {record.speedup:.0f} times less than retraining took."
     limits = "".join(f"<li>{say(limit)}</li>" for limit in record.limits)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Erasure record: {say(record.recipe)}</title><style>{_STYLE}</style></head><body>
 <h1>Erasure record</h1>
-<p><b>{say(record.recipe)}</b>, seed {record.seed}, on {say(record.device)}: {say(record.forgotten)} of
-{say(str(record.data.get("name")))} forgotten. {_spent(record)}{speed}
+<p><b>{say(record.recipe)}</b>, seed {record.seed}, on {say(record.device)}: {say(record.forgotten + of)}
+forgotten. {_spent(record)}{speed}
 It stopped because: {say(record.stopped_because)}.</p>
 {_numbers(record)}
 {_audits(record.audits)}
@@ -51,7 +51,7 @@ It stopped because: {say(record.stopped_because)}.</p>
 <h2>Request and method</h2>
 {_table(_facts(record), "words")}
 <h2>What this record does not show</h2><ul>{limits}</ul>
-<h2>Everything</h2><details><summary>record.json</summary><pre>{say(json.dumps(content, indent=2))}</pre></details>
+<h2>Everything</h2><details><summary>record.json</summary><pre>{say(everything)}</pre></details>
 </body></html>
 """
 
@@ -123,15 +123,24 @@ def _facts(record: Record) -> list[list[str]]:
     """Returns names and values of what was asked for and done."""
     forget, method, data = record.forget, record.method, record.data
     options = ", ".join(f"{key}={value}" for key, value in method.get("options", {}).items())
+    images = f"{data['train']} training images" if data.get("train") is not None else ""
     return [
         ["", ""],
-        ["forgotten", f"{record.forgotten}, SHA-256 {forget.get('sha256')}"],
-        ["data", f"{data.get('name')}, {data.get('train')} training images, SHA-256 {data.get('sha256')}"],
+        ["forgotten", _joined(record.forgotten, _hash(forget))],
+        ["data", _joined(data.get("name"), images, _hash(data)) or "not said"],
         ["substitution", str(method.get("substitution"))],
         ["fake label", str(method.get("fake_label"))],
         ["options", options],
         ["versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())],
     ]
+
+
+def _hash(known: Mapping[str, Any]) -> str:
+    return f"SHA-256 {known['sha256']}" if known.get("sha256") else ""
+
+
+def _joined(*parts: str | None) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def _table(rows: Sequence[Sequence[str]], kind: str = "") -> str:
