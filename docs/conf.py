@@ -48,6 +48,7 @@ nb_execution_timeout = 600  # seconds a cell
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True  # what a page writes stays out of the sources
 os.environ["PYTHONPATH"] = str(Path(__file__).parent / "tutorials")  # for the pages' kernels
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # the bars are text here
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"

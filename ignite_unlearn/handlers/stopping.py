@@ -24,7 +24,7 @@ class StopWhenForgotten:
     """Ends the phase, and the run, when it is forgotten and the quality is within tolerance.
 
     Numbers of the judge are shown in ``state.metrics["unlearning/..."]``. Where the phase ends without reaching the
-    bounds, the nets given as ``keep`` are put back to the state that came nearest to them.
+    bounds, the nets given as ``keep`` are put back to the state that came nearest to them, and the reason says so.
 
     Args:
         unlearning: the phase to stop.
@@ -73,6 +73,7 @@ class StopWhenForgotten:
         self._kept: KeptWeights | None = None
         self._least_excess = float("inf")
         self._within = 0
+        self._last: dict[str, float] = {}
 
     def excess(self, numbers: Mapping[str, float]) -> float:
         """Returns how far numbers are outside of the bounds, as a sum of shares of the bounds; 0 where all hold."""
@@ -108,6 +109,7 @@ class StopWhenForgotten:
         with borrow(), torch.no_grad():
             numbers = {name: float(value) for name, value in self.judge().items()}
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
+        self._last = numbers
         excess = self.excess(numbers)
         # One process decides for all: a sum in another order must not let them part.
         decided = idist.broadcast(torch.tensor(excess, dtype=torch.float64), src=0)
@@ -123,5 +125,13 @@ class StopWhenForgotten:
             engine.terminate()
 
     def _completed(self, engine: Engine) -> None:
-        if self._keep and self._kept is not None and self._within < self.patience:
+        if self._kept is None or self._within >= self.patience:
+            return
+        left = self._last
+        if self._keep:
             self._kept.restore()
+            left = self.best or left
+        if self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
+            shown = [f"{name} {left[name]:.4g} (at most {bound:.4g})" for name, bound in self.at_most.items()]
+            shown += [f"{name} {left[name]:.4g} (at least {bound:.4g})" for name, bound in self.at_least.items()]
+            self.unlearning.stop(f"{self.unlearning.stopped_because}, bounds not reached: {', '.join(shown)}")
