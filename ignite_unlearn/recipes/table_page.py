@@ -79,7 +79,7 @@ def _by_class(table: Table) -> str:
     lines = []
     for classes in sorted({tuple(row["forget"]["classes"]) for row in table.rows}):
         rows = [row for row in table.rows if tuple(row["forget"]["classes"]) == classes]
-        lines.append(f"### Class {', '.join(map(str, classes))} ({len(rows)} seeds)\n")
+        lines.append(f"### Class {', '.join(map(str, classes))} ({len(rows)} seed{'s' * (len(rows) > 1)})\n")
         cells = [["figure", *GANS]]
         for name, (key, form) in _METRICS.items():
             found = [[row["metrics"][gan].get(key) for row in rows if row["metrics"].get(gan)] for gan in GANS]
