@@ -134,4 +134,6 @@ class StopWhenForgotten:
         if self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
             shown = [f"{name} {left[name]:.4g} (at most {bound:.4g})" for name, bound in self.at_most.items()]
             shown += [f"{name} {left[name]:.4g} (at least {bound:.4g})" for name, bound in self.at_least.items()]
-            self.unlearning.stop(f"{self.unlearning.stopped_because}, bounds not reached: {', '.join(shown)}")
+            self.unlearning.stop(
+                f"{self.unlearning.stopped_because}, bounds not reached when judged: {', '.join(shown)}"
+            )

@@ -45,7 +45,7 @@ def test_lower_bounds_and_every():
 
 def test_where_the_bounds_are_never_reached_the_best_judged_state_is_put_back():
     unlearning, stopping, weights = run([{"a": 9}, {"a": 4}, {"a": 7}], keep=True, at_most={"a": 2})
-    assert unlearning.stopped_because == "max_iterations=3 reached, bounds not reached: a 4 (at most 2)"
+    assert unlearning.stopped_because == "max_iterations=3 reached, bounds not reached when judged: a 4 (at most 2)"
     assert stopping.best == {"a": 4}
     assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
     assert not torch.equal(weights[1], weights[2])
@@ -53,7 +53,7 @@ def test_where_the_bounds_are_never_reached_the_best_judged_state_is_put_back():
 
 def test_without_nets_to_keep_the_last_state_stays():
     unlearning, stopping, weights = run([{"a": 4}, {"a": 9}], at_most={"a": 2})
-    assert unlearning.stopped_because == "max_iterations=2 reached, bounds not reached: a 9 (at most 2)"
+    assert unlearning.stopped_because == "max_iterations=2 reached, bounds not reached when judged: a 9 (at most 2)"
     assert stopping.best == {"a": 4}
     assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
 
