@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any, TypeAlias
 
 Row: TypeAlias = Mapping[str, Any]
@@ -18,12 +19,15 @@ class Goal:
         figure: ``row -> number``; None where the row has none.
         bound: what it must not pass.
         at_least: whether the bound is a lower one.
+        judged: whether it compares an unlearned GAN with a retrained one. Then the report also says how often one
+            retrained GAN meets it beside another, of the same request and another seed: more cannot be asked.
     """
 
     text: str
     figure: Callable[[Row], float | None]
     bound: float
     at_least: bool = False
+    judged: bool = False
 
     def report(self, rows: Sequence[Row]) -> str:
         """Returns how many of the runs met it, and the worst figure.
@@ -32,24 +36,49 @@ class Goal:
             >>> Goal("half", lambda row: row["x"], 0.5).report([{"x": 0.4}, {"x": 0.7}])
             'half: **missed**, met in 1 of 2 runs; worst 0.7'
         """
-        found = [figure for row in rows if (figure := self.figure(row)) is not None]
+        found = self._found(rows)
         if not found:
             return f"{self.text}: not measured"
-        met = sum(figure >= self.bound if self.at_least else figure <= self.bound for figure in found)
-        worst = min(found) if self.at_least else max(found)
+        met, worst = self._met(found), min(found) if self.at_least else max(found)
         said = "met" if met == len(found) else "**missed**, met"
-        return f"{self.text}: {said} in {met} of {len(found)} runs; worst {worst:.4g}"
+        pairs = self._found(_retrained_pairs(rows)) if self.judged else []
+        beside = (
+            f"; by a retrained GAN beside one of another seed in {self._met(pairs)} of {len(pairs)}" if pairs else ""
+        )
+        return f"{self.text}: {said} in {met} of {len(found)} runs; worst {worst:.4g}{beside}"
+
+    def _found(self, rows: Iterable[Row]) -> list[float]:
+        return [figure for row in rows if (figure := self.figure(row)) is not None]
+
+    def _met(self, figures: Sequence[float]) -> int:
+        return sum(figure >= self.bound if self.at_least else figure <= self.bound for figure in figures)
+
+
+def _retrained_pairs(rows: Sequence[Row]) -> Iterator[Row]:
+    """Yields rows in which the retrained GAN of another seed stands in the place of the unlearned one."""
+    for row, other in permutations(rows, 2):
+        metrics = {which["seed"]: which["metrics"].get("retrained") for which in (row, other)}
+        if row["forget"]["classes"] == other["forget"]["classes"] and len(metrics) == 2 and all(metrics.values()):
+            yield {**row, "metrics": {**row["metrics"], "unlearned": metrics[other["seed"]]}}
 
 
 def class_goals(*, share: float = 0.01, fid: float = 1.02, speedup: float = 185) -> tuple[Goal, ...]:
     """Returns the goals of class unlearning in a conditional GAN."""
     return (
-        Goal(f"forgotten share at most {share} above the retrained GAN's", _apart("forgotten_share"), share),
-        Goal(f"FID of retained classes at most {fid} times the retrained GAN's", _ratio("fid", "retrained"), fid),
+        Goal(
+            f"forgotten share at most {share} above the retrained GAN's", _apart("forgotten_share"), share, judged=True
+        ),
+        Goal(
+            f"FID of retained classes at most {fid} times the retrained GAN's",
+            _ratio("fid", "retrained"),
+            fid,
+            judged=True,
+        ),
         Goal(
             "downstream accuracy at most 0.005 below the retrained GAN's",
             _apart("downstream_accuracy", "retrained", "unlearned"),
             0.005,
+            judged=True,
         ),
         Goal(f"speed-up over retraining at least {speedup:.0f}", lambda row: row["speedup"], speedup, at_least=True),
         *AUDIT_GOALS,
@@ -89,8 +118,11 @@ AUDIT_GOALS = (
         _relearning,
         0.8,
         at_least=True,
+        judged=True,
     ),
-    Goal("recovered share at most 1.25 of the retrained GAN's", _ratio("recovery_share", "retrained"), 1.25),
+    Goal(
+        "recovered share at most 1.25 of the retrained GAN's", _ratio("recovery_share", "retrained"), 1.25, judged=True
+    ),
 )
 # Adapt-then-Unlearn (Tiwary et al. 2023, Table 1): FID rises to 1.65 to 1.9 of the original's; 40 % of .65 is .26.
 UNCONDITIONAL_GOALS = (

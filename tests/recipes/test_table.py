@@ -105,6 +105,21 @@ def test_every_goal_can_be_missed_and_met(recipe):
     assert Goal("x", lambda row: None, 1.0).report(good) == "x: not measured"
 
 
+def test_a_goal_says_how_often_retrained_gans_meet_it_among_themselves():
+    fids, rows = (1.0, 1.01, 2.0), [row(seed) for seed in range(3)]
+    for found, fid in zip(rows, fids, strict=True):
+        found["metrics"]["retrained"]["fid"] = fid
+    rows.append({**row(3), "forget": {"classes": [4]}})  # of another request: beside none
+    rows[3]["metrics"]["retrained"] = numbers(fid=0.1)
+    expected = sum(a <= 1.02 * b for a in fids for b in fids if a is not b)
+    text = page(Table("mnist-class", "c", rows), title="t")
+    line = next(line for line in text.splitlines() if line.startswith("* FID of retained classes"))
+    assert line.endswith(f"by a retrained GAN beside one of another seed in {expected} of 6")
+    assert "beside one of another" not in next(line for line in text.splitlines() if line.startswith("* speed-up"))
+    rows[1]["metrics"]["retrained"] = None  # not retrained
+    assert page(Table("mnist-class", "c", rows[:2]), title="t").count("beside one of another") == 0
+
+
 def test_a_gan_that_knows_no_classes_has_no_accuracy_of_them():
     without = row(0, pul=99.0)
     for found in without["metrics"].values():
