@@ -127,24 +127,29 @@ class NearestEmbedding:
         return parts
 
 
-def readers(gan: GAN, table: nn.Embedding, latents: Tensor) -> list[tuple[Tensor, slice]]:
-    """Returns the weights of the generator's linear layers that read a label embedding, and which columns read it.
+def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[tuple[Tensor, slice]]:
+    """Returns the weights of the generator's linear layers that read what a module gives, and which columns read it.
 
     They are found by what they are given when images are made, alone or beside other inputs; layers whose weight is
     computed from others (spectral norm) are left out.
+
+    Args:
+        gan: the GAN.
+        source: a module of its generator that gives vectors ``(N, D)``, such as an embedding of labels.
+        latents: ``(N, ...)``, what images are made of.
     """
     given: dict[nn.Linear, Tensor] = {}
     made: list[Tensor] = []
     linear = [m for m in gan.generator.modules() if isinstance(m, nn.Linear) and not parametrize.is_parametrized(m)]
-    handles = [table.register_forward_hook(lambda module, args, output: made.append(output))]
+    handles = [source.register_forward_hook(lambda module, args, output: made.append(output))]
     handles += [m.register_forward_pre_hook(lambda module, args: given.update({module: args[0]})) for m in linear]
     try:
-        assert gan.labels is not None
-        gan.sample(len(latents), torch.arange(len(latents), device=gan.device) % gan.labels, latents=latents)
+        labels = None if gan.labels is None else torch.arange(len(latents), device=gan.device) % gan.labels
+        gan.sample(len(latents), labels, latents=latents)
     finally:
         for handle in handles:
             handle.remove()
-    found, size = [], table.embedding_dim
+    found, size = [], made[0].shape[1] if made else 0
     for module, inputs in given.items():
         if made and inputs.dim() == 2 and inputs.shape[1] >= size and len(inputs) == len(made[0]):
             alike = (inputs.unfold(1, size, 1) == made[0][:, None]).all(2).all(0)

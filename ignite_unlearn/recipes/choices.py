@@ -11,6 +11,7 @@ from ignite_unlearn.closed_form import NearestEmbedding, Start
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.fake_labels import Between, FakeLabel, Fixed, Generated, Unseen, UnseenQuantiles
 from ignite_unlearn.latent_substitution import LatentDirection, Truncation
+from ignite_unlearn.recipes.components import DropComponents, OtherComponent
 from ignite_unlearn.recipes.precision import PRECISIONS
 from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour, Substitution
 
@@ -21,6 +22,7 @@ SUBSTITUTIONS: dict[str, Callable[[Left | None], Substitution]] = {
     "mean_image": lambda left: MeanImage(),
     "retained_neighbour": lambda left: RetainedNeighbour(),
     "latent_direction": LatentDirection,
+    "other_component": OtherComponent,
     "truncation": lambda left: Truncation(),
     "noise": lambda left: Noise(),
 }
@@ -35,7 +37,11 @@ FAKE_LABELS: dict[str, Callable[[Tensor, Tensor, int], FakeLabel]] = {
     "generated_frozen": lambda images, labels, seed: Generated(live=False),
     "fixed": lambda images, labels, seed: Fixed(-1.0),
 }
-STARTS: dict[str, Callable[[], Start | None]] = {"none": lambda: None, "nearest_embedding": NearestEmbedding}
+STARTS: dict[str, Callable[[], Start | None]] = {
+    "none": lambda: None,
+    "nearest_embedding": NearestEmbedding,
+    "drop_components": DropComponents,
+}
 COMPILERS = ("none", "inductor", "aot_eager", "eager")  # torch.compile's backends; the last two to find faults with
 GENERATOR_HALVES = ("where_known", "always", "never")
 DISCRIMINATOR_STEPS = ("gauss_newton", "descent", "none")

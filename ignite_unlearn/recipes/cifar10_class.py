@@ -11,6 +11,7 @@ RECIPE = class_gan(
     "forget one class of a conditional GAN on CIFAR-10 (--data-root; long: meant for a GPU)",
     lambda root, options: load_cifar10(root),
     download=torchvision_download("CIFAR10"),
+    d_blocks=3,
     iterations=50000,
     latent=128,
     g_width=128,

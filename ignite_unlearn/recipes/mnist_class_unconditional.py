@@ -12,5 +12,7 @@ RECIPE = class_gan(
     lambda root, options: load_mnist(root),
     conditional=False,
     download=torchvision_download("MNIST"),
+    d_blocks=3,
     classes=(8,),
+    iterations=4500,
 )

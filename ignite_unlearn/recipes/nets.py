@@ -7,8 +7,10 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, leaky_relu, one_hot
+from torch.nn.functional import interpolate, leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
+
+from ignite_unlearn.recipes.mixture import LatentMixture
 
 
 class ConditionalNorm(nn.Module):
@@ -71,8 +73,7 @@ class StridedGenerator(nn.Module):
         width: channels before the last convolution.
         channels: image channels.
         blocks: how often the size is doubled.
-        clusters: the first so many dimensions of a latent say by their largest which of as many clusters it is in, so
-            that unlike images need not be joined by images between them (mixtures of latents: Gurumurthy et al. 2017).
+        components: of a :class:`.LatentMixture` that the first so many dimensions of a latent choose from; 0: none.
     """
 
     def __init__(
@@ -84,10 +85,10 @@ class StridedGenerator(nn.Module):
         width: int = 64,
         channels: int = 1,
         blocks: int = 2,
-        clusters: int = 0,
+        components: int = 0,
     ):
         super().__init__()
-        self._clusters = clusters
+        self.mixture = LatentMixture(components) if components else None
         widths, start = [width * 2**i for i in range(blocks - 1, -1, -1)], size // 2**blocks
         self.embedding = None if classes is None else nn.Embedding(classes, 32)
         condition = latent + (0 if classes is None else 32)
@@ -97,10 +98,8 @@ class StridedGenerator(nn.Module):
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns images of ``latents``, under ``labels`` where there are classes."""
-        if self._clusters:
-            choice, rest = latents.split([self._clusters, latents.shape[1] - self._clusters], 1)
-            chosen = one_hot(choice.argmax(1), self._clusters).to(rest.dtype)
-            latents = torch.cat([chosen * math.sqrt(rest.shape[1]), rest], 1)  # as long as the rest is
+        if self.mixture is not None:
+            latents = self.mixture(latents)
         condition = latents if self.embedding is None else torch.cat([latents, self.embedding(labels)], 1)
         h = self.start(condition)
         for norm, conv in zip(self.norms, self.convs, strict=True):

@@ -19,7 +19,7 @@ from ignite_unlearn.recipes.precision import Precision
 from ignite_unlearn.recipes.recipe import ImageData, Recipe, parse_options
 
 _ORIGINAL_OPTIONS = (
-    "iterations", "batch_size", "precision", "g_lr", "d_lr", "latent", "clusters", "g_width", "d_width",
+    "iterations", "batch_size", "precision", "g_lr", "d_lr", "latent", "components", "g_width", "d_width",
 )  # fmt: skip
 _COUNTS = (
     "iterations", "batch_size", "unlearning_iterations", "unlearning_steps", "unlearning_batch_size", "samples",

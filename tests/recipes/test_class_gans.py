@@ -162,7 +162,7 @@ def test_nothing_is_downloaded_unasked_and_a_failed_download_is_said_in_a_senten
 def test_a_cluster_is_chosen_by_the_largest_of_its_dimensions():
     from ignite_unlearn.recipes.nets import StridedGenerator
 
-    net = StridedGenerator(7, None, size=16, width=8, clusters=3)
+    net = StridedGenerator(7, None, size=16, width=8, components=3)
     latents = torch.randn(5, 7)
     latents[:, :3] = torch.tensor([1.0, 3.0, 2.0])
     others = latents.clone()

@@ -1,0 +1,39 @@
+"""A mixture of latents, for generators that know no classes but should leave nothing between them."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+
+class LatentMixture(nn.Module):
+    """Latents ``(N, components + rest)`` to a code of the chosen component and the rest, of the same shape.
+
+    The largest of the first ``components`` dimensions chooses, so that normal latents choose uniformly; unlike images
+    then need not be joined by images between them (mixtures of latents: Gurumurthy et al. 2017).
+
+    Args:
+        components: how many there are.
+
+    Example:
+        >>> LatentMixture(2)(torch.tensor([[0.1, 0.7, 3.0]])).tolist()
+        [[0.0, 1.0, 3.0]]
+    """
+
+    def __init__(self, components: int):
+        super().__init__()
+        # Not learned: a component whose offset is far below zero is never chosen.
+        self.offsets = nn.Parameter(torch.zeros(components), requires_grad=False)
+
+    def chosen(self, latents: Tensor) -> Tensor:
+        """Returns the components ``(N,)`` that latents choose."""
+        return (latents[:, : len(self.offsets)] + self.offsets).argmax(1)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Returns the codes, as long as the rest is on average, and the rest."""
+        rest = latents[:, len(self.offsets) :]
+        code = one_hot(self.chosen(latents), len(self.offsets)).to(rest.dtype)
+        return torch.cat([code * math.sqrt(rest.shape[1]), rest], 1)
