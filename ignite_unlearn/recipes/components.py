@@ -69,16 +69,18 @@ class OtherComponent:
         if self._of is not teacher:
             self._dropped, self._of = forgotten_components(teacher, regions), teacher
         own = teacher.sample(len(latents), labels, latents=latents)
-        moved, images, staying = latents.clone(), own, torch.ones(len(latents), dtype=torch.bool, device=own.device)
+        images, moved = own.clone(), latents.clone()
+        staying = torch.arange(len(latents), device=own.device)
         for _ in range(_TRIES):
             chosen = mixture.chosen(moved[staying])
-            moved[staying] = moved[staying].scatter(1, chosen[:, None], _NEVER)
+            moved[staying, chosen] = _NEVER
             moved[:, self._dropped] = _NEVER
-            images = teacher.sample(len(latents), labels, latents=moved)
+            asked = None if labels is None else labels[staying]
+            images[staying] = teacher.sample(len(staying), asked, latents=moved[staying])
             if self.left is None:
                 break
-            staying = ~self.left(images, own)
-            if not staying.any():
+            staying = staying[~self.left(images[staying], own[staying])]
+            if len(staying) == 0:
                 break
         return images
 
