@@ -172,3 +172,17 @@ def test_a_cluster_is_chosen_by_the_largest_of_its_dimensions():
     assert not torch.allclose(net(latents), net(others))
     counts = torch.randn(6000, 3).argmax(1).bincount()
     assert counts.min() > 1850  # each as likely
+
+
+@pytest.mark.parametrize(("name", "whole"), [("mnist-class", False), ("mnist-class-unconditional", True)])
+def test_a_discriminator_without_labels_sees_the_whole_image(name, whole):
+    recipe = load_recipe(name)
+    torch.manual_seed(0)
+    D = recipe.discriminator({**recipe.options, "d_width": 8}, data(28)).double().eval()
+    images = torch.randn(1, 1, 28, 28, dtype=torch.double).repeat(4, 1, 1, 1)
+    images[1:, ..., :4, :4] += torch.tensor([3.0, 0, 3]).view(3, 1, 1, 1)
+    images[1:, ..., -4:, -4:] += torch.tensor([0.0, 3, 3]).view(3, 1, 1, 1)
+    labels = (torch.zeros(4, dtype=torch.long),) if recipe.conditional else ()
+    plain, first, second, both = D(images, *labels)
+    # A sum over places adds up what corners say, unless one of its terms sees both.
+    assert ((both - first - second + plain).abs() > 1e-9) == whole
