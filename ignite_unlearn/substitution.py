@@ -7,6 +7,7 @@ et al. 2023, arXiv 2308.09881; the choices below are ours).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -42,6 +43,10 @@ class OtherClass:
             first quartile of distances. The nearest class is the one that a classifier mixes up with the forgotten
             one, and the way to a far one costs the other classes more.
         samples: how many images a class its mean is estimated from.
+        left: ``(images, own images) -> bool mask``, which images are no longer what is to be forgotten, such as
+            ``lambda images, own: classifier(images).argmax(1) != 3``. Classes of which some image still is are passed
+            over for the next farther one (after the farthest, the nearest); if all are, the one with the fewest is
+            taken. None: no class is passed over.
 
     Raises:
         UnlearningError: when called for an unconditional GAN, or if ``target`` is not a retained class.
@@ -50,9 +55,12 @@ class OtherClass:
         >>> substitution = OtherClass(target=1)
     """
 
-    def __init__(self, target: int | None = None, *, samples: int = 64):
+    def __init__(
+        self, target: int | None = None, *, samples: int = 64, left: Callable[[Tensor, Tensor], Tensor] | None = None
+    ):
         self.target = target
         self.samples = samples
+        self.left = left
         self._chosen: dict[int, int] = {}
         self._chosen_for: GAN | None = None
 
@@ -75,18 +83,30 @@ class OtherClass:
         if self._chosen_for is not teacher:
             self._chosen, self._chosen_for = {}, teacher
         if forgotten not in self._chosen:
-            means = torch.stack([self._mean(teacher, c) for c in (forgotten, *retained)])
-            distances = (means[1:] - means[0]).flatten(1).norm(dim=1)
-            self._chosen[forgotten] = retained[int(distances.argsort()[(len(retained) - 1) // 4])]
+            self._chosen[forgotten] = self._choose(teacher, forgotten, retained)
         return self._chosen[forgotten]
 
-    def _mean(self, teacher: GAN, label: int) -> Tensor:
+    def _choose(self, teacher: GAN, forgotten: int, retained: tuple[int, ...]) -> int:
+        own, images = self._images(teacher, forgotten), {c: self._images(teacher, c) for c in retained}
+        nearest = sorted(retained, key=lambda c: (images[c].mean(0) - own.mean(0)).norm().item())
+        quartile = (len(retained) - 1) // 4
+        candidates = nearest[quartile:] + nearest[:quartile]
+        if self.left is None:
+            return candidates[0]
+        staying = {}
+        for c in candidates:
+            staying[c] = int((~self.left(images[c], own)).sum())
+            if staying[c] == 0:
+                break
+        return min(candidates[: len(staying)], key=staying.__getitem__)
+
+    def _images(self, teacher: GAN, label: int) -> Tensor:
         # Latents of its own stream: the chosen class must not depend on when it is first asked for.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             latents = teacher.sample_latents(self.samples)
         labels = torch.full((self.samples,), label, device=teacher.device)
-        return teacher.sample(self.samples, labels, latents=latents).mean(0)
+        return teacher.sample(self.samples, labels, latents=latents)
 
 
 class MeanImage:

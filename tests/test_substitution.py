@@ -53,6 +53,35 @@ def test_other_class_chooses_the_same_retained_class_however_often_and_late_it_i
     assert chosen[0] in order[:3]  # near the first quartile; the two means are estimated from other latents
 
 
+def test_other_class_passes_over_classes_that_still_show_what_is_forgotten(conditional):
+    teacher, regions = conditional
+    latents, labels = teacher.sample_latents(6), torch.full((6,), 1)
+
+    def chosen(left):
+        images = OtherClass(left=left)(teacher, latents, labels, regions)
+        return next(k for k in regions.retained_classes if torch.allclose(images, under(teacher, latents, k)))
+
+    asked = []
+
+    def left(staying):
+        """Says of the first class asked about that so many of its images stay, of the second one, and so on."""
+        asked.clear()
+
+        def mask(images, own):
+            asked.append(images)
+            return torch.arange(len(images)) >= staying[len(asked) - 1]
+
+        return mask
+
+    plain = chosen(None)
+    assert chosen(left([0])) == plain and len(asked) == 1
+    second = chosen(left([5, 0]))
+    assert second != plain and len(asked) == 2
+    # All show it: the one that shows it least, each asked about once.
+    count = len(regions.retained_classes)
+    assert chosen(left([9, 2, *[7] * (count - 2)])) == second and len(asked) == count
+
+
 def test_mean_image_of_a_conditional_gan_is_the_mean_over_retained_classes(conditional):
     teacher, regions = conditional
     z, y = regions.forgotten(4)

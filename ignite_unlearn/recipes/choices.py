@@ -19,6 +19,7 @@ Left: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 # Of what tells that images have left the forgotten class, where somebody knows.
 SUBSTITUTIONS: dict[str, Callable[[Left | None], Substitution]] = {
     "other_class": lambda left: OtherClass(),
+    "unconfused_class": lambda left: OtherClass(left=left),
     "mean_image": lambda left: MeanImage(),
     "retained_neighbour": lambda left: RetainedNeighbour(),
     "latent_direction": LatentDirection,

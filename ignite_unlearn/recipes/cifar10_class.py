@@ -12,6 +12,7 @@ RECIPE = class_gan(
     lambda root, options: load_cifar10(root),
     download=torchvision_download("CIFAR10"),
     d_blocks=3,
+    substitution="unconfused_class",
     iterations=50000,
     latent=128,
     g_width=128,

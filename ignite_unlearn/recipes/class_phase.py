@@ -18,7 +18,7 @@ from ignite_unlearn.recipes.evaluations import ClassEvaluation
 from ignite_unlearn.recipes.phase import PhaseResult, UnlearningLoop
 from ignite_unlearn.recipes.request import Request
 
-_LEFT = 0.01  # the probability of the forgotten classes below which an image is another one
+_LEFT = 0.01  # without labels: images between classes will not do
 
 
 def unlearn_classes(
@@ -43,10 +43,11 @@ def unlearn_classes(
     options, data = request.options, request.data
     loop = UnlearningLoop(request, generator, discriminator)
     finder = None if request.recipe.conditional else classifier
+    left = _left(classifier, options["classes"], _LEFT if finder else 0.5)
     unlearning = CascadedUnlearning(
         loop.gan,
         forget=ForgetClasses(options["classes"], classifier=finder, pool=options.get("pool", 512)),
-        substitution=make_substitution(options["substitution"], left=finder and _left(finder, options["classes"])),
+        substitution=make_substitution(options["substitution"], left),
         fake_label=make_fake_label(options["fake_label"], data.unseen, data.unseen_labels, request.seed),
         optimizer=_optimizer(getattr(generator, "embedding", None), options),
         anchor=options["anchor"],
@@ -76,9 +77,9 @@ def unlearn_classes(
     )
 
 
-def _left(classifier: nn.Module, classes: tuple[int, ...]) -> Left:
-    """Returns what tells images that hardly show a forgotten class any more: those between classes will not do."""
-    return lambda images, own: classifier(images).softmax(1)[:, list(classes)].sum(1) < _LEFT
+def _left(classifier: nn.Module, classes: tuple[int, ...], below: float) -> Left:
+    """Returns what tells images that show the forgotten classes with a probability below a bound."""
+    return lambda images, own: classifier(images).softmax(1)[:, list(classes)].sum(1) < below
 
 
 def _optimizer(embedding: nn.Module | None, options: Mapping[str, Any]) -> Callable[[Iterable[nn.Parameter]], Any]:
