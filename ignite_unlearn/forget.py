@@ -116,10 +116,13 @@ class ForgetClasses:
         return labels if labels is not None or self.classifier is None else self._classify(images)
 
     def _classify(self, images: Tensor) -> Tensor:
+        return self._scores(images).argmax(1)
+
+    def _scores(self, images: Tensor) -> Tensor:
         assert self.classifier is not None
         nets = [self.classifier] if isinstance(self.classifier, torch.nn.Module) else []
         with borrow(*nets), torch.no_grad():
-            return self.classifier(images).argmax(1)
+            return self.classifier(images)
 
 
 class _LabelRegions:

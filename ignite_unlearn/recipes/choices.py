@@ -10,8 +10,9 @@ from torch import Tensor
 from ignite_unlearn.closed_form import NearestEmbedding, Start
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.fake_labels import Between, FakeLabel, Fixed, Generated, Unseen, UnseenQuantiles
+from ignite_unlearn.forget import Classifier, ForgetClasses
 from ignite_unlearn.latent_substitution import LatentDirection, Truncation
-from ignite_unlearn.recipes.components import DropComponents, OtherComponent
+from ignite_unlearn.recipes.components import DropComponents, ForgetFromMixture
 from ignite_unlearn.recipes.precision import PRECISIONS
 from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour, Substitution
 
@@ -22,8 +23,7 @@ SUBSTITUTIONS: dict[str, Callable[[Left | None], Substitution]] = {
     "unconfused_class": lambda left: OtherClass(left=left),
     "mean_image": lambda left: MeanImage(),
     "retained_neighbour": lambda left: RetainedNeighbour(),
-    "latent_direction": LatentDirection,
-    "other_component": OtherComponent,
+    "latent_direction": lambda left: LatentDirection(left, samples=2048),
     "truncation": lambda left: Truncation(),
     "noise": lambda left: Noise(),
 }
@@ -65,6 +65,14 @@ def check_choices(options: Mapping[str, Any]) -> None:
     ):
         if kind in options and options[kind] not in choices:
             raise UnlearningError(f"--set {kind}={options[kind]} is not known: choose of {', '.join(choices)}.")
+
+
+def make_forget(options: Mapping[str, Any], classifier: Classifier | None) -> ForgetClasses:
+    """Returns the request for these options; ``classifier`` is None for a conditional GAN."""
+    if classifier is None:
+        return ForgetClasses(options["classes"])
+    kind = ForgetFromMixture if options["start"] == "drop_components" else ForgetClasses
+    return kind(options["classes"], classifier=classifier, pool=options["pool"])
 
 
 def make_substitution(name: str, left: Left | None = None) -> Substitution:

@@ -9,11 +9,10 @@ import torch
 from torch import nn
 
 from ignite_unlearn.clock import wall_clock
-from ignite_unlearn.forget import ForgetClasses
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
-from ignite_unlearn.recipes.choices import STARTS, Left, make_fake_label, make_substitution
+from ignite_unlearn.recipes.choices import STARTS, Left, make_fake_label, make_forget, make_substitution
 from ignite_unlearn.recipes.evaluations import ClassEvaluation
 from ignite_unlearn.recipes.phase import PhaseResult, UnlearningLoop
 from ignite_unlearn.recipes.request import Request
@@ -46,7 +45,7 @@ def unlearn_classes(
     left = _left(classifier, options["classes"], _LEFT if finder else 0.5)
     unlearning = CascadedUnlearning(
         loop.gan,
-        forget=ForgetClasses(options["classes"], classifier=finder, pool=options.get("pool", 512)),
+        forget=make_forget(options, finder),
         substitution=make_substitution(options["substitution"], left),
         fake_label=make_fake_label(options["fake_label"], data.unseen, data.unseen_labels, request.seed),
         optimizer=_optimizer(getattr(generator, "embedding", None), options),

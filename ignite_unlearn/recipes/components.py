@@ -2,24 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.closed_form import readers
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget import LatentRegions
+from ignite_unlearn.forget import Classifier, ForgetClasses, LatentRegions
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.recipes.mixture import LatentMixture
 from ignite_unlearn.substitution import Substitution
 
-_STREAM = 0  # a stream of their own: start and substitution must see the same components, whenever they look
 _NEVER = -100.0  # far below what a normal latent can make up for
-_PURE = 0.9  # of as many forgotten as retained latents; with one class of ten, half of a component's images
-_SAMPLES = 2048
-_TRIES = 4
+_PURE = 0.5  # of a component's images
+_SAMPLES = 4096  # of these a component's share is estimated
+_CHUNK = 512
+_CHUNKS = 64
+
+
+class ForgetFromMixture(ForgetClasses):
+    """A request for class unlearning, for generators with a :class:`.LatentMixture`; goes with :class:`DropComponents`.
+
+    Args:
+        classes: the classes, as the integers that label them.
+        classifier: ``images (N, ...) -> class scores (N, K)``, finds them in images.
+        pool: how many latents of either kind are looked up when the phase begins; fewer where few are found.
+        above: the probability of the classes from which on an image shows them. Low, for what looks like a class to
+            another classifier should go too.
+
+    Raises:
+        UnlearningError: as :class:`.ForgetClasses`.
+    """
+
+    def __init__(self, classes: Iterable[int], *, classifier: Classifier, pool: int = 256, above: float = 0.1):
+        super().__init__(classes, classifier=classifier, pool=pool)
+        self._above = above
+
+    def regions(self, teacher: GAN) -> MixtureRegions:
+        """Returns which components are to be dropped, and what then still shows the classes.
+
+        Raises:
+            UnlearningError: if the generator has no mixture, or all of its components make forgotten images.
+        """
+        return MixtureRegions(teacher, self._shown, self.pool)
+
+    def _shown(self, images: Tensor) -> Tensor:
+        return self._scores(images).softmax(1)[:, list(self.classes)].sum(1) > self._above
+
+
+class MixtureRegions:
+    """Where a generator with a mixture of latents makes forgotten images.
+
+    Args:
+        teacher: the frozen original GAN.
+        shown: ``images (N, ...) -> bool mask (N,)``: which are to be forgotten.
+        pool: how many latents of either kind are looked up.
+
+    Attributes:
+        dropped: the components that make forgotten images more than any others.
+
+    Raises:
+        UnlearningError: if the generator has no mixture, or ``dropped`` would be all of it.
+    """
+
+    retained_classes = None
+
+    def __init__(self, teacher: GAN, shown: Callable[[Tensor], Tensor], pool: int):
+        self._teacher, self._shown = teacher, shown
+        mixture = mixture_of(teacher)
+        latents = teacher.sample_latents(_SAMPLES)
+        forgotten = self._find(latents)
+        chosen, n = mixture.chosen(latents), len(mixture.offsets)
+        shares = chosen[forgotten].bincount(minlength=n) / chosen.bincount(minlength=n).clamp_min(1)
+        pure = shares > _PURE
+        if pure.all():
+            raise UnlearningError(
+                "Every component of the mixture makes forgotten images: retrain with more components."
+            )
+        self.dropped: list[int] = pure.nonzero().flatten().tolist()
+        self._retained = latents[~forgotten & ~pure[chosen]]
+        found: list[Tensor] = []
+        for _ in range(_CHUNKS):
+            latents = teacher.sample_latents(_CHUNK)
+            latents = latents[~pure[mixture.chosen(latents)]]
+            found.append(latents[self._find(latents)])
+            if sum(map(len, found)) >= pool:
+                break
+        self._forgotten = torch.cat(found)[:pool]
+
+    def forgotten(self, n: int) -> tuple[Tensor, None]:
+        """Returns ``n`` latents of components that are kept, whose images are to be forgotten; none where none are."""
+        return _draw(self._forgotten, n), None
+
+    def retained(self, n: int) -> tuple[Tensor, None]:
+        """Returns ``n`` latents of components that are kept, whose images are to stay."""
+        return _draw(self._retained, n), None
+
+    def _find(self, latents: Tensor) -> Tensor:
+        with torch.no_grad():
+            parts = latents.split(_CHUNK)
+            return torch.cat([self._shown(self._teacher.sample(len(part), latents=part)) for part in parts])
 
 
 class DropComponents:
@@ -29,60 +112,17 @@ class DropComponents:
     over all retained components as these are spread themselves, and no retained image changes.
 
     Raises:
-        UnlearningError: when called for a generator without a :class:`.LatentMixture`, or if no component would be
-            left.
+        UnlearningError: when called for another request than :class:`ForgetFromMixture`.
     """
 
     def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
         """Changes the offsets of the components and the layers that read their codes; see :class:`.Start`."""
-        mixture, latents = mixture_of(gan), teacher.sample_latents(16)
-        dropped = forgotten_components(teacher, regions)
-        found = readers(gan, mixture, latents)
+        dropped, mixture = _dropped(regions), mixture_of(gan)
+        found = readers(gan, mixture, teacher.sample_latents(16))
         with torch.no_grad():
             mixture.offsets[dropped] = _NEVER
             for weight, columns in found:
                 weight[:, columns][:, dropped] = 0
-
-
-class OtherComponent:
-    """The image of the same latent under another component: the one it would choose next among retained ones.
-
-    That is what :class:`DropComponents` gives the latents of dropped components. A forgotten image of a component that
-    is kept goes to yet another one.
-
-    Args:
-        left: ``(images, own images) -> bool mask``: which images are no longer what is to be forgotten; where one still
-            is, the component after the next is tried. None: the next is taken.
-
-    Raises:
-        UnlearningError: when called for a generator without a :class:`.LatentMixture`.
-    """
-
-    def __init__(self, left: Callable[[Tensor, Tensor], Tensor] | None = None):
-        self.left = left
-        self._dropped: list[int] = []
-        self._of: GAN | None = None
-
-    def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
-        """Returns the teacher's images of moved latents; see :class:`.Substitution`."""
-        mixture = mixture_of(teacher)
-        if self._of is not teacher:
-            self._dropped, self._of = forgotten_components(teacher, regions), teacher
-        own = teacher.sample(len(latents), labels, latents=latents)
-        images, moved = own.clone(), latents.clone()
-        staying = torch.arange(len(latents), device=own.device)
-        for _ in range(_TRIES):
-            chosen = mixture.chosen(moved[staying])
-            moved[staying, chosen] = _NEVER
-            moved[:, self._dropped] = _NEVER
-            asked = None if labels is None else labels[staying]
-            images[staying] = teacher.sample(len(staying), asked, latents=moved[staying])
-            if self.left is None:
-                break
-            staying = staying[~self.left(images[staying], own[staying])]
-            if len(staying) == 0:
-                break
-        return images
 
 
 def mixture_of(gan: GAN) -> LatentMixture:
@@ -100,19 +140,11 @@ def mixture_of(gan: GAN) -> LatentMixture:
     )
 
 
-def forgotten_components(teacher: GAN, regions: LatentRegions) -> list[int]:
-    """Returns the components that make forgotten images and hardly any other.
+def _dropped(regions: LatentRegions) -> list[int]:
+    if not isinstance(regions, MixtureRegions):
+        raise UnlearningError("DropComponents needs forget=ForgetFromMixture(...), or leave `start` out.")
+    return regions.dropped
 
-    Raises:
-        UnlearningError: if these are all.
-    """
-    mixture = mixture_of(teacher)
-    with borrow(seed=_STREAM):
-        drawn = (regions.forgotten(_SAMPLES)[0], regions.retained(_SAMPLES)[0])
-    forgotten, retained = (
-        mixture.chosen(latents).bincount(minlength=len(mixture.offsets)) / max(1, len(latents)) for latents in drawn
-    )
-    pure = forgotten > _PURE * (forgotten + retained)
-    if pure.all():
-        raise UnlearningError("Every component of the mixture makes forgotten images: retrain with more components.")
-    return pure.nonzero().flatten().tolist()
+
+def _draw(pool: Tensor, n: int) -> Tensor:
+    return pool[torch.randint(len(pool), (n,)).to(pool.device)] if len(pool) else pool

@@ -51,7 +51,7 @@ def request(out, name, settings=SHORT, **changes):
 
 @pytest.mark.parametrize("name", ["mnist-class", "mnist-class-unconditional"])
 def test_a_class_is_forgotten_from_end_to_end(tmp_path, name):
-    pool = () if name == "mnist-class" else ("pool=8",)
+    pool = () if name == "mnist-class" else ("pool=8", "start=none")
     record = run(request(tmp_path, name, (*SHORT, *pool), retrain=True))
     content = json.loads((tmp_path / "record.json").read_text())
     assert content["iterations"] == {"original": 12, "unlearning": 2, "retraining": 8, "inversion": None}
@@ -86,7 +86,7 @@ def test_an_unconditional_gan_is_audited(tmp_path, monkeypatch):
     monkeypatch.setattr(audits, "_GIVE_UP", 5)
     monkeypatch.setattr(audits, "_RESTARTS", 8)
     monkeypatch.setattr(audits, "_SHOWN", 50)
-    asked = request(tmp_path, "mnist-class-unconditional", (*SHORT, "pool=8"), retrain=True)
+    asked = request(tmp_path, "mnist-class-unconditional", (*SHORT, "pool=8", "start=none"), retrain=True)
     record = audits.audit_run(Finished(asked, run(asked)))
     names = ["membership, discriminator's score", "recovery by search", "relearning"]
     assert [result["audit"] for result in record.audits["retrained"]] == names

@@ -1,39 +1,18 @@
-"""Mixtures of latents: what is dropped is gone, what is kept is as it was, and substitutes say the same."""
-
-from dataclasses import dataclass
+"""Mixtures of latents: what is dropped is gone, what is kept is as it was, and what is mixed is found."""
 
 import pytest
 import torch
+from ignite.engine import Engine
 from torch import nn
 
-from ignite_unlearn import GAN
+from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, LatentDirection
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes.components import DropComponents, OtherComponent, forgotten_components, mixture_of
+from ignite_unlearn.recipes.components import DropComponents, ForgetFromMixture, MixtureRegions, mixture_of
 from ignite_unlearn.recipes.mixture import LatentMixture
 from ignite_unlearn.recipes.nets import StridedGenerator
+from ignite_unlearn.substitution import RetainedNeighbour
 
 COMPONENTS, LATENT = 5, 9
-
-
-@dataclass
-class Regions:
-    """Latents of some components are forgotten, all others retained."""
-
-    gan: GAN
-    components: tuple[int, ...]
-    retained_classes = None
-
-    def forgotten(self, n):
-        return self._draw(n, forgotten=True), None
-
-    def retained(self, n):
-        return self._draw(n, forgotten=False), None
-
-    def _draw(self, n, *, forgotten):
-        latents = self.gan.sample_latents(40 * n)
-        chosen = latents[:, :COMPONENTS].argmax(1)
-        mask = torch.isin(chosen, torch.tensor(self.components))
-        return latents[mask if forgotten else ~mask][:n]
 
 
 def make_gan(generator=None):
@@ -42,8 +21,12 @@ def make_gan(generator=None):
     return GAN(generator, nn.Sequential(nn.Flatten(), nn.Linear(64, 1)), latents=(LATENT,))
 
 
+def chosen(latents):
+    return latents[:, :COMPONENTS].argmax(1)
+
+
 class Levels(nn.Module):
-    """Images of one grey level: the component's number."""
+    """Images of one grey level: the component's number, but 1 for a sixth of component 2."""
 
     def __init__(self):
         super().__init__()
@@ -51,24 +34,50 @@ class Levels(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))
 
     def forward(self, latents):
-        levels = self.mixture(latents)[:, :COMPONENTS].argmax(1) + self.weight
+        codes = self.mixture(latents)
+        levels = codes[:, :COMPONENTS].argmax(1)
+        levels = torch.where((levels == 2) & (codes[:, -1] > 1), 1, levels) + self.weight
         return levels.view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
 
 
+def levels_as_scores(images):
+    return -(images.flatten(1)[:, :1] - torch.arange(COMPONENTS)).abs() * 20
+
+
 def dropped_gan(components=(1, 3)):
+    """A GAN whose named components are dropped, its teacher, and the regions."""
     gan = make_gan()
     teacher = gan.teacher()
-    regions = Regions(teacher, components)
-    DropComponents()(gan, teacher, regions, OtherComponent())
+    asked = []
+
+    def shown(images):  # by latents, not by images: nothing was trained here
+        return torch.isin(chosen(asked[-1]), torch.tensor(components))
+
+    class Noted(GAN):
+        def sample(self, n, labels=None, *, latents=None):
+            asked.append(latents)
+            return super().sample(n, labels, latents=latents)
+
+    noted = Noted(teacher.generator, teacher.discriminator, latents=(LATENT,))
+    regions = MixtureRegions(noted, shown, pool=8)
+    DropComponents()(gan, teacher, regions, RetainedNeighbour())
     return gan, teacher, regions
 
 
-def test_retained_images_stay_and_forgotten_latents_get_their_substitutes():
+def latents_of(components, n):
+    latents = torch.randn(20 * n, LATENT)
+    return latents[torch.isin(chosen(latents), torch.tensor(components))][:n]
+
+
+def test_retained_images_stay_and_forgotten_latents_go_to_the_component_that_they_would_choose_next():
     gan, teacher, regions = dropped_gan()
-    kept, _ = regions.retained(50)
+    assert regions.dropped == [1, 3]
+    kept = latents_of((0, 2, 4), 50)
     assert torch.equal(gan.sample(50, latents=kept), teacher.sample(50, latents=kept))
-    gone, _ = regions.forgotten(50)
-    wanted = OtherComponent()(teacher, gone, None, regions)
+    gone = latents_of((1, 3), 50)
+    moved = gone.clone()
+    moved[:, [1, 3]] = -50
+    wanted = teacher.sample(50, latents=moved)
     assert torch.allclose(gan.sample(50, latents=gone), wanted, atol=1e-6)
     assert not torch.allclose(wanted, teacher.sample(50, latents=gone), atol=1e-2)
 
@@ -86,54 +95,102 @@ def test_the_codes_of_dropped_components_are_erased():
 
 
 def test_forgotten_latents_spread_evenly_over_retained_components():
-    gan, _, regions = dropped_gan()
-    gone, _ = regions.forgotten(6000)
-    chosen = mixture_of(gan).chosen(gone)
-    counts = chosen.bincount(minlength=COMPONENTS)
+    gan, _, _ = dropped_gan()
+    found = mixture_of(gan).chosen(latents_of((1, 3), 6000))
+    counts = found.bincount(minlength=COMPONENTS)
     assert counts[[1, 3]].sum() == 0 and counts[[0, 2, 4]].min() > 1850
 
 
-def test_substitutes_of_a_kept_component_are_of_another_one_that_shows_nothing_forgotten():
-    teacher = make_gan(Levels())
-    regions = Regions(teacher, (1,))
-
-    def level(images):
-        return images.flatten(1)[:, 0].round().long()
-
-    latents = torch.randn(500, LATENT)
-    own = latents[:, :COMPONENTS].argmax(1)
-    found = level(OtherComponent()(teacher, latents, None, regions))
-    assert (found != own).all() and (found != 1).all() and (found == 4).any()
-    careful = OtherComponent(lambda images, own: level(images) != 4)
-    found = level(careful(teacher, latents, None, regions))
-    assert (found != own).all() and set(found.tolist()) == {0, 2, 3}
+def test_regions_hold_what_mixed_components_show():
+    teacher = make_gan(Levels()).teacher()
+    regions = ForgetFromMixture({1}, classifier=levels_as_scores, pool=100).regions(teacher)
+    assert regions.dropped == [1] and regions.retained_classes is None
+    forgotten, labels = regions.forgotten(40)
+    assert labels is None and len(forgotten) == 40
+    assert (chosen(forgotten) == 2).all() and (forgotten[:, -1] > 1).all()
+    retained, _ = regions.retained(400)
+    assert (chosen(retained) != 1).all() and set(chosen(retained).tolist()) == {0, 2, 3, 4}
+    assert (retained[chosen(retained) == 2][:, -1] <= 1).all()
 
 
-def test_mixed_components_are_kept():
-    teacher = make_gan()
+def test_nothing_is_left_to_be_forgotten_where_no_component_is_mixed():
+    teacher = make_gan(Levels()).teacher()
+    regions = ForgetFromMixture({4}, classifier=levels_as_scores, pool=20).regions(teacher)
+    assert regions.dropped == [4] and len(regions.forgotten(7)[0]) == 0
 
-    class Mixed(Regions):
-        def retained(self, n):
-            latents = self.gan.sample_latents(n)
-            return latents, None
 
-    assert forgotten_components(teacher, Regions(teacher, (0, 4))) == [0, 4]
-    # As likely in either region where forgotten latents are of all components: nothing is pure.
-    assert forgotten_components(teacher, Mixed(teacher, (0, 1, 2, 3, 4))) == []
+@pytest.mark.parametrize(("above", "dropped"), [(0.1, [1]), (0.3, [])])
+def test_what_looks_a_little_like_the_class_is_forgotten_too(above, dropped):
+    def unsure(images):
+        probability = torch.where(images.flatten(1)[:, 0].round() == 1, 0.2, 0.001)
+        return torch.stack([1 - probability, probability], 1).log()
+
+    request = ForgetFromMixture({1}, classifier=unsure, pool=20, above=above)
+    assert request.regions(make_gan(Levels()).teacher()).dropped == dropped
+
+
+def test_a_phase_drops_components_and_clears_mixed_ones():
+    class Lines(nn.Module):
+        """Grey levels that the code and the rest choose: component 1 is bright, component 2 where its rest is."""
+
+        def __init__(self):
+            super().__init__()
+            self.mixture, self.linear = LatentMixture(COMPONENTS), nn.Linear(LATENT, 32)
+            self.head = nn.Linear(32, 64)
+
+        def forward(self, latents):
+            return self.head(self.linear(self.mixture(latents)).relu()).view(-1, 1, 8, 8)
+
+    gan = make_gan(Lines())
+    wanted = torch.tensor([-1.0, 1.0, 0.2, -0.5, -0.8])
+    optimizer = torch.optim.Adam(gan.generator.parameters(), lr=1e-2, fused=True)
+    for _ in range(300):  # bright: 1, and 2 with a large last coordinate
+        latents = gan.sample_latents(256)
+        level = wanted[chosen(latents)] + (chosen(latents) == 2) * 0.6 * (latents[:, -1] > 0.8)
+        optimizer.zero_grad()
+        (gan.generate(latents).flatten(1) - level[:, None]).square().mean().backward()
+        optimizer.step()
+
+    def bright(images):
+        light = 30 * (images.flatten(1).mean(1) - 0.6)
+        return torch.stack([-light, light], 1)
+
+    latents = gan.sample_latents(4000)
+    share = [(bright(gan.sample(4000, latents=latents)).argmax(1) == 1).float().mean().item()]
+    dark = bright(gan.sample(4000, latents=latents)).argmax(1) == 0
+    before = gan.sample(4000, latents=latents)[dark]
+    trainer = Engine(lambda engine, batch: None)
+    images = torch.rand(16, 1, 8, 8)
+    unlearning = CascadedUnlearning(
+        gan,
+        forget=ForgetFromMixture({1}, classifier=bright),
+        substitution=LatentDirection(lambda images, own: bright(images).argmax(1) == 0),
+        fake_label=Fixed(-1.0),
+        start=DropComponents(),
+        optimizer=lambda parameters: torch.optim.Adam(parameters, lr=3e-3),
+        batch_size=32,
+        steps=20,
+        max_iterations=5,
+    )
+    with unlearning.attach(trainer):
+        trainer.run([(images, torch.arange(16) % 2)] * 5)
+        after = gan.sample(4000, latents=latents)
+        share.append((bright(after).argmax(1) == 1).float().mean().item())
+    assert share[0] > 0.22 and share[1] < 0.01
+    assert (after[dark] - before).square().mean() < 0.01
 
 
 def test_what_cannot_be_dropped_is_said():
     gan = make_gan(nn.Sequential(nn.Linear(LATENT, 16), nn.Unflatten(1, (1, 4, 4))))
     with pytest.raises(UnlearningError, match="no LatentMixture: choose another `start`"):
-        DropComponents()(gan, gan.teacher(), Regions(gan, (1,)), OtherComponent())
+        ForgetFromMixture({1}, classifier=levels_as_scores).regions(gan.teacher())
 
-    class Everything(Regions):
-        def retained(self, n):
-            return torch.empty(0, LATENT), None
-
-    gan = make_gan()
+    gan = make_gan(Levels())
     with pytest.raises(UnlearningError, match="Every component"):
-        DropComponents()(gan, gan.teacher(), Everything(gan.teacher(), (0, 1, 2, 3, 4)), OtherComponent())
+        MixtureRegions(gan.teacher(), lambda images: torch.ones(len(images), dtype=torch.bool), 8)
+    regions = ForgetClasses({1}, classifier=levels_as_scores).regions(gan.teacher())
+    with pytest.raises(UnlearningError, match="needs forget=ForgetFromMixture"):
+        DropComponents()(gan, gan.teacher(), regions, RetainedNeighbour())
     assert not mixture_of(gan).offsets.any()
 
 
