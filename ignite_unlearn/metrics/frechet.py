@@ -69,8 +69,8 @@ def moments(features: Array) -> tuple[Array, Array]:
 def _trace_of_root(s: Array, t: Array) -> float:
     from scipy.linalg import blas, eigvalsh
 
-    factor = _factor(s)
-    if factor.shape[1] == len(s):  # triangular: half the multiplications
+    factor, triangular = _factor(s)
+    if triangular:  # half the multiplications
         product = blas.dtrmm(1.0, factor, blas.dtrmm(1.0, factor, t, lower=1, trans_a=1), lower=1, side=1)
     else:
         # The roots of thousands of eigenvalues that are rounding would add up, so there must be none.
@@ -81,17 +81,17 @@ def _trace_of_root(s: Array, t: Array) -> float:
     return float(np.sqrt(values.clip(0)).sum())  # eigenvalues below zero are rounding
 
 
-def _factor(s: Array) -> Array:
-    """Returns L with ``L L' = S``: triangular where S has full rank, else with as many columns as its rank."""
+def _factor(s: Array) -> tuple[Array, bool]:
+    """Returns L with ``L L' = S``, and whether it is triangular; if not, it has about as many columns as S has rank."""
     from scipy.linalg import LinAlgError, cholesky, eigh
 
     floor = len(s) * np.finfo(float).eps
     try:
         factor: Array = cholesky(s, lower=True, check_finite=False)
         if factor.diagonal().min() ** 2 > floor * np.diagonal(s).max():
-            return factor
+            return factor, True
     except LinAlgError:
         pass
     values, vectors = eigh(s, check_finite=False)
     kept = values > floor * values[-1] if values[-1] > 0 else values > values[-1]
-    return np.asarray(vectors[:, kept] * np.sqrt(values[kept]))
+    return np.asarray(vectors[:, kept] * np.sqrt(values[kept])), False

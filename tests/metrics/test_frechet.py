@@ -70,6 +70,15 @@ def test_it_is_symmetric_and_does_not_see_rotations_and_shifts(seed, dimensions,
     assert feature_distance(x @ turn + 3, y @ turn + 3) == pytest.approx(there, abs=1e-6 * scale)
 
 
+@pytest.mark.parametrize("seed", [109, 113, 443, 1099])
+def test_a_singular_covariance_whose_rounding_looks_like_full_rank(seed):
+    random = np.random.default_rng(seed)  # dimensions as many as images: rank one less
+    for size in (3, 4, 5):
+        for _ in range(30):
+            x, y = random.normal(size=(size, size)), random.normal(size=(9, size)) * 2
+            assert feature_distance(x, y) == pytest.approx(by_singular_values(x, y), rel=1e-6)
+
+
 def test_a_shift_of_one_side_adds_its_square():
     x, y = features("full rank")
     at_rest = feature_distance(x, y + x.mean(0) - y.mean(0))
