@@ -27,7 +27,7 @@ class ForgetFromMixture(ForgetClasses):
     Args:
         classes: the classes, as the integers that label them.
         classifier: ``images (N, ...) -> class scores (N, K)``, finds them in images.
-        pool: how many latents of either kind are looked up when the phase begins; fewer where few are found.
+        pool: how many latents of forgotten images in kept components are looked up; fewer where few are found.
         above: the probability of the classes from which on an image shows them. Low, for what looks like a class to
             another classifier should go too.
 
@@ -57,10 +57,10 @@ class MixtureRegions:
     Args:
         teacher: the frozen original GAN.
         shown: ``images (N, ...) -> bool mask (N,)``: which are to be forgotten.
-        pool: how many latents of either kind are looked up.
+        pool: how many latents of forgotten images in kept components are looked up.
 
     Attributes:
-        dropped: the components that make forgotten images more than any others.
+        dropped: the components of which more than half of the images are to be forgotten.
 
     Raises:
         UnlearningError: if the generator has no mixture, or ``dropped`` would be all of it.
@@ -78,7 +78,7 @@ class MixtureRegions:
         pure = shares > _PURE
         if pure.all():
             raise UnlearningError(
-                "Every component of the mixture makes forgotten images: retrain with more components."
+                "Every component of the mixture makes forgotten images: train the GAN longer, or with more components."
             )
         self.dropped: list[int] = pure.nonzero().flatten().tolist()
         self._retained = latents[~forgotten & ~pure[chosen]]
