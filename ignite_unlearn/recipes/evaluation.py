@@ -52,9 +52,13 @@ class Evaluation:
 
     def quick(self, gan: GAN) -> dict[str, float]:
         """Returns the forgotten share and the FID alone: what a stopping handler needs."""
+        return {"forgotten_share": self.share(gan), "fid": FID.distance(self.features(gan), self._real)}
+
+    def share(self, gan: GAN) -> float:
+        """Returns the forgotten share alone."""
         share = ClassShare(self._judges.classifier)
         share.update(self._images(gan, self._forgotten, 4 * self._samples))
-        return {"forgotten_share": share.compute(), "fid": FID.distance(self.features(gan), self._real)}
+        return share.compute()
 
     def __call__(self, gan: GAN, retrained: np.ndarray | None = None) -> dict[str, Any]:
         """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""

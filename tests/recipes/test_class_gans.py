@@ -18,7 +18,7 @@ from ignite_unlearn.recipes.trained import Shelf
 SHORT = (
     "classes=1", "iterations=12", "batch_size=8", "g_width=8", "d_width=4", "unlearning_iterations=2",
     "unlearning_batch_size=4", "unlearning_steps=1", "judge_every=1", "samples=30", "judge_samples=20",
-    "share_tolerance=-1",
+    "share_tolerance=-2",
 )  # fmt: skip
 
 
@@ -64,6 +64,18 @@ def test_a_class_is_forgotten_from_end_to_end(tmp_path, name):
         assert made == 30 and original["pul"] == 0 and original["forgotten_share"] == 1
         assert unlearned["pul"] == pytest.approx(100 * (1 - unlearned["forgotten_share"]))
         assert unlearned["pul_low"] <= unlearned["pul"] <= unlearned["pul_high"]
+
+
+def test_a_phase_ends_when_the_class_shows_no_more_than_its_substitutes_do(tmp_path):
+    """Whatever the judge takes substitutes for: more iterations have nothing else to teach."""
+    still = ("unlearning_iterations=3", "unlearning_lr=0", "embedding_lr=0", "share_tolerance=0", "fid_tolerance=99")
+    shown = []
+    for forgotten in range(3):
+        record = run(request(tmp_path / f"{forgotten}", "mnist-class", (*SHORT[1:], *still, f"classes={forgotten}")))
+        assert record.iterations["unlearning"] == 1
+        assert record.stopped_because.startswith("forgotten, and quality within tolerance: share_above_substitutes 0,")
+        shown.append(record.metrics["unlearned"]["forgotten_share"])
+    assert max(shown) > 0  # the judge takes every image for one of the classes
 
 
 def test_the_average_begins_with_what_the_closed_form_has_changed(tmp_path):

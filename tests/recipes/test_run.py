@@ -19,7 +19,7 @@ from ignite_unlearn.recipes.training import GANTraining
 
 SHORT = (
     "iterations=12", "batch_size=8", "unlearning_iterations=2", "unlearning_batch_size=4", "samples=20",
-    "judge_samples=8", "judge_every=1", "share_tolerance=-1",
+    "judge_samples=8", "judge_every=1", "share_tolerance=-2",
 )  # fmt: skip
 
 
