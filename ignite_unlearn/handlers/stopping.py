@@ -120,7 +120,7 @@ class StopWhenForgotten:
             self._kept = KeptWeights(*self._keep)
         self._within = self._within + 1 if excess == 0 else 0
         if self._within >= self.patience:
-            shown = ", ".join(f"{name} {numbers[name]:.4g}" for name in (*self.at_most, *self.at_least))
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
             self.unlearning.stop(f"forgotten, and quality within tolerance: {shown}")
             engine.terminate()
 

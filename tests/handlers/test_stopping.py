@@ -27,9 +27,10 @@ def run(numbers, keep=False, **options):
 
 def test_it_stops_as_soon_as_all_bounds_hold():
     numbers = [{"share": 0.5, "fid": 1}, {"share": 0.01, "fid": 9}, {"share": 0.01, "fid": 2}, {"share": 0, "fid": 0}]
+    numbers = [{**judged, "unbounded": 7} for judged in numbers]
     unlearning, stopping, _ = run(numbers, at_most={"share": 0.02, "fid": 3})
     assert unlearning.iterations == 3
-    assert unlearning.stopped_because == "forgotten, and quality within tolerance: share 0.01, fid 2"
+    assert unlearning.stopped_because == "forgotten, and quality within tolerance: share 0.01, fid 2, unbounded 7"
     assert stopping.best == numbers[2]
 
 

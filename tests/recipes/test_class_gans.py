@@ -73,7 +73,8 @@ def test_a_phase_ends_when_the_class_shows_no_more_than_its_substitutes_do(tmp_p
     for forgotten in range(3):
         record = run(request(tmp_path / f"{forgotten}", "mnist-class", (*SHORT[1:], *still, f"classes={forgotten}")))
         assert record.iterations["unlearning"] == 1
-        assert record.stopped_because.startswith("forgotten, and quality within tolerance: share_above_substitutes 0,")
+        assert record.stopped_because.endswith(", share_above_substitutes 0")
+        assert "forgotten_share" in record.stopped_because  # what is left all the same is said
         shown.append(record.metrics["unlearned"]["forgotten_share"])
     assert max(shown) > 0  # the judge takes every image for one of the classes
 
