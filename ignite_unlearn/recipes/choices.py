@@ -12,6 +12,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.fake_labels import Between, FakeLabel, Fixed, Generated, Unseen, UnseenQuantiles
 from ignite_unlearn.forget import Classifier, ForgetClasses
 from ignite_unlearn.latent_substitution import LatentDirection, Truncation
+from ignite_unlearn.recipes.augment import AUGMENTATIONS
 from ignite_unlearn.recipes.components import DropComponents, ForgetFromMixture
 from ignite_unlearn.recipes.precision import PRECISIONS
 from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour, Substitution
@@ -60,6 +61,7 @@ def check_choices(options: Mapping[str, Any]) -> None:
         ("generator_half", GENERATOR_HALVES),
         ("discriminator_step", DISCRIMINATOR_STEPS),
         ("start", STARTS),
+        ("augment", AUGMENTATIONS),
         ("precision", PRECISIONS),
         ("compile", COMPILERS),
     ):

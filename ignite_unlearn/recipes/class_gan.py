@@ -18,6 +18,7 @@ _OPTIONS = {
     "batch_size": 64,
     "precision": "float32",
     "compile": "none",
+    "augment": "none",
     "g_lr": 4e-4,
     "d_lr": 8e-4,
     "latent": 64,
@@ -68,7 +69,10 @@ def class_gan(
     conditional: bool = True,
     classifier: Callable[[ImageData], nn.Module] | None = None,
     download: Callable[[Path], object] | None = None,
+    g_blocks: int | None = None,
     d_blocks: int | None = None,
+    refine: bool = False,
+    stem: bool = False,
     **options: Any,
 ) -> Recipe:
     """Returns a recipe; nets follow the size and the channels of its data.
@@ -76,12 +80,16 @@ def class_gan(
     Args:
         name: of the recipe.
         summary: one line.
-        load_data: ``(data_root, options) -> ImageData``; sizes are multiples of 4, or of 8 above 32.
+        load_data: ``(data_root, options) -> ImageData``; sizes are multiples of 4, or of 8 above 32, or of
+            ``2**g_blocks``.
         conditional: whether the nets take labels.
         classifier: makes the judges' nets; None: small ones.
         download: gets the data into a folder.
+        g_blocks: how often the generator doubles the size; None: twice, or three times to more than 32 pixels.
         d_blocks: how often the discriminator halves the size; None: as often as the generator doubles it. With two
             it sees 18 pixels at once, with three 38.
+        refine: whether the generator ends with a convolution at full size; see :class:`.StridedGenerator`.
+        stem: whether the discriminator has convolutions at full size too; see :class:`.SmallDiscriminator`.
         options: defaults that are not those of other recipes.
     """
 
@@ -92,7 +100,8 @@ def class_gan(
             size=data.size,
             width=options["g_width"],
             channels=data.channels,
-            blocks=_blocks(data),
+            blocks=g_blocks or _blocks(data),
+            refine=refine,
             components=options.get("components", 0),
         )
 
@@ -101,7 +110,8 @@ def class_gan(
             data.classes if conditional else None,
             width=options["d_width"],
             channels=data.channels,
-            blocks=d_blocks or _blocks(data),
+            blocks=d_blocks or g_blocks or _blocks(data),
+            stem=stem,
         )
 
     return Recipe(

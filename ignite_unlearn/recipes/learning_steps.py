@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +15,10 @@ from ignite_unlearn.recipes.precision import Precision
 
 @dataclass(frozen=True)
 class Players:
-    """The two nets, their optimisers, how many dimensions a latent has, and the precision of the losses."""
+    """The two nets, their optimisers, how many dimensions a latent has, and the precision of the losses.
+
+    ``augment`` changes the images that the discriminator sees, where the learning step knows of it.
+    """
 
     generator: nn.Module
     discriminator: nn.Module
@@ -22,6 +26,7 @@ class Players:
     d_optimizer: torch.optim.Optimizer
     latent: int
     precision: Precision
+    augment: Callable[[Tensor], Tensor] = lambda images: images
 
     def latents(self, real: Tensor) -> Tensor:
         """Returns as many latents as there are real images, drawn on the CPU so that every device sees the same."""
@@ -46,7 +51,7 @@ class LearningStep(Protocol):
 
 
 class HingeStep:
-    """Hinge loss (Lim and Ye 2017; Miyato and Koyama 2018); real and generated images in one batch.
+    """Hinge loss (Lim and Ye 2017; Miyato and Koyama 2018); real and generated images in one batch, both augmented.
 
     Args:
         conditional: whether the nets take labels.
@@ -64,14 +69,15 @@ class HingeStep:
         with players.precision.autocast():
             with torch.no_grad():
                 fake = generator(players.latents(real), *self._asked(labels))
-            scores = discriminator(torch.cat([real, fake]), *self._asked(labels.repeat(2)))
+            shown = players.augment(torch.cat([real, fake]))
+            scores = discriminator(shown, *self._asked(labels.repeat(2)))
             d_loss = relu(1 - scores[:n]).mean() + relu(1 + scores[n:]).mean()
         players.precision.descend(players.d_optimizer, d_loss)
 
         discriminator.requires_grad_(False)
         asked = self._asked(labels[sent(torch.randperm(n), labels.device)])
         with players.precision.autocast():
-            g_loss = -discriminator(generator(players.latents(real), *asked), *asked).mean()
+            g_loss = -discriminator(players.augment(generator(players.latents(real), *asked)), *asked).mean()
         players.precision.descend(players.g_optimizer, g_loss)
         return {"d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
 

@@ -74,6 +74,8 @@ class StridedGenerator(nn.Module):
         channels: image channels.
         blocks: how often the size is doubled.
         components: of a :class:`.LatentMixture` that the first so many dimensions of a latent choose from; 0: none.
+        refine: whether a convolution at full size comes last, after a norm of its own; it sees over the seams that
+            transposed convolutions leave.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class StridedGenerator(nn.Module):
         channels: int = 1,
         blocks: int = 2,
         components: int = 0,
+        refine: bool = False,
     ):
         super().__init__()
         self.mixture = LatentMixture(components) if components else None
@@ -93,8 +96,12 @@ class StridedGenerator(nn.Module):
         self.embedding = None if classes is None else nn.Embedding(classes, 32)
         condition = latent + (0 if classes is None else 32)
         self.start = nn.Sequential(nn.Linear(condition, widths[0] * start**2), nn.Unflatten(1, (-1, start, start)))
+        last = max(1, width // 2) if refine else channels
         self.norms = nn.ModuleList(ConditionalNorm(w, condition) for w in widths)
-        self.convs = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise([*widths, channels]))
+        self.convs = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise([*widths, last]))
+        if refine:
+            self.norms.append(ConditionalNorm(last, condition))
+            self.convs.append(nn.Conv2d(last, channels, 3, padding=1))
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns images of ``latents``, under ``labels`` where there are classes."""
@@ -117,16 +124,22 @@ class SmallDiscriminator(nn.Module):
         width: channels after the first convolution.
         channels: image channels.
         blocks: how often the size is halved.
+        stem: whether a convolution that keeps the size comes before each that halves it, as in the standard CNN of
+            Miyato et al. 2018; those that halve it, and the last, are then twice as wide.
     """
 
-    def __init__(self, classes: int | None, *, width: int = 32, channels: int = 1, blocks: int = 2):
+    def __init__(self, classes: int | None, *, width: int = 32, channels: int = 1, blocks: int = 2, stem: bool = False):
         super().__init__()
-        widths = [channels, *(width * 2**i for i in range(blocks))]
+        slope, given = 0.1 if stem else 0.2, channels
         layers: list[nn.Module] = []
-        for a, b in pairwise(widths):
-            layers += [spectral_norm(nn.Conv2d(a, b, 4, 2, 1)), nn.LeakyReLU(0.2)]
-        last = 2 * widths[-1]
-        layers += [spectral_norm(nn.Conv2d(widths[-1], last, 3, padding=1)), nn.LeakyReLU(0.2)]
+        for wide in (width * 2**i for i in range(blocks)):
+            if stem:
+                layers += [spectral_norm(nn.Conv2d(given, wide, 3, padding=1)), nn.LeakyReLU(slope)]
+                given, wide = wide, 2 * wide
+            layers += [spectral_norm(nn.Conv2d(given, wide, 4, 2, 1)), nn.LeakyReLU(slope)]
+            given = wide
+        last = 2 * given
+        layers += [spectral_norm(nn.Conv2d(given, last, 3, padding=1)), nn.LeakyReLU(slope)]
         self.body = nn.Sequential(*layers)
         self.score = spectral_norm(nn.Linear(last, 1))
         self.embedding = None if classes is None else spectral_norm(nn.Embedding(classes, last))

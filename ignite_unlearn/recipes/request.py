@@ -19,7 +19,7 @@ from ignite_unlearn.recipes.precision import Precision
 from ignite_unlearn.recipes.recipe import ImageData, Recipe, parse_options
 
 _ORIGINAL_OPTIONS = (
-    "iterations", "batch_size", "precision", "g_lr", "d_lr", "latent", "components", "g_width", "d_width",
+    "iterations", "batch_size", "precision", "augment", "g_lr", "d_lr", "latent", "components", "g_width", "d_width",
 )  # fmt: skip
 _COUNTS = (
     "iterations", "batch_size", "unlearning_iterations", "unlearning_steps", "unlearning_batch_size", "samples",
@@ -94,6 +94,8 @@ class Request:
     def fingerprint(self) -> dict[str, Any]:
         """Everything that the original GAN depends on."""
         options = {key: self.options[key] for key in _ORIGINAL_OPTIONS if key in self.options}
+        if options.get("augment") == "none":  # as before there was such an option
+            del options["augment"]
         return {"recipe": self.recipe.name, "seed": self.seed, "data": self.data.sha256, **options}
 
     @property

@@ -11,6 +11,7 @@ from ignite.handlers import EMAHandler
 from ignite.handlers.param_scheduler import PiecewiseLinear
 from torch import Tensor, nn
 
+from ignite_unlearn.recipes.augment import AUGMENTATIONS
 from ignite_unlearn.recipes.learning_steps import LearningStep, Players, sent
 from ignite_unlearn.recipes.precision import Precision
 
@@ -40,7 +41,8 @@ class GANTraining:
         generator: latents, and labels if it is conditional, to images.
         discriminator: images, and labels if it is conditional, to logits.
         learning_step: what is done with a batch.
-        options: ``latent``, ``g_lr``, ``d_lr``, ``iterations``, and where there are such ``precision`` and ``compile``.
+        options: ``latent``, ``g_lr``, ``d_lr``, ``iterations``, and where there are such ``precision``, ``compile`` and
+            ``augment``.
         unlearning: whether this is the loop of an unlearning phase: it goes on with the learning rate that the
             original training ended with, and with a moving average that is as short as the phase.
     """
@@ -61,7 +63,13 @@ class GANTraining:
         self._learning_step = learning_step
         self._precision = Precision(options.get("precision", "float32"), next(generator.parameters()).device)
         self._players = Players(
-            generator, discriminator, self.g_optimizer, self.d_optimizer, options["latent"], self._precision
+            generator,
+            discriminator,
+            self.g_optimizer,
+            self.d_optimizer,
+            options["latent"],
+            self._precision,
+            AUGMENTATIONS[options.get("augment", "none")],
         )
         if options.get("compile", "none") != "none" and not unlearning:
             for net in (generator, discriminator):
