@@ -4,7 +4,7 @@ BIN := .venv/bin
 TABLE = $(BIN)/ignite-unlearn table
 PLUGINS := $(notdir $(wildcard plugins/ignite-unlearn-*))
 
-.PHONY: demo test test-slow test-plugins bench tables docs lint clean
+.PHONY: demo test test-slow test-plugins bench bench-quick tables docs lint types clean
 
 # Forget one digit of a small GAN, embedded data; leaves runs/digits-class/.
 demo: .venv/installed
@@ -26,6 +26,10 @@ test-plugin-%: .venv/plugins/%/installed
 # What the handler costs, as ratios within one run.
 bench: .venv/installed
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks
+
+# That every benchmark still runs: one small round of each, whatever time it takes.
+bench-quick: .venv/installed
+	$(BIN)/python -m pytest -m bench --quick tests/benchmarks
 
 # The benchmarks of class unlearning in docs/benchmarks: hours for what has no row there yet. On a CPU without bfloat16
 # instructions leave the precision out; the originals are trained by it, so rows of another one are measured anew.
@@ -50,6 +54,9 @@ docs: .venv/docs
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The package, and the plug-ins against it; their toolkits need not be there.
+types: .venv/installed
 	$(BIN)/mypy
 
 .venv/installed: pyproject.toml

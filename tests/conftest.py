@@ -4,6 +4,16 @@ import pytest
 import torch
 
 
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="Have benchmarks run one small round and assert no times.")
+
+
+@pytest.fixture(scope="session")
+def quick(request):
+    """Whether a benchmark only shows that it runs: `make bench-quick`."""
+    return request.config.getoption("--quick")
+
+
 def pytest_collection_modifyitems(config, items):
     # Deselected, and counted as such: a machine without a GPU has nothing to say about CUDA.
     if not torch.cuda.is_available():

@@ -1,4 +1,5 @@
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,20 @@ def test_everything_that_is_promised_is_there():
     assert set(ignite_unlearn.__all__) <= set(dir(ignite_unlearn))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ignite_unlearn.nothing
+
+
+def test_each_distribution_says_that_it_is_typed_and_ships_what_says_so():
+    top = PACKAGE.parent
+    projects = [top, *sorted((top / "plugins").glob("ignite-unlearn-*"))]
+    assert len(projects) == 6
+    for project in projects:
+        content = (project / "pyproject.toml").read_text()
+        (name,) = re.findall(r'^packages = \["(\w+)"\]$', content, re.M)  # all that is in this folder is in the wheel
+        assert (project / name / "py.typed").is_file(), project
+
+
+def test_continuous_integration_runs_targets_that_there_are():
+    top = PACKAGE.parent
+    run = re.findall(r"^make (\S+)$", (top / ".ci" / "run").read_text(), re.M)
+    assert {"lint", "types", "test", "bench-quick"} <= set(run)
+    assert set(run) <= set(re.findall(r"^([\w-]+):", (top / "Makefile").read_text(), re.M))

@@ -65,7 +65,7 @@ def measured(run: Path, data_root: Path, settings: tuple[str, ...], names: list[
     """Returns the figures of each variant, and of the original and the retrained GAN, on one run's GANs."""
     kept = Finished.read(run, data_root=data_root, progress=False)
     settings = (*settings, f"classes={show_value(kept.request.options['classes'])}")
-    where = {"out": run, "seed": kept.request.seed, "data_root": data_root}
+    where: dict[str, Any] = {"out": run, "seed": kept.request.seed, "data_root": data_root}
     asked = partial(check_request, kept.request.recipe, **where, resume=True, progress=False)
     base = asked(settings=settings)
     gans, judges = kept.gans(), kept_judges(base)

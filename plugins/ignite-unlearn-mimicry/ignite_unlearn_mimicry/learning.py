@@ -9,6 +9,7 @@ import torch
 from ignite.engine import Engine
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch_mimicry.nets.gan.gan import BaseDiscriminator, BaseGenerator
 from torch_mimicry.training.metric_log import MetricLog
 
 from ignite_unlearn import UnlearningError
@@ -31,8 +32,8 @@ class TrainSteps(Engine):
 
 
 def engine(
-    netG: nn.Module,  # noqa: N803 - as mimicry names them
-    netD: nn.Module,  # noqa: N803
+    netG: BaseGenerator,  # noqa: N803 - as mimicry names them
+    netD: BaseDiscriminator,  # noqa: N803
     optG: Optimizer,  # noqa: N803
     optD: Optimizer,  # noqa: N803
     *,

@@ -31,7 +31,7 @@ def refuse_others(netG: nn.Module, netD: nn.Module) -> None:  # noqa: N803 - as 
             )
 
 
-def gan(netG: nn.Module, netD: nn.Module, **options: Any) -> GAN:  # noqa: N803
+def gan(netG: BaseGenerator, netD: BaseDiscriminator, **options: Any) -> GAN:  # noqa: N803
     """Returns mimicry's two nets as a GAN.
 
     Found by itself: latents by the generator's ``nz``; the number of classes by its ``num_classes`` (a discriminator's

@@ -188,8 +188,8 @@ def follow(ema: nn.Module, generator: nn.Module, kept: float) -> None:
     """Moves the average towards the generator: ``kept`` of it stays; buffers are copied."""
     for average, parameter in zip(ema.parameters(), generator.parameters(), strict=True):
         average.lerp_(parameter, 1 - kept)
-    for average, buffer in zip(ema.buffers(), generator.buffers(), strict=True):
-        average.copy_(buffer)
+    for own, buffer in zip(ema.buffers(), generator.buffers(), strict=True):
+        own.copy_(buffer)
 
 
 def _keywords(loss: Any) -> set[str]:

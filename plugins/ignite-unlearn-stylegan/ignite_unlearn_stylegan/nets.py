@@ -57,7 +57,7 @@ def require_attributes(what: str, thing: Any, *names: str) -> None:
         )
 
 
-def to_w(generator: nn.Module, latents: Tensor, labels: Tensor | None, **options: Any) -> Tensor:
+def to_w(generator: Any, latents: Tensor, labels: Tensor | None, **options: Any) -> Tensor:
     """Returns the intermediate latents ``(N, num_ws, w_dim)`` of latents ``(N, z_dim)`` and classes ``(N,)``.
 
     Args:
@@ -69,14 +69,14 @@ def to_w(generator: nn.Module, latents: Tensor, labels: Tensor | None, **options
     return generator.mapping(latents, _one_hot(labels, latents, generator.c_dim), **options)
 
 
-def synthesize(generator: nn.Module, ws: Tensor) -> Tensor:
+def synthesize(generator: Any, ws: Tensor) -> Tensor:
     """Returns the images of intermediate latents ``(N, num_ws, w_dim)``."""
     # Random noise would differ between the GAN and its teacher, and unlearning would take the difference for an error.
     # In half precision gradients overflow without the loss scaling of a training loop.
     return generator.synthesis(ws, noise_mode="const", force_fp32=True)
 
 
-def _score(discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Any:
+def _score(discriminator: Any, images: Tensor, labels: Tensor | None) -> Any:
     n = len(images)
     sizes = [getattr(module, "group_size", None) for module in discriminator.modules()]
     group = max([size for size in sizes if isinstance(size, int)], default=1)
