@@ -245,4 +245,5 @@ class CascadedUnlearning:
         self._running = False
         assert self._last_good is not None
         self._last_good.renew()
+        engine.fire_event(UnlearningEvents.UNLEARNING_ENDING)
         engine.fire_event(UnlearningEvents.UNLEARNING_COMPLETED)

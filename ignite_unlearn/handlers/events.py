@@ -9,11 +9,14 @@ class UnlearningEvents(EventEnum):
     * ``UNLEARNING_STARTED``: before the first unlearning step of a run, nets untouched, teacher ready.
     * ``UNLEARNING_STEP_COMPLETED``: after an unlearning step and the learning step that follows it; takes filters,
       ``UNLEARNING_STEP_COMPLETED(every=5)``, that count unlearning steps.
-    * ``UNLEARNING_COMPLETED``: after the last one, when the phase was stopped or the run ends.
+    * ``UNLEARNING_ENDING``: after the last one, when the phase was stopped or the run ends: the moment to put other
+      weights in place, such as the best ones.
+    * ``UNLEARNING_COMPLETED``: right after it: the weights and ``stopped_because`` are those that are left.
     """
 
     UNLEARNING_STARTED = "unlearning_started"
     UNLEARNING_STEP_COMPLETED = "unlearning_step_completed"
+    UNLEARNING_ENDING = "unlearning_ending"
     UNLEARNING_COMPLETED = "unlearning_completed"
 
 

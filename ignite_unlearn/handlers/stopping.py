@@ -93,7 +93,7 @@ class StopWhenForgotten:
             trainer,
             {
                 UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=self.every): self._judge,
-                UnlearningEvents.UNLEARNING_COMPLETED: self._completed,
+                UnlearningEvents.UNLEARNING_ENDING: self._ending,
             },
         )
 
@@ -124,7 +124,7 @@ class StopWhenForgotten:
             self.unlearning.stop(f"forgotten, and quality within tolerance: {shown}")
             engine.terminate()
 
-    def _completed(self, engine: Engine) -> None:
+    def _ending(self, engine: Engine) -> None:
         if self._kept is None or self._within >= self.patience:
             return
         left = self._last

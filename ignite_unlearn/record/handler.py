@@ -38,7 +38,8 @@ LIMITS = (
 class ErasureRecord:
     """Writes the erasure record of a phase when it ends: ``record.json`` and ``record.html``.
 
-    Attach it after everything else, such as ``StopWhenForgotten``, so that it sees the phase's final weights.
+    It describes the weights that the phase leaves, in whatever order handlers are attached: what puts other weights in
+    place, such as ``StopWhenForgotten``, does so at ``UNLEARNING_ENDING``.
 
     Args:
         unlearning: the phase.

@@ -32,9 +32,10 @@ def test_events_come_in_order_and_count_unlearning_steps():
         trainer.add_event_handler(UnlearningEvents.UNLEARNING_STEP_COMPLETED, lambda: log.append("step"))
         trainer.add_event_handler(UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=2), lambda: log.append("second"))
         trainer.add_event_handler(UnlearningEvents.UNLEARNING_COMPLETED, lambda: log.append("completed"))
+        trainer.add_event_handler(UnlearningEvents.UNLEARNING_ENDING, lambda: log.append("ending"))
         trainer.run(data(3))
     one = ["learning step", "step"]
-    assert log == ["started", *one, *one, "second", *one, "completed"]
+    assert log == ["started", *one, *one, "second", *one, "ending", "completed"]
 
 
 def test_two_trainers_have_phases_of_their_own_and_one_may_end_first():

@@ -1,8 +1,10 @@
+import json
+
 import pytest
 import torch
 from ignite.engine import Engine
 
-from ignite_unlearn import StopWhenForgotten, UnlearningError
+from ignite_unlearn import ErasureRecord, StopWhenForgotten, UnlearningError
 from tests.handlers.test_cascade import data, make
 
 
@@ -76,3 +78,24 @@ def test_the_excess_is_a_sum_of_shares_of_the_bounds():
 def test_what_does_not_fit_is_said_in_a_sentence(act, message):
     with pytest.raises(UnlearningError, match=message):
         act()
+
+
+@pytest.mark.parametrize("record_first", [True, False])
+def test_a_record_is_about_the_weights_that_are_left_in_either_order_of_attaching(record_first, tmp_path):
+    unlearning, given = make(max_iterations=3), iter([9.0, 4.0, 7.0])
+    generator, trainer = unlearning.gan.generator, Engine(lambda e, b: None)
+    stopping = StopWhenForgotten(unlearning, lambda: {"a": next(given)}, at_most={"a": 2}, keep=(generator,))
+
+    def measure(gan):
+        return {"weight": float(gan.generator.body[0].weight.double().sum())}
+
+    record = ErasureRecord(unlearning, tmp_path, measure=measure)
+    with unlearning.attach(trainer):
+        for handler in (record, stopping) if record_first else (stopping, record):
+            handler.attach(trainer)
+        trainer.run(data(4))
+    written = json.loads((tmp_path / "record.json").read_text())
+    weight = {name: numbers and numbers["weight"] for name, numbers in written["metrics"].items()}
+    assert weight["unlearned"] == measure(unlearning.gan)["weight"] != weight["original"]
+    assert written["stopped_because"] == unlearning.stopped_because
+    assert "bounds not reached when judged: a 4 (at most 2)" in unlearning.stopped_because
