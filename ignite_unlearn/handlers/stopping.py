@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -37,7 +38,7 @@ class StopWhenForgotten:
         keep: nets that are put back to the best judged state where the bounds were never reached.
 
     Raises:
-        UnlearningError: if there are no bounds, or a number is missing that a bound is for.
+        UnlearningError: if there are no bounds, or a number is missing that a bound is for, or is none.
 
     Example:
         >>> stopping = StopWhenForgotten(
@@ -66,6 +67,9 @@ class StopWhenForgotten:
         self.patience = patience
         if not self.at_most and not self.at_least:
             raise UnlearningError("StopWhenForgotten needs a bound, such as at_most={'forgotten_share': 0.02}.")
+        nameless = [name for name, bound in (self.at_most | self.at_least).items() if math.isnan(bound)]
+        if nameless:
+            raise UnlearningError(f"StopWhenForgotten's bound of {nameless[0]!r} is not a number.")
         if every < 1 or patience < 1:
             raise UnlearningError(f"every={every} and patience={patience} must be at least 1.")
         self.best: dict[str, float] | None = None
@@ -76,11 +80,16 @@ class StopWhenForgotten:
         self._last: dict[str, float] = {}
 
     def excess(self, numbers: Mapping[str, float]) -> float:
-        """Returns how far numbers are outside of the bounds, as a sum of shares of the bounds; 0 where all hold."""
+        """Returns how far numbers are outside of the bounds, as a sum of shares of the bounds; 0 where all hold.
+
+        A number that is not finite is infinitely far outside: nobody knows what it stands for.
+        """
         pairs = [(numbers, self.at_most, 1), (numbers, self.at_least, -1)]
         missing = [name for _, bounds, _ in pairs for name in bounds if name not in numbers]
         if missing:
             raise UnlearningError(f"The judge returned {sorted(numbers)}: it lacks {missing[0]!r}, which has a bound.")
+        if not all(math.isfinite(numbers[name]) for name in (*self.at_most, *self.at_least)):
+            return math.inf
         return sum(
             max(0.0, sign * (numbers[name] - bound)) / max(abs(bound), 1e-12)
             for numbers, bounds, sign in pairs
@@ -107,7 +116,7 @@ class StopWhenForgotten:
 
     def _judge(self, engine: Engine) -> None:
         with borrow(), torch.no_grad():
-            numbers = {name: float(value) for name, value in self.judge().items()}
+            numbers = _numbers(self.judge())
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
         self._last = numbers
         excess = self.excess(numbers)
@@ -115,7 +124,7 @@ class StopWhenForgotten:
         decided = idist.broadcast(torch.tensor(excess, dtype=torch.float64), src=0)
         assert isinstance(decided, torch.Tensor)
         excess = decided.item()
-        if excess < self._least_excess or self._kept is None:
+        if excess < self._least_excess:
             self._least_excess, self.best = excess, numbers
             self._kept = KeptWeights(*self._keep)
         self._within = self._within + 1 if excess == 0 else 0
@@ -125,15 +134,34 @@ class StopWhenForgotten:
             engine.terminate()
 
     def _ending(self, engine: Engine) -> None:
-        if self._kept is None or self._within >= self.patience:
+        if not self._last or self._within >= self.patience:
             return
         left = self._last
-        if self._keep:
+        if self._keep and self._kept is not None:
             self._kept.restore()
             left = self.best or left
         if self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
-            shown = [f"{name} {left[name]:.4g} (at most {bound:.4g})" for name, bound in self.at_most.items()]
-            shown += [f"{name} {left[name]:.4g} (at least {bound:.4g})" for name, bound in self.at_least.items()]
+            shown = [f"{name} {_shown(left[name])} (at most {bound:.4g})" for name, bound in self.at_most.items()]
+            shown += [f"{name} {_shown(left[name])} (at least {bound:.4g})" for name, bound in self.at_least.items()]
             self.unlearning.stop(
                 f"{self.unlearning.stopped_because}, bounds not reached when judged: {', '.join(shown)}"
             )
+
+
+def _numbers(judged: Any) -> dict[str, float]:
+    if not isinstance(judged, Mapping):
+        raise UnlearningError(f"The judge returned {judged!r}: expected numbers by name, {{'forgotten_share': 0.3}}.")
+    return {str(name): _number(str(name), value) for name, value in judged.items()}
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, torch.Tensor) and value.numel() != 1:
+        raise UnlearningError(f"The judge's {name!r} is a tensor of {value.numel()} values: expected a number.")
+    try:
+        return float(value.detach() if isinstance(value, torch.Tensor) else value)
+    except (TypeError, ValueError):
+        raise UnlearningError(f"The judge's {name!r} is {value!r}: expected a number.") from None
+
+
+def _shown(number: float) -> str:
+    return f"{number:.4g}{'' if math.isfinite(number) else ', which is no finite number'}"

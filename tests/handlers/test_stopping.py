@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine
@@ -72,12 +73,37 @@ def test_the_excess_is_a_sum_of_shares_of_the_bounds():
     [
         (lambda: StopWhenForgotten(None, dict), "needs a bound"),
         (lambda: StopWhenForgotten(None, dict, at_most={"a": 1}, every=0), "at least 1"),
+        (lambda: StopWhenForgotten(None, dict, at_least={"a": float("nan")}), "bound of 'a' is not a number"),
+        (lambda: run([{"a": "low"}], at_most={"a": 1}), "'a' is 'low': expected a number"),
+        (lambda: run([{"a": torch.zeros(2)}], at_most={"a": 1}), "'a' is a tensor of 2 values: expected a number"),
+        (lambda: run([None], at_most={"a": 1}), "judge returned None"),
         (lambda: StopWhenForgotten(None, dict, at_most={"a": 1}).excess({"b": 1}), "lacks 'a'"),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(act, message):
     with pytest.raises(UnlearningError, match=message):
         act()
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("bounds", [{"at_most": {"a": 2}}, {"at_least": {"a": 2}}])
+def test_a_number_that_is_not_finite_is_never_within_bounds(number, bounds):
+    unlearning, stopping, weights = run([{"a": number}, {"a": 1.0}, {"a": number}], patience=2, keep=True, **bounds)
+    assert not stopping.excess({"a": number}) < float("inf")
+    assert not unlearning.stopped_because.startswith("forgotten") and unlearning.iterations == 3
+    assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])  # the only one that was judged at all
+
+
+def test_a_judge_that_never_gives_a_number_is_told_of_and_no_state_is_put_back():
+    unlearning, stopping, weights = run([{"a": float("nan")}] * 2, keep=True, at_most={"a": 2})
+    reason = "max_iterations=2 reached, bounds not reached when judged: a nan, which is no finite number (at most 2)"
+    assert unlearning.stopped_because == reason and stopping.best is None
+    assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
+
+
+def test_numbers_of_any_kind_are_taken():
+    kinds = [{"a": torch.tensor(5.0, requires_grad=True)}, {"a": np.float32(4)}, {"a": True}]
+    assert run(kinds, at_most={"a": 2})[1].best == {"a": 1.0}
 
 
 @pytest.mark.parametrize("record_first", [True, False])
@@ -87,7 +113,7 @@ def test_a_record_is_about_the_weights_that_are_left_in_either_order_of_attachin
     stopping = StopWhenForgotten(unlearning, lambda: {"a": next(given)}, at_most={"a": 2}, keep=(generator,))
 
     def measure(gan):
-        return {"weight": float(gan.generator.body[0].weight.double().sum())}
+        return {"weight": float(gan.generator.body[0].weight.detach().double().sum())}
 
     record = ErasureRecord(unlearning, tmp_path, measure=measure)
     with unlearning.attach(trainer):
