@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +54,13 @@ class CascadedUnlearning:
             comes back by itself, so that the next unlearning step can undo it.
         max_iterations: after so many unlearning steps the phase ends by itself; None: with the run, or when stopped.
         seed: of the phase's own random numbers, drawn from a stream of their own.
+
+    Attributes:
+        iterations: how many unlearning steps were taken.
+        stopped_because: why the phase ended; None while it goes on.
+        bounds: what a :class:`~ignite_unlearn.StopWhenForgotten` was asked to reach: ``name``, ``value`` when the phase
+            ended, ``at_most``, ``at_least``; empty where none judged.
+        metrics: the numbers of the last unlearning step.
 
     Raises:
         UnlearningError: if an argument does not fit.
@@ -118,11 +125,22 @@ class CascadedUnlearning:
         self.seed = seed
         self.iterations = 0
         self.stopped_because: str | None = None
+        self.bounds: Sequence[Mapping[str, Any]] = ()
         self.metrics: dict[str, float] = {}
         self.original: Original | None = None
         self._last_good: KeptWeights | None = None
+        self.rows_found, self.items_found = 0, None
         self._running = self._stepped = False
         self._substituted = 0
+
+    @property
+    def found(self) -> dict[str, int | None]:
+        """What of the request the loop's batches held so far: ``rows``, and distinct ``items`` ``of`` so many.
+
+        The latter two are None where the request names no single images, or they cannot be told.
+        """
+        items = self.items_found
+        return {"rows": self.rows_found, "items": items, "of": None if items is None else len(self.forget)}
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
@@ -194,6 +212,7 @@ class CascadedUnlearning:
             if self.active and (engine.state.iteration - 1) % self.every == 0:
                 self._unlearn(Rows(images, labels, forgotten))
         self._substituted = int(forgotten.sum())
+        self.rows_found += self._substituted
         # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
         if self._substituted:
             original = self._original()
@@ -233,7 +252,7 @@ class CascadedUnlearning:
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
         engine.fire_event(UnlearningEvents.UNLEARNING_STEP_COMPLETED)
         if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
-            self.stop(f"max_iterations={self.max_iterations} reached")
+            self.stop(f"its budget of {self.max_iterations} iterations is spent")
         if not self.active:
             self._end(engine)
 

@@ -129,23 +129,31 @@ class StopWhenForgotten:
             self._kept = KeptWeights(*self._keep)
         self._within = self._within + 1 if excess == 0 else 0
         if self._within >= self.patience:
-            shown = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-            self.unlearning.stop(f"forgotten, and quality within tolerance: {shown}")
+            shown = ", ".join(f"{_said(name)} {value:.4g}" for name, value in numbers.items())
+            self.unlearning.stop(f"its bounds were reached: {shown}")
             engine.terminate()
 
     def _ending(self, engine: Engine) -> None:
-        if not self._last or self._within >= self.patience:
+        if not self._last:  # never judged
             return
-        left = self._last
-        if self._keep and self._kept is not None:
+        left, reached = self._last, self._within >= self.patience
+        if not reached and self._keep and self._kept is not None:
             self._kept.restore()
             left = self.best or left
-        if self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
-            shown = [f"{name} {_shown(left[name])} (at most {bound:.4g})" for name, bound in self.at_most.items()]
-            shown += [f"{name} {_shown(left[name])} (at least {bound:.4g})" for name, bound in self.at_least.items()]
+        self.unlearning.bounds = [
+            {"name": name, "value": left[name], "at_most": self.at_most.get(name), "at_least": self.at_least.get(name)}
+            for name in {**self.at_most, **self.at_least}
+        ]
+        if not reached and self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
+            shown = [f"{_said(name)} {_shown(left[name])} (at most {b:.4g})" for name, b in self.at_most.items()]
+            shown += [f"{_said(name)} {_shown(left[name])} (at least {b:.4g})" for name, b in self.at_least.items()]
             self.unlearning.stop(
-                f"{self.unlearning.stopped_because}, bounds not reached when judged: {', '.join(shown)}"
+                f"{self.unlearning.stopped_because}, and its bounds were not reached: {', '.join(shown)}"
             )
+
+
+def _said(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _numbers(judged: Any) -> dict[str, float]:

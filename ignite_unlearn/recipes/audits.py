@@ -25,16 +25,17 @@ from ignite_unlearn.recipes.finished import Finished
 from ignite_unlearn.recipes.judges import Judges
 from ignite_unlearn.recipes.limits import limits
 from ignite_unlearn.recipes.request import Request
-from ignite_unlearn.recipes.samples import picture
+from ignite_unlearn.recipes.samples import safe_picture
 from ignite_unlearn.recipes.training import GANTraining
 from ignite_unlearn.record.content import Record
-from ignite_unlearn.record.folder import write_record
+from ignite_unlearn.record.folder import refuse_changed, write_record
 
 _BACK = 0.9  # the share of the way from chance to the original's level that counts as back
 _COMPARED = 500  # unseen images in attacks that invert, and in the levels of relearning; forgotten ones in leftovers
 _GIVE_UP = 600  # iterations of relearning
 _RESTARTS = 128  # searches that try to recover a class
 _SHOWN = 1000  # images of an unconditional GAN that tell how many show a forgotten class
+_STAY = {"unlearned.pt", "unlearned.safetensors", "retrained.pt", "record.html", "record.json", "stages.json"}
 _KEPT = {"relearning": "relearn_iterations", "recovery by search": "recovery_share"}
 
 
@@ -48,16 +49,14 @@ def audit_run(finished: Finished, *, files: bool = True) -> Record:
     Raises:
         UnlearningError: if a GAN is missing, or a file cannot be written.
     """
+    refuse_changed(finished.request.out)
     request, gans, judges = finished.request, finished.gans(), finished.judges()
     plan = _item_audits(request, gans) if request.recipe.forgets_items else _class_audits(request, gans, judges)
     found = audit_gans(gans, plan, progress=request.progress)
     if files:
         found["unlearned"].append(_leftovers(request))
     record = _with(finished.record, found, judges, request)
-    write_record(
-        request.out, record, picture(gans, without=request.options.get("classes", ()), classifier=judges.classifier)
-    )
-    return record
+    return write_record(request.out, record, safe_picture(request, gans, judges.classifier))
 
 
 def _item_audits(request: Request, gans: Mapping[str, GAN]) -> list[Audit]:
@@ -136,16 +135,19 @@ def _relearning(request: Request, level: Callable[[GAN], float], reached: float)
 
 
 def _leftovers(request: Request) -> AuditResult:
-    released = {"unlearned.pt", "retrained.pt", "record.html", "record.json", "stages.json"}
+    """Returns the files that still derive from the forget set; a copy of an image in one that stays is a failure."""
     forgotten: Tensor = request.data.images[request.forgotten]
     searched = forgotten[:_COMPARED]
-    found = in_folder(request.out, released, searched)
-    certain, count = sum(leftover.certain for leftover in found), float(len(found))
+    found = in_folder(request.out, _STAY, searched)
     names = [leftover.where.rpartition("/")[2] for leftover in found]
-    named = "; ".join(f"{name}: {leftover.why}" for name, leftover in zip(names, found, strict=True)) or "nothing found"
-    said = named if len(searched) == len(forgotten) else f"{named} ({len(searched)} of {len(forgotten)} images sought)"
-    details = {"near_copies": certain, "images_sought": len(searched), "files": names}
-    return AuditResult("leftovers in the run folder", "files", count, count, count, certain == 0, said, details)
+    told = "; ".join(f"{name} ({leftover.why})" for name, leftover in zip(names, found, strict=True))
+    count, copied = len(found), [name for name, left in zip(names, found, strict=True) if left.certain]
+    said = f"found: {count} file{'s' * (count != 1)} to delete" + (f": {told}" if told else "")
+    if len(searched) < len(forgotten):
+        said += f" ({len(searched)} of {len(forgotten)} images sought)"
+    details = {"near_copies": len(copied), "images_sought": len(searched), "files": names}
+    passed = False if set(copied) & _STAY else None
+    return AuditResult("leftovers in the run folder", "files", float(count), None, None, passed, said, details)
 
 
 def _with(record: Record, found: Mapping[str, list[AuditResult]], judges: Judges, request: Request) -> Record:

@@ -63,10 +63,14 @@ def unlearn_classes(
     )
     fid = evaluation.quick(original)["fid"]
 
+    aims: list[float] = []
+
     def judge() -> dict[str, float]:
         numbers = evaluation.quick(loop.released)
         assert unlearning.original is not None
-        return numbers | {_ABOVE: numbers["forgotten_share"] - _aimed_at(unlearning.original, substitution, evaluation)}
+        if not aims:
+            aims.append(_aimed_at(unlearning.original, substitution, evaluation))
+        return numbers | {_ABOVE: numbers["forgotten_share"] - aims[0]}
 
     stopping = StopWhenForgotten(
         unlearning,
@@ -84,6 +88,8 @@ def unlearn_classes(
         unlearning.iterations,
         unlearning.stopped_because,
         loop.curves.as_dict(),
+        [{**bound, "of_substitutes": aims[0]} if bound["name"] == _ABOVE else bound for bound in unlearning.bounds],
+        unlearning.found,
     )
 
 

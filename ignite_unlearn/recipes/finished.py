@@ -9,7 +9,6 @@ from typing import Any
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan import GAN
-from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.recipes import RECIPES, load_recipe
 from ignite_unlearn.recipes.evaluations import judge_all, make_evaluation
 from ignite_unlearn.recipes.judges import Judges
@@ -18,6 +17,7 @@ from ignite_unlearn.recipes.recipe import show_value
 from ignite_unlearn.recipes.request import Request, check_request
 from ignite_unlearn.recipes.trained import Shelf
 from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.record.keys import keyed_sha256, read_key
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,17 @@ class Finished:
             resume=True,
             progress=progress,
         )
-        if request.data.sha256 != record.data["sha256"]:
+        recorded = record.data["sha256"]
+        if recorded is not None and request.data.sha256 != recorded:
             raise UnlearningError(
                 f"The data is not what {folder / 'record.json'} was made with (SHA-256 {request.data.sha256[:12]}..., "
-                f"recorded {record.data['sha256'][:12]}...): give --data-root with that data."
+                f"recorded {recorded[:12]}...): give --data-root with that data."
             )
-        if tensors_sha256(request.data.images[request.forgotten]) != record.forget["sha256"]:
-            raise UnlearningError(f"{folder / 'record.json'} names another forget set than its options do: run again.")
+        if keyed_sha256(read_key(folder), request.data.images[request.forgotten]) != record.forget["hmac_sha256"]:
+            raise UnlearningError(
+                f"{folder / 'record.json'} is of another forget set than its options and this data give: "
+                "give --data-root with the data of the run."
+            )
         return cls(request, record)
 
     def gans(self) -> dict[str, GAN]:

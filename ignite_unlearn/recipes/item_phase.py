@@ -72,6 +72,8 @@ class ItemPhase:
             self._unlearning.iterations,
             self._unlearning.stopped_because or "the run ended",
             self.loop.curves.as_dict(),
+            self._unlearning.bounds,
+            self._unlearning.found,
         )
 
     def go_on(self, iterations: int) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -30,6 +31,8 @@ class PhaseResult:
         iterations: of the phase.
         stopped_because: why it ended.
         curves: its numbers over its iterations.
+        bounds: what it was asked to reach, as in :class:`.Record`.
+        found: what of the request its batches held, as in :class:`.Record`.
     """
 
     gan: GAN
@@ -38,6 +41,8 @@ class PhaseResult:
     iterations: int
     stopped_because: str
     curves: Mapping[str, Mapping[str, list[float]]]
+    bounds: Sequence[Mapping[str, Any]] = ()
+    found: Mapping[str, int | None] = field(default_factory=dict)
 
 
 class UnlearningLoop:

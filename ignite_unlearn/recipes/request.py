@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ignite_unlearn.recipes.choices import check_choices
 from ignite_unlearn.recipes.notes import kept_beside
 from ignite_unlearn.recipes.precision import Precision
 from ignite_unlearn.recipes.recipe import ImageData, Recipe, parse_options
+from ignite_unlearn.record.folder import kept_aside
 
 _ORIGINAL_OPTIONS = (
     "iterations", "batch_size", "precision", "augment", "g_lr", "d_lr", "latent", "components", "g_width", "d_width",
@@ -41,6 +42,8 @@ class Request:
         retrain: whether the judge, a GAN retrained on the retain set, is trained too.
         resume: whether finished stages and checkpoints in ``out`` are used.
         progress: whether bars are shown.
+        show_forgotten: whether ``samples.png`` shows the original's images of what is to be forgotten.
+        asked: ``id``, ``asked_by`` and ``run_by`` of the request, for its record.
     """
 
     recipe: Recipe
@@ -52,6 +55,8 @@ class Request:
     retrain: bool
     resume: bool
     progress: bool
+    show_forgotten: bool = False
+    asked: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def forgotten(self) -> Tensor:
@@ -119,13 +124,15 @@ class Request:
         original = "load" if (out / "original.pt").exists() else f"train {options['iterations']} iterations for"
         if self.kept_original is not None:
             original = f"copy {self.kept_original / 'original.pt'}, made in the same way, to"
+        aside = kept_aside(out)
+        kept = "" if aside is None else f"; the record that is there is kept as {aside.name}"
         what = "items" if self.recipe.forgets_items else f"classes {','.join(map(str, options['classes']))}"
         retrained = f"retrain {self.iterations(int((~self.forgotten).sum()))} iterations on the retain set"
         steps = [
             f"{original} {out / 'original.pt'}",
             f"unlearn for at most {options['unlearning_iterations']} iterations: {out / 'unlearned.pt'}",
             f"{retrained}: {out / 'retrained.pt'}" if self.retrain else "retrain nothing: no judge, no speed-up",
-            f"write {out / 'record.json'}, record.html, samples.png",
+            f"write {out / 'record.json'}, record.html, samples.png{kept}",
         ]
         return "\n".join([
             f"{self.recipe.name}, seed {self.seed}, on {self.device}",
@@ -147,6 +154,10 @@ def check_request(
     retrain: bool = False,
     resume: bool = False,
     progress: bool = True,
+    show_forgotten: bool = False,
+    request_id: str | None = None,
+    asked_by: str | None = None,
+    run_by: str | None = None,
 ) -> Request:
     """Returns a checked request; nothing is written by the check, but the data where a download is asked for.
 
@@ -173,7 +184,8 @@ def check_request(
     for name in ("images", "unseen"):
         moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
     data = replace(data, **moved)
-    return Request(recipe, options, data, out, seed, where, retrain, resume, progress)
+    asked = {"id": request_id, "asked_by": asked_by, "run_by": run_by}
+    return Request(recipe, options, data, out, seed, where, retrain, resume, progress, show_forgotten, asked)
 
 
 def _download(recipe: Recipe, folder: Path | None) -> None:

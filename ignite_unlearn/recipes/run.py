@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from ignite_unlearn.gan import GAN
-from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.pictures import save_picture
 from ignite_unlearn.recipes.class_phase import unlearn_classes
 from ignite_unlearn.recipes.evaluations import ClassEvaluation, class_evaluation, judge_all, make_evaluation
@@ -19,10 +18,11 @@ from ignite_unlearn.recipes.kept_judges import kept_judges
 from ignite_unlearn.recipes.limits import limits
 from ignite_unlearn.recipes.phase import PhaseResult
 from ignite_unlearn.recipes.request import Request
-from ignite_unlearn.recipes.samples import picture
+from ignite_unlearn.recipes.samples import picture, safe_picture
 from ignite_unlearn.recipes.trained import Shelf, Trained
 from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import write_record
+from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
 from ignite_unlearn.record.scores import score_histogram
 
 
@@ -41,12 +41,9 @@ def run(request: Request) -> Record:
     gans = {"original": original.gan, "unlearned": phase.gan} | ({"retrained": retrained.gan} if retrained else {})
     metrics = judge_all(evaluation, gans)
     metrics["unlearned"].update(unlearned)
-    save_picture(picture(gans), request.out / "samples.png")
-    record = _record(request, original, phase, retrained, gans, metrics, judges)
-    write_record(
-        request.out, record, picture(gans, without=request.options.get("classes", ()), classifier=judges.classifier)
-    )
-    return record
+    shown = safe_picture(request, gans, judges.classifier)
+    save_picture(picture(gans) if request.show_forgotten else shown, request.out / "samples.png")
+    return write_record(request.out, _record(request, original, phase, retrained, gans, metrics, judges), shown)
 
 
 def _unlearn(
@@ -88,12 +85,18 @@ def _record(
         recipe=request.recipe.name,
         seed=request.seed,
         device=str(request.device) if request.device.type == "cpu" else torch.cuda.get_device_name(request.device),
-        data={"name": data.name, "train": len(data.images), "unseen": len(data.unseen), "sha256": data.sha256},
+        data={
+            "name": data.name,
+            "train": len(data.images),
+            "unseen": len(data.unseen),
+            # Of all images but a few items it would confirm these: whoever has the rest could try them out.
+            "sha256": data.sha256 if kind == "classes" else None,
+        },
         forget={
             "kind": kind,
             "classes": list(classes),
             "count": int(request.forgotten.sum()),
-            "sha256": tensors_sha256(data.images[request.forgotten]),
+            "hmac_sha256": keyed_sha256(make_key(request.out), data.images[request.forgotten]),
         },
         method={
             "name": "cascade",
@@ -118,4 +121,8 @@ def _record(
         limits=limits(kind, judges.accuracy, audited=False),
         curves=phase.curves,
         scores={name: score_histogram(gan, request.kinds) for name, gan in gans.items()},
+        bounds=phase.bounds,
+        found=phase.found,
+        request=request.asked,
+        weights_sha256=weights_sha256(phase.gan),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from PIL import Image
@@ -12,6 +12,8 @@ from ignite_unlearn.borrow import borrow
 from ignite_unlearn.forget import Classifier
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.pictures import side_by_side
+from ignite_unlearn.recipes.request import Request
+from ignite_unlearn.record.pictures import blanked
 
 _COLUMNS = 6
 
@@ -27,24 +29,28 @@ def samples(gan: GAN) -> Tensor:
     return gan.sample(len(labels), labels, latents=latents.repeat(gan.labels, *[1] * (latents.dim() - 1)))
 
 
-def picture(
-    gans: Mapping[str, GAN], *, without: Sequence[int] = (), classifier: Classifier | None = None
-) -> Image.Image:
-    """Returns the GANs' samples side by side.
+def picture(gans: Mapping[str, GAN]) -> Image.Image:
+    """Returns the GANs' samples side by side, whatever they show."""
+    return side_by_side({title: samples(gan) for title, gan in gans.items()}, _COLUMNS)
+
+
+def safe_picture(request: Request, gans: Mapping[str, GAN], classifier: Classifier) -> Image.Image:
+    """Returns the GANs' samples side by side; what shows the forgotten class, or an item, is left blank.
 
     Args:
+        request: what was to be forgotten.
         gans: by their titles.
-        without: classes of which the original's images are left blank.
-        classifier: finds them, where the GAN is not conditional.
+        classifier: tells which class an image shows.
     """
     panels = {title: samples(gan) for title, gan in gans.items()}
-    if without and "original" in panels:
-        images, labels = panels["original"], gans["original"].labels
+    if request.recipe.forgets_items:
+        items, (unseen, _) = request.data.images[request.forgotten], request.calibration
+        return side_by_side({title: blanked(images, items, unseen) for title, images in panels.items()}, _COLUMNS)
+    forgotten = torch.tensor(request.options["classes"])
+    for title, images in panels.items():
+        shown, labels = torch.isin(classifier(images).argmax(1).cpu(), forgotten), gans[title].labels
         if labels is not None:
-            shown = torch.arange(labels).repeat_interleave(_COLUMNS)
-        elif classifier is not None:
-            shown = classifier(images).argmax(1).cpu()
-        else:
-            raise ValueError("the images of an unconditional GAN are known by a classifier alone")
-        images[torch.isin(shown, torch.tensor(without))] = 1
+            asked = torch.isin(torch.arange(labels).repeat_interleave(_COLUMNS), forgotten)
+            shown = asked if title == "original" else asked & shown
+        images[shown] = 1
     return side_by_side(panels, _COLUMNS)

@@ -115,6 +115,7 @@ def table_requests(
             seed=seed,
             retrain=True,
             resume=True,
+            show_forgotten=True,  # a benchmark's picture shows what was forgotten: public data
             **asked,
         )
         for seed in numbers

@@ -7,11 +7,13 @@ import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.record.verdict import Verdict, judge
 
 SCHEMA = "ignite_unlearn/record/1"
 METRICS = (
@@ -19,6 +21,7 @@ METRICS = (
     "reconstruction_error", "downstream_accuracy", "relearn_iterations", "recovery_share",
 )  # fmt: skip
 GANS = ("original", "unlearned", "retrained")
+REQUEST = ("id", "asked_by", "run_by")
 _SPENT = ("original", "unlearning", "retraining", "inversion")
 _SHOWN = {
     "fid": "FID, retained images",
@@ -27,6 +30,7 @@ _SHOWN = {
     "density": "density",
     "coverage": "coverage",
     "forgotten_share": "forgotten share",
+    "share_above_substitutes": "forgotten share above that of the substitutes",
     "pul": "PUL, per cent",
     "retained_accuracy": "accuracy of the other classes",
     "downstream_accuracy": "downstream accuracy",
@@ -50,7 +54,8 @@ class Record:
         seed: of the run.
         device: ``"cpu"`` or the GPU's name.
         data: ``name``, ``train`` and ``unseen`` (numbers of images), ``sha256``.
-        forget: ``kind`` (``"classes"`` or ``"items"``), ``classes``, ``count``, ``sha256`` of the forgotten images.
+        forget: ``kind`` (``"classes"`` or ``"items"``), ``classes``, ``count``, and ``hmac_sha256`` of the forgotten
+            images: a keyed hash, which confirms nothing to anybody without the key.
         method: ``name``, ``substitution``, ``fake_label``, ``options``.
         seconds: wall-clock of ``original``, ``unlearning``, ``retraining``, ``inversion``; None where unknown.
         iterations: of the same.
@@ -62,6 +67,14 @@ class Record:
         audits: for each GAN the results of ``ignite_unlearn.audits``, as dicts.
         scores: for each GAN a histogram of the discriminator's scores: ``edges``, and counts by kind of image.
         curves: numbers over the phase: ``{name: {"iteration": [...], "value": [...]}}``.
+        bounds: what the phase was asked to reach: each with ``name``, ``value`` when it ended, ``at_most`` and
+            ``at_least`` (None where there is none).
+        found: ``rows`` of the forget set that the phase's batches held, distinct ``items`` among them, ``of`` so many.
+        created: when it was written, UTC, ISO 8601.
+        request: ``id``, ``asked_by`` and ``run_by``, as far as the user gave them.
+        weights_sha256: of the weights to release: their types, shapes and values; see :func:`weights_sha256`.
+        files: SHA-256 of the files beside the record, as they were when the run ended.
+        versions: of Python and of the packages that a result depends on.
     """
 
     recipe: str
@@ -79,7 +92,18 @@ class Record:
     audits: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    bounds: Sequence[Mapping[str, Any]] = ()
+    found: Mapping[str, int | None] = field(default_factory=dict)
+    created: str = field(default_factory=lambda: now())
+    request: Mapping[str, str | None] = field(default_factory=dict)
+    weights_sha256: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it was forgotten, as far as that was tested."""
+        return judge(self)
 
     @property
     def speedup(self) -> float | None:
@@ -99,7 +123,7 @@ class Record:
         return f"{count} items"
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns the content of ``record.json`` without the hashes of files."""
+        """Returns the content of ``record.json`` but for the hash of the page."""
         content = asdict(self)
         extractor = content.pop("feature_extractor")
         content["metrics"] = {
@@ -110,8 +134,11 @@ class Record:
         }
         content["seconds"] = {name: self.seconds.get(name) for name in _SPENT}
         content["iterations"] = {name: self.iterations.get(name) for name in _SPENT}
-        content["limits"] = list(self.limits)
-        return _plain({"schema": SCHEMA, **content, "speedup": self.speedup})
+        content["request"] = {name: self.request.get(name) for name in REQUEST}
+        content["found"] = {name: self.found.get(name) for name in ("rows", "items", "of")}
+        verdict = self.verdict
+        said = {"schema": SCHEMA, "verdict": verdict.value, "reasons": verdict.reasons}
+        return _plain({**said, **content, "speedup": self.speedup})
 
     @classmethod
     def read(cls, folder: Path) -> Record:
@@ -126,6 +153,11 @@ class Record:
         known = {f.name: content[f.name] for f in fields(cls) if f.name in content}
         return cls(**{**known, "metrics": metrics, "feature_extractor": extractors[0] if extractors else {}})
 
+    @staticmethod
+    def title(name: str) -> str:
+        """Returns what a number is called in words."""
+        return _SHOWN.get(name, name.replace("_", " "))
+
     def table(self) -> list[list[str]]:
         """Returns the numbers side by side, as rows of text with a header."""
         every = {gan: self.metrics.get(gan) or {} for gan in GANS}
@@ -138,7 +170,7 @@ class Record:
         named = {key for found in gans.values() for key, value in found.items() if isinstance(value, (int, float))}
         for name in sorted(named - _SHOWN.keys() - set(METRICS)):  # what a script measured besides
             if not name.endswith(("_low", "_high")):
-                rows.append([name.replace("_", " "), *(_cell(found, name) for found in gans.values())])
+                rows.append([self.title(name), *(_cell(found, name) for found in gans.values())])
         seconds = {"original": "original", "unlearned": "unlearning", "retrained": "retraining"}
         spent = [self.seconds.get(seconds[gan]) for gan in gans]
         rows.append(["seconds", *("-" if value is None else f"{value:.2f}" for value in spent)])
@@ -158,10 +190,16 @@ def read_json(folder: Path) -> dict[str, Any]:
         raise UnlearningError(f"{folder} holds no record.json: give the folder of a finished run.") from None
     except (OSError, ValueError) as error:
         raise UnlearningError(f"{path} cannot be read ({error}): run again, or give another folder.") from error
-    required = {f.name for f in fields(Record)} - {"feature_extractor", "audits", "scores", "curves"}
+    required = {f.name for f in fields(Record) if f.default is MISSING and f.default_factory is MISSING}
+    required = (required | {"versions"}) - {"feature_extractor"}
     if not isinstance(content, dict) or content.get("schema") != SCHEMA or not required <= content.keys():
         raise UnlearningError(f"{path} is no erasure record of schema {SCHEMA}: give the folder of a finished run.")
     return content
+
+
+def now() -> str:
+    """Returns the present date and time, UTC, ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def versions() -> dict[str, str]:

@@ -1,25 +1,29 @@
-"""A folder with an erasure record: written whole, and verified by hashing its files again."""
+"""A folder with an erasure record: written whole, never over another, and verified by hashing its files again."""
 
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.files import write_json, write_whole
 from ignite_unlearn.record.content import Record, read_json
-from ignite_unlearn.record.page import page
+from ignite_unlearn.record.page import embedded, page
 
-HASHED = ("original.pt", "unlearned.pt", "retrained.pt", "samples.png")
+HASHED = ("original.pt", "unlearned.pt", "unlearned.safetensors", "retrained.pt", "judges.pt", "samples.png")
 
 
-def write_record(folder: Path, record: Record, picture: Image.Image | None = None) -> None:
-    """Writes ``record.json`` and ``record.html`` into a folder; the weights and pictures beside them are hashed.
+def write_record(folder: Path, record: Record, picture: Image.Image | None = None) -> Record:
+    """Writes ``record.json`` and ``record.html`` into a folder, and returns the record as it was written.
+
+    Files beside them are hashed where the record does not hold their hashes yet: a record that was read keeps those of
+    the run. The record of an earlier run that lies there is kept under the name that :func:`kept_aside` tells.
 
     Args:
         folder: where to.
@@ -29,13 +33,45 @@ def write_record(folder: Path, record: Record, picture: Image.Image | None = Non
     Raises:
         UnlearningError: if a file cannot be written.
     """
-    files = {name: file_sha256(folder / name) for name in HASHED if (folder / name).is_file()}
+    there = {name: file_sha256(folder / name) for name in HASHED if (folder / name).is_file()}
+    record = record if record.files else replace(record, files=there)
     # The page holds record.json, and record.json the hash of the page without it: neither is changed unseen.
     bare = page(record, "", picture)
-    content = {**record.as_dict(), "files": files, "page_sha256": hashlib.sha256(bare.encode()).hexdigest()}
+    content = {**record.as_dict(), "page_sha256": hashlib.sha256(bare.encode()).hexdigest()}
     text = page(record, json.dumps(content, indent=2), picture)
+    _keep_aside(folder, record)
     write_json(folder / "record.json", content)
     write_whole(folder / "record.html", lambda part: part.write_text(text, encoding="utf-8"))
+    return record
+
+
+def kept_aside(folder: Path) -> Path | None:
+    """Returns where the record that lies in a folder is kept when another run writes one there; None: there is none."""
+    if not (folder / "record.json").is_file():
+        return None
+    try:
+        created = str(read_json(folder).get("created") or "earlier")
+    except UnlearningError:
+        created = "unreadable"
+    stem = "record-" + "".join(sign for sign in created.split("+")[0] if sign.isalnum())
+    names = [stem, *(f"{stem}-{i}" for i in range(2, 1000))]
+    return next(folder / f"{name}.json" for name in names if not (folder / f"{name}.json").exists())
+
+
+def _keep_aside(folder: Path, record: Record) -> None:
+    kept = kept_aside(folder)
+    if kept is None or _created(folder) == record.created:  # audited again: the same run
+        return
+    (folder / "record.json").replace(kept)
+    if (folder / "record.html").is_file():
+        (folder / "record.html").replace(kept.with_suffix(".html"))
+
+
+def _created(folder: Path) -> Any:
+    try:
+        return read_json(folder).get("created")
+    except UnlearningError:
+        return None
 
 
 def verify(folder: Path) -> list[tuple[str, str]]:
@@ -57,10 +93,24 @@ def verify(folder: Path) -> list[tuple[str, str]]:
     return [*found, ("record.html", _page_found(folder / "record.html", content))]
 
 
+def refuse_changed(folder: Path) -> None:
+    """Refuses a folder in which a file is not what its record was made of.
+
+    Raises:
+        UnlearningError: if a file was changed, or the record or its page was; files that are missing are none.
+    """
+    changed = [name for name, found in verify(folder) if found not in ("as recorded", "missing")]
+    if changed:
+        raise UnlearningError(
+            f"{folder / changed[0]} is not what was there when the run ended (its SHA-256 is another): put the "
+            "recorded file back, or run again into another folder."
+        )
+
+
 def _page_found(path: Path, content: Mapping[str, Any]) -> str:
     if not path.is_file():
         return "missing"
-    text, says = path.read_text(encoding="utf-8"), html.escape(json.dumps(content, indent=2))
+    text, says = path.read_text(encoding="utf-8"), embedded(json.dumps(content, indent=2))
     if says not in text:
         return "does not agree with record.json: one of them was changed"
     bare = hashlib.sha256(text.replace(says, "", 1).encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -9,6 +10,7 @@ from typing import Any, TypeAlias
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine
+from PIL import Image
 from torch import Tensor
 
 from ignite_unlearn.audits.plan import Audit, audit_gans
@@ -22,24 +24,27 @@ from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
-from ignite_unlearn.metrics.features import FeatureExtractor, tensors_sha256
+from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.pictures import side_by_side
 from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import write_record
+from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
+from ignite_unlearn.record.limits import limits
+from ignite_unlearn.record.numbers import as_numbers
+from ignite_unlearn.record.pictures import blanked
 from ignite_unlearn.record.scores import score_histogram
 
 Measure: TypeAlias = Callable[[GAN], Mapping[str, Any]]
-LIMITS = (
-    "No formal guarantee: the numbers are measurements, of what was looked for.",
-    "The original GAN still holds what was forgotten, and so do its checkpoints, copies and backups: delete them.",
-)
+_DRAWN, _COLUMNS = 32, 8  # images of each GAN on the page
 
 
 class ErasureRecord:
     """Writes the erasure record of a phase when it ends: ``record.json`` and ``record.html``.
 
     It describes the weights that the phase leaves, in whatever order handlers are attached: what puts other weights in
-    place, such as ``StopWhenForgotten``, does so at ``UNLEARNING_ENDING``.
+    place, such as ``StopWhenForgotten``, does so at ``UNLEARNING_ENDING``. A record of an earlier phase that lies in
+    the folder is kept under another name (:func:`~ignite_unlearn.record.folder.kept_aside`). A number that is none is
+    left out with a warning, and where ``measure`` or an audit raises, the record is written first.
 
     Args:
         unlearning: the phase.
@@ -59,6 +64,9 @@ class ErasureRecord:
         name: of the script.
         data: ``name``, ``train`` (number of images), ``sha256``, as far as known.
         limits: what this record does not show, beside what none does.
+        request_id: of the request to forget, as the user keeps it.
+        asked_by: who asked to forget.
+        run_by: who ran the phase.
 
     Raises:
         UnlearningError: if ``folder`` is a file.
@@ -99,6 +107,9 @@ class ErasureRecord:
         name: str = "a script of its own",
         data: Mapping[str, Any] | None = None,
         limits: Sequence[str] = (),
+        request_id: str | None = None,
+        asked_by: str | None = None,
+        run_by: str | None = None,
     ):
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
@@ -114,7 +125,8 @@ class ErasureRecord:
         self._samples = samples
         self._name = name
         self._data = {"name": None, "train": None, "unseen": None, "sha256": None, **(data or {})}
-        self._limits = (*LIMITS, *limits)
+        self._limits = tuple(limits)
+        self._request = {"id": request_id, "asked_by": asked_by, "run_by": run_by}
         self._curves = Curves()
         self._seconds, self._start = 0.0, 0.0
 
@@ -147,21 +159,59 @@ class ErasureRecord:
         gans = {"original": original.teacher, "unlearned": self._released or self._unlearning.gan}
         if self._retrained is not None:
             gans["retrained"] = self._retrained
+        failures: list[Exception] = []
         with borrow(*(net for gan in gans.values() for net in (gan.generator, gan.discriminator)), seed=0):
-            record = self._record(gans)
-            picture = side_by_side({title: self._drawn(gan) for title, gan in gans.items()}, 8)
+            metrics, problems = self._measured(gans, failures)
+            audits = self._audited(gans, failures)
+            record = self._record(gans, metrics, audits, [*problems, *(f"Not measured: {e}" for e in failures)])
+            picture = self._picture(gans)
         if idist.get_rank() == 0:
             write_record(self.folder, record, picture)
+        for problem in problems:
+            warnings.warn(f"ErasureRecord(measure=...): {problem}", stacklevel=2)
+        if failures:
+            raise failures[0]
 
-    def _record(self, gans: Mapping[str, GAN]) -> Record:
-        unlearning, step = self._unlearning, self._unlearning.step
-        extractor = self._extractor
+    def _measured(
+        self, gans: Mapping[str, GAN], failures: list[Exception]
+    ) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
+        found: dict[str, Mapping[str, Any]] = {name: {} for name in gans}
+        said: list[str] = []
+        for name, gan in gans.items() if self._measure else ():
+            try:
+                with torch.no_grad():
+                    found[name], problems = as_numbers(self._measure(gan))  # type: ignore[misc]
+            except Exception as error:  # the user's own function may raise anything, and the record must not be lost
+                failures.append(error)
+                continue
+            said += [problem for problem in problems if problem not in said]
+        return found, said
+
+    def _audited(self, gans: Mapping[str, GAN], failures: list[Exception]) -> dict[str, list[dict[str, Any]]]:
+        try:
+            found = audit_gans(gans, self._audits, progress=False)
+        except Exception as error:  # as above
+            failures.append(error)
+            return {}
+        return {name: [result.as_dict() for result in results] for name, results in found.items()}
+
+    def _record(
+        self,
+        gans: Mapping[str, GAN],
+        metrics: Mapping[str, Mapping[str, Any]],
+        audits: Mapping[str, Sequence[Mapping[str, Any]]],
+        problems: Sequence[str],
+    ) -> Record:
+        unlearning, step, extractor = self._unlearning, self._unlearning.step, self._extractor
+        forget, images = _described(unlearning.forget)
+        if images is not None and idist.get_rank() == 0:
+            forget["hmac_sha256"] = keyed_sha256(make_key(self.folder), images)
         return Record(
             recipe=self._name,
             seed=unlearning.seed,
             device=str(unlearning.gan.device),
             data=self._data,
-            forget=_described(unlearning.forget),
+            forget=forget,
             method={
                 "name": "cascade",
                 "substitution": type(step.substitution).__name__,
@@ -170,38 +220,41 @@ class ErasureRecord:
             },
             seconds={"unlearning": self._seconds, "retraining": self._retraining_seconds},
             iterations={"unlearning": unlearning.iterations},
-            metrics={name: self._measured(gan) for name, gan in gans.items()},
+            metrics=metrics,
             feature_extractor={
                 "name": extractor and extractor.name,
                 "sha256": extractor and extractor.sha256,
                 "samples": self._samples,
             },
             stopped_because=unlearning.stopped_because or "the run ended",
-            limits=self._limits,
-            audits={
-                name: [result.as_dict() for result in results]
-                for name, results in audit_gans(gans, self._audits, progress=False).items()
-            },
+            limits=[*limits(forget["kind"], audited=bool(self._audits)), *self._limits, *problems],
+            audits=audits,
             scores={name: score_histogram(gan, self._scores) for name, gan in gans.items()} if self._scores else {},
             curves=self._curves.as_dict(),
+            bounds=unlearning.bounds,
+            found=unlearning.found,
+            request=self._request,
+            weights_sha256=weights_sha256(gans["unlearned"]),
         )
 
-    def _measured(self, gan: GAN) -> Mapping[str, Any]:
-        with torch.no_grad():
-            return self._measure(gan) if self._measure else {}
-
-    def _drawn(self, gan: GAN) -> Tensor:
-        """Returns samples of retained latents, alike for all GANs."""
-        original = self._unlearning.original
+    def _picture(self, gans: Mapping[str, GAN]) -> Image.Image | None:
+        """Returns samples of retained latents; None where nobody can tell which of them would show an item."""
+        forget, original = self._unlearning.forget, self._unlearning.original
         assert original is not None
         with borrow(seed=0), torch.no_grad():
-            latents, labels = original.regions.retained(32)
-            return gan.sample(len(latents), labels, latents=latents)
+            latents, labels = original.regions.retained(_DRAWN)
+            panels = {name: gan.sample(len(latents), labels, latents=latents) for name, gan in gans.items()}
+        if isinstance(forget, ForgetItems):
+            if forget.unseen is None:
+                return None
+            panels = {name: blanked(images, forget.images, forget.unseen) for name, images in panels.items()}
+        return side_by_side(panels, _COLUMNS)
 
 
-def _described(forget: Any) -> dict[str, Any]:
+def _described(forget: Any) -> tuple[dict[str, Any], Tensor | None]:
+    """Returns what a request names, and the images that it holds."""
     if isinstance(forget, ForgetItems):
-        return {"kind": "items", "classes": [], "count": len(forget), "sha256": tensors_sha256(forget.images)}
+        return {"kind": "items", "classes": [], "count": len(forget)}, forget.images
     if isinstance(forget, ForgetClasses):
-        return {"kind": "classes", "classes": list(forget.classes), "count": None, "sha256": None}
-    return {"kind": type(forget).__name__, "classes": [], "count": None, "sha256": None}
+        return {"kind": "classes", "classes": list(forget.classes), "count": None}, None
+    return {"kind": type(forget).__name__, "classes": [], "count": None}, None

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
+from jinja2 import Environment, Template
+from markupsafe import Markup, escape
 from PIL import Image
 
 from ignite_unlearn.record.charts import curve, histogram, legend
 from ignite_unlearn.record.content import GANS, Record
 
-_STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;
-overflow-wrap:break-word}
-.wide{overflow-x:auto}table{border-collapse:collapse;margin:1rem 0}
-td,th{padding:.3rem .8rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
-td:first-child,th:first-child,.words td,.words th{text-align:left;white-space:normal}
-.words td{vertical-align:top}code,pre{font-size:.85rem;white-space:pre-wrap;word-break:break-all}
-img{max-width:100%;image-rendering:pixelated}.charts{display:flex;flex-wrap:wrap;gap:1rem}
-.chart{width:18rem;max-width:100%}.chart text{font-size:11px;fill:#333}.legend span{margin-right:1.5rem}
-h2{margin-top:2.5rem}@media(max-width:40rem){td,th{padding:.2rem .25rem;font-size:.8rem;white-space:normal}}"""
+GLOSSARY = {
+    "forget set": "the images, or the classes, that are to be forgotten.",
+    "unseen images": "real images of the same kind that no GAN was trained on.",
+    "original GAN": "the GAN as it was trained, on everything.",
+    "unlearned GAN": "the original after the unlearning phase: what is to be released.",
+    "retrained GAN": "a GAN trained from the start without the forget set: what forgetting should come to.",
+    "substitute": "the image that the generator is taught to make in the place of a forgotten one.",
+    "fake label": "the score that the discriminator is taught to give a forgotten image.",
+    "forgotten share": "how many of the images that are asked for as the forgotten class a classifier takes for it; "
+    "without labels, how often the class is shown beside the original GAN.",
+    "audit": "an attempt to disprove that it was forgotten; it fails where the GAN is told from the retrained one.",
+    "FID, KID": "distances between generated and real images: smaller is better.",
+}
+_SAID = {True: "passed", False: "FAILED", None: "no verdict"}
 
 
 def page(record: Record, everything: str, picture: Image.Image | None) -> str:
@@ -32,118 +40,114 @@ def page(record: Record, everything: str, picture: Image.Image | None) -> str:
         everything: the text of ``record.json``, which the page shows whole.
         picture: generated images; it must not show what was forgotten.
     """
-    say = html.escape
-    of = f" of {record.data['name']}" if record.data.get("name") else ""
-    speed = "" if record.speedup is None else f" That is {record.speedup:.0f} times less than retraining took."
-    limits = "".join(f"<li>{say(limit)}</li>" for limit in record.limits)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Erasure record: {say(record.recipe)}</title><style>{_STYLE}</style></head><body>
-<h1>Erasure record</h1>
-<p><b>{say(record.recipe)}</b>, seed {record.seed}, on {say(record.device)}: {say(record.forgotten + of)}
-forgotten. {_spent(record)}{speed}
-It stopped because: {say(record.stopped_because)}.</p>
-{_numbers(record)}
-{_audits(record.audits)}
-{_shown(picture)}
-{_scores(record.scores)}
-{_curves(record.curves)}
-<h2>Request and method</h2>
-{_table(_facts(record), "words")}
-<h2>What this record does not show</h2><ul>{limits}</ul>
-<h2>Everything</h2><details><summary>record.json</summary><pre>{say(everything)}</pre></details>
-</body></html>
-"""
+    kinds = [kind for kind in next(iter(record.scores.values()), {}) if kind != "edges"]
+    return _template().render(
+        record=record,
+        verdict=record.verdict,
+        style=Markup(_resource("page.css")),
+        spent=f"{(record.seconds.get('unlearning') or 0) + (record.seconds.get('inversion') or 0):.2f}",
+        speed=speed(record),
+        facts=_facts(record),
+        method=_method(record),
+        numbers=[[_split(cell) for cell in row] for row in record.table()],
+        audits=_audits(record.audits),
+        picture=None if picture is None else _encoded(picture),
+        legend=Markup(legend(kinds)),
+        histograms=[
+            Markup(histogram(gan, found["edges"], {kind: found[kind] for kind in kinds}, x_label="score"))
+            for gan in GANS
+            if (found := record.scores.get(gan))
+        ],
+        curves=[
+            Markup(curve(record.title(name), points["iteration"], points["value"]))
+            for name, points in record.curves.items()
+            if len(points["value"]) > 1
+        ],
+        glossary=GLOSSARY,
+        everything=everything,
+    )
 
 
-def _spent(record: Record) -> str:
-    seconds = (record.seconds.get("unlearning") or 0) + (record.seconds.get("inversion") or 0)
-    return f"Unlearning took {seconds:.2f} seconds, with all that it needed."
+def embedded(everything: str) -> str:
+    """Returns the text of ``record.json`` as it stands in the page."""
+    return str(escape(everything))
 
 
-def _numbers(record: Record) -> str:
-    extractor = record.feature_extractor
-    if not extractor.get("name"):
-        return _table(record.table())
-    return f"""{_table(record.table())}
-<p>Distances are measured with <code>{html.escape(str(extractor["name"]))}</code> on
-{html.escape(str(extractor.get("samples")))} generated images; they compare only with numbers of the same extractor.
-Brackets hold 95 % intervals.</p>"""
-
-
-def _audits(audits: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    if not any(audits.values()):
-        return "<h2>Audits</h2><p>None was made: nobody tried to disprove that it forgot.</p>"
-    said = {True: "passed", False: "FAILED", None: "no verdict"}
-    rows = [["GAN", "audit", "", "verdict"]]
-    rows += [
-        [gan, str(found["audit"]), said[found["passed"]], str(found["verdict"])]
-        for gan in GANS
-        for found in audits.get(gan, ())
-    ]
-    return f"<h2>Audits</h2><p>Each tries to disprove that the GAN forgot.</p>{_table(rows, 'words')}"
-
-
-def _shown(picture: Image.Image | None) -> str:
-    if picture is None:
+def speed(record: Record) -> str:
+    """Returns how unlearning compares with retraining, in a sentence; empty where nothing was retrained."""
+    if record.speedup is None:
         return ""
+    if record.speedup < 2:
+        return f"Retraining took {record.seconds['retraining']:.2f} seconds: hardly more, or less."
+    return f"Retraining took {record.speedup:.0f} times as long."
+
+
+def said(audit: Mapping[str, Any]) -> str:
+    """Returns an audit's outcome in a word; files that were found are to be deleted, which nothing passes or fails."""
+    return "found" if audit.get("unit") == "files" and audit["passed"] is None else _SAID[audit["passed"]]
+
+
+@cache
+def _template() -> Template:
+    return Environment(autoescape=True, trim_blocks=False).from_string(_resource("page.html.jinja"))
+
+
+def _resource(name: str) -> str:
+    return (files("ignite_unlearn.record") / name).read_text(encoding="utf-8")
+
+
+def _split(cell: str) -> dict[str, str]:
+    """Returns a cell's value and its interval, which narrow columns show below each other."""
+    value, bracket, interval = cell.partition(" [")
+    return {"value": value, "interval": bracket.strip() + interval}
+
+
+def _encoded(picture: Image.Image) -> str:
     stream = io.BytesIO()
     picture.save(stream, format="PNG")
-    return (
-        "<h2>The same latents</h2><p>What was forgotten is not shown in this record.</p>"
-        f'<img alt="generated images" src="data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}">'
-    )
+    return base64.b64encode(stream.getvalue()).decode()
 
 
-def _scores(scores: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    if not scores:
-        return ""
-    kinds = [kind for kind in next(iter(scores.values())) if kind != "edges"]
-    charts = "".join(
-        histogram(gan, found["edges"], {kind: found[kind] for kind in kinds})
-        for gan in GANS
-        if (found := scores.get(gan))
-    )
-    return (
-        "<h2>The discriminator's scores</h2><p>Where the forget set's scores lie like those of unseen images, this "
-        f'attack cannot tell them apart.</p>{legend(kinds)}<div class="charts">{charts}</div>'
-    )
-
-
-def _curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    charts = "".join(
-        curve(name.replace("_", " "), points["iteration"], points["value"])
-        for name, points in curves.items()
-        if len(points["value"]) > 1
-    )
-    return f'<h2>Over the phase</h2><div class="charts">{charts}</div>' if charts else ""
+def _audits(audits: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[str]]:
+    rows = [["GAN", "audit", "", "verdict"]]
+    return rows + [
+        [gan, str(found["audit"]), said(found), str(found["verdict"])] for gan in GANS for found in audits.get(gan, ())
+    ]
 
 
 def _facts(record: Record) -> list[list[str]]:
-    """Returns names and values of what was asked for and done."""
+    """Returns names and values of what was asked for, by whom, and what is to be released."""
+    request = record.request
+    rows: list[tuple[str, str | None]] = [
+        ("request", request.get("id")),
+        ("asked by", request.get("asked_by")),
+        ("run by", request.get("run_by")),
+        ("SHA-256 of the weights to release", record.weights_sha256),
+        *((f"SHA-256 of {name}", sha256) for name, sha256 in record.files.items() if name.startswith("unlearned.")),
+    ]
+    return [["", ""], *([name, str(value)] for name, value in rows if value)]
+
+
+def _method(record: Record) -> list[list[str]]:
+    """Returns names and values of what was done."""
     forget, method, data = record.forget, record.method, record.data
     options = ", ".join(f"{key}={value}" for key, value in method.get("options", {}).items())
     images = f"{data['train']} training images" if data.get("train") is not None else ""
     return [
         ["", ""],
-        ["forgotten", _joined(record.forgotten, _hash(forget))],
-        ["data", _joined(data.get("name"), images, _hash(data)) or "not said"],
+        ["to be forgotten", _joined(record.forgotten, _hash("keyed SHA-256", forget.get("hmac_sha256")))],
+        ["data", _joined(data.get("name"), images, _hash("SHA-256", data.get("sha256"))) or "not said"],
         ["substitution", str(method.get("substitution"))],
         ["fake label", str(method.get("fake_label"))],
         ["options", options],
+        ["why the phase ended", record.stopped_because],
         ["versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())],
     ]
 
 
-def _hash(known: Mapping[str, Any]) -> str:
-    return f"SHA-256 {known['sha256']}" if known.get("sha256") else ""
+def _hash(kind: str, value: Any) -> str:
+    return f"{kind} {value}" if value else ""
 
 
 def _joined(*parts: str | None) -> str:
     return ", ".join(part for part in parts if part)
-
-
-def _table(rows: Sequence[Sequence[str]], kind: str = "") -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in rows[0])
-    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows[1:])
-    return f'<div class="wide"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

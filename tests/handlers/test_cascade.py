@@ -74,7 +74,7 @@ def test_max_iterations_end_the_phase_but_not_the_substitution():
         frozen = unlearning.gan.generator.state_dict()["body.0.weight"].clone()
         trainer.run(data(4), max_epochs=2)
         assert torch.equal(frozen, unlearning.gan.generator.state_dict()["body.0.weight"])
-    assert unlearning.iterations == 2 and unlearning.stopped_because == "max_iterations=2 reached"
+    assert unlearning.iterations == 2 and unlearning.stopped_because == "its budget of 2 iterations is spent"
 
 
 def test_unlearning_brings_the_forgotten_class_to_its_substitutes():

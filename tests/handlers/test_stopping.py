@@ -33,7 +33,7 @@ def test_it_stops_as_soon_as_all_bounds_hold():
     numbers = [{**judged, "unbounded": 7} for judged in numbers]
     unlearning, stopping, _ = run(numbers, at_most={"share": 0.02, "fid": 3})
     assert unlearning.iterations == 3
-    assert unlearning.stopped_because == "forgotten, and quality within tolerance: share 0.01, fid 2, unbounded 7"
+    assert unlearning.stopped_because == "its bounds were reached: share 0.01, fid 2, unbounded 7"
     assert stopping.best == numbers[2]
 
 
@@ -49,7 +49,10 @@ def test_lower_bounds_and_every():
 
 def test_where_the_bounds_are_never_reached_the_best_judged_state_is_put_back():
     unlearning, stopping, weights = run([{"a": 9}, {"a": 4}, {"a": 7}], keep=True, at_most={"a": 2})
-    assert unlearning.stopped_because == "max_iterations=3 reached, bounds not reached when judged: a 4 (at most 2)"
+    assert (
+        unlearning.stopped_because
+        == "its budget of 3 iterations is spent, and its bounds were not reached: a 4 (at most 2)"
+    )
     assert stopping.best == {"a": 4}
     assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
     assert not torch.equal(weights[1], weights[2])
@@ -57,7 +60,10 @@ def test_where_the_bounds_are_never_reached_the_best_judged_state_is_put_back():
 
 def test_without_nets_to_keep_the_last_state_stays():
     unlearning, stopping, weights = run([{"a": 4}, {"a": 9}], at_most={"a": 2})
-    assert unlearning.stopped_because == "max_iterations=2 reached, bounds not reached when judged: a 9 (at most 2)"
+    assert (
+        unlearning.stopped_because
+        == "its budget of 2 iterations is spent, and its bounds were not reached: a 9 (at most 2)"
+    )
     assert stopping.best == {"a": 4}
     assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
 
@@ -96,8 +102,8 @@ def test_a_number_that_is_not_finite_is_never_within_bounds(number, bounds):
 
 def test_a_judge_that_never_gives_a_number_is_told_of_and_no_state_is_put_back():
     unlearning, stopping, weights = run([{"a": float("nan")}] * 2, keep=True, at_most={"a": 2})
-    reason = "max_iterations=2 reached, bounds not reached when judged: a nan, which is no finite number (at most 2)"
-    assert unlearning.stopped_because == reason and stopping.best is None
+    reason = "its bounds were not reached: a nan, which is no finite number (at most 2)"
+    assert reason in unlearning.stopped_because and stopping.best is None
     assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
 
 
@@ -124,4 +130,4 @@ def test_a_record_is_about_the_weights_that_are_left_in_either_order_of_attachin
     weight = {name: numbers and numbers["weight"] for name, numbers in written["metrics"].items()}
     assert weight["unlearned"] == measure(unlearning.gan)["weight"] != weight["original"]
     assert written["stopped_because"] == unlearning.stopped_because
-    assert "bounds not reached when judged: a 4 (at most 2)" in unlearning.stopped_because
+    assert "its bounds were not reached: a 4 (at most 2)" in unlearning.stopped_because

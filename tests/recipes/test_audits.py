@@ -78,6 +78,9 @@ def test_every_audit_is_made_on_every_gan_and_enters_the_record(kind, count, req
         assert record.metrics[gan]["fid"] == before.metrics[gan]["fid"]
     assert any("An audit that found nothing" in limit for limit in record.limits)
     assert not any("was not audited" in limit for limit in record.limits)
+    leftovers = record.audits["unlearned"][-1]
+    assert leftovers["passed"] is None and leftovers["verdict"].startswith("found: 3 files to delete: judges.pt")
+    assert record.audits["original"][0]["unit"] != "files" and before.files == record.files
     assert "FAILED" in (out / "record.html").read_text() or all(
         result["passed"] is not False for found in record.audits.values() for result in found
     )

@@ -1,6 +1,7 @@
 """The whole pipeline on short trainings; whether it forgets well is shown by the slow test."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -12,10 +13,13 @@ from ignite_unlearn.recipes import judges as judges_module
 from ignite_unlearn.recipes.digits import RECIPE
 from ignite_unlearn.recipes.request import check_request
 from ignite_unlearn.recipes.run import run
-from ignite_unlearn.recipes.samples import picture
+from ignite_unlearn.recipes.samples import picture, safe_picture
 from ignite_unlearn.recipes.stages import train
 from ignite_unlearn.recipes.trained import Shelf
 from ignite_unlearn.recipes.training import GANTraining
+from ignite_unlearn.record.content import now
+from ignite_unlearn.record.folder import kept_aside
+from ignite_unlearn.record.keys import file_weights_sha256
 
 SHORT = (
     "iterations=12", "batch_size=8", "unlearning_iterations=2", "unlearning_batch_size=4", "samples=20",
@@ -44,7 +48,7 @@ def test_a_run_leaves_the_files_of_the_contract(finished):
     out, record = finished
     assert {path.name for path in out.iterdir()} == {
         "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "retrained.pt", "judges.pt",
-        "stages.json",
+        "stages.json", "forget.key",
     }  # fmt: skip
     content = json.loads((out / "record.json").read_text())
     assert content["recipe"] == "digits-class" and content["forget"]["classes"] == [3]
@@ -54,6 +58,11 @@ def test_a_run_leaves_the_files_of_the_contract(finished):
     assert all(content["metrics"][gan]["fid"] > 0 for gan in ("original", "unlearned", "retrained"))
     assert content["metrics"]["retrained"]["ret_fid"] == pytest.approx(0, abs=1e-3)
     assert record.stopped_because == content["stopped_because"]
+    assert content["verdict"] == "not-forgotten" and "was missed" in content["reasons"][0]
+    assert content["weights_sha256"] == file_weights_sha256(out / "unlearned.pt")
+    assert content["found"]["rows"] >= 0 and {bound["name"] for bound in content["bounds"]} == {
+        "share_above_substitutes", "fid",
+    }  # fmt: skip
     with Image.open(out / "samples.png") as picture:
         picture.verify()
 
@@ -70,14 +79,42 @@ def test_the_record_holds_no_image_of_the_forgotten_class(finished):
     out, _ = finished
     page = (out / "record.html").read_text()
     assert page.count("data:image/png") == 1
-    gans = {"original": Shelf(request(out)).original().gan}
-    whole, blank = (np.asarray(picture(gans, without=without)) for without in ((), (3,)))
+    asked = request(out)
+    gans = {"original": Shelf(asked).original().gan}
+    never = lambda images: torch.eye(10)[torch.zeros(len(images), dtype=torch.int64)]  # noqa: E731 - all are "0"
+    whole, blank = (np.asarray(drawn) for drawn in (picture(gans), safe_picture(asked, gans, never)))
     # Below the title ten rows of 16 pixels, at twice the size, a margin of one between.
     row = slice(16 + 2 * (1 + 3 * 17), 16 + 2 * (4 * 17))
     assert (whole[row] != blank[row]).any()
     changed = (whole != blank).any((1, 2)).nonzero()[0]
     assert row.start <= changed.min() and changed.max() < row.stop
     assert len(np.unique(blank[row])) == 2  # white, and the grey between
+    with Image.open(out / "samples.png") as saved:
+        assert (np.asarray(saved)[row, : blank.shape[1] - 8] == blank[row, :-8]).all()  # only where it is asked for
+
+
+def test_another_gans_images_of_the_class_are_blank_where_they_show_it(finished):
+    out, _ = finished
+    asked = request(out)
+    gans = {"unlearned": Shelf(asked).original().gan}
+    always = lambda images: torch.eye(10)[torch.full((len(images),), 3)]  # noqa: E731
+    for classifier, blank in ((always, True), (lambda images: -always(images), False)):
+        drawn = np.asarray(safe_picture(asked, gans, classifier))
+        assert (drawn != np.asarray(picture(gans))).any() == blank
+
+
+def test_a_second_run_keeps_the_first_record_and_says_so(finished, tmp_path):
+    out, _ = finished
+    for path in out.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    asked = request(tmp_path)
+    aside = kept_aside(tmp_path)
+    assert aside is not None and f"kept as {aside.name}" in asked.plan()
+    old = (tmp_path / "record.json").read_bytes()
+    while json.loads(old)["created"] == now():
+        time.sleep(0.1)  # records carry whole seconds
+    run(asked)
+    assert aside.read_bytes() == old != (tmp_path / "record.json").read_bytes()
 
 
 def test_the_retrained_gan_never_saw_the_forget_set(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ def record(**changes):
     content = {
         "recipe": "test", "seed": 3, "device": "cpu",
         "data": {"name": "<data>", "train": 10, "unseen": 5, "sha256": "d"},
-        "forget": {"kind": "classes", "classes": [3], "count": 2, "sha256": "f"},
+        "forget": {"kind": "classes", "classes": [3], "count": 2, "hmac_sha256": "f"},
         "method": {"name": "cascade", "substitution": "s", "fake_label": "l", "options": {"classes": [3]}},
         "seconds": {"original": 50.0, "unlearning": 0.5, "retraining": 60.0},
         "iterations": {"original": 100, "unlearning": 4, "retraining": 100},
@@ -19,6 +19,7 @@ def record(**changes):
         "feature_extractor": {"name": "net", "sha256": "e", "samples": 7},
         "stopped_because": "it was <done>",
         "limits": ["a limit"],
+        "created": "2026-01-02T03:04:05+00:00",
         **changes,
     }  # fmt: skip
     return Record(**content)

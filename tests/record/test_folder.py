@@ -1,7 +1,11 @@
 import json
 from dataclasses import replace
 
-from ignite_unlearn.record.folder import verify, write_record
+import pytest
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.folder import kept_aside, refuse_changed, verify, write_record
 from tests.record.records import record
 
 
@@ -49,3 +53,43 @@ def test_what_is_not_known_is_not_shown_as_none(tmp_path):
     write_record(tmp_path, known)
     shown = (tmp_path / "record.html").read_text().split("<h2>Everything")[0]
     assert "None" not in shown.replace("None was made", "")
+
+
+def test_a_record_is_never_written_over_another_runs(tmp_path):
+    assert kept_aside(tmp_path) is None
+    first = write_record(tmp_path, record())
+    page = (tmp_path / "record.html").read_text()
+    announced = kept_aside(tmp_path)
+    for seed, when in ((4, "2027"), (5, "2027"), (6, "2028")):
+        write_record(tmp_path, record(seed=seed, created=when))
+    assert announced == tmp_path / "record-20260102T030405.json"
+    assert (
+        json.loads(announced.read_text())["seed"] == first.seed and announced.with_suffix(".html").read_text() == page
+    )
+    # Written twice in the same second by the same run, as an audit does: one record.
+    assert json.loads((tmp_path / "record-2027.json").read_text())["seed"] == 5
+    assert Record.read(tmp_path).seed == 6
+
+
+def test_a_file_that_is_no_record_is_kept_too(tmp_path):
+    (tmp_path / "record.json").write_text("mine")
+    write_record(tmp_path, record())
+    assert (tmp_path / "record-unreadable.json").read_text() == "mine"
+
+
+def test_writing_again_what_was_read_does_not_make_a_changed_file_a_recorded_one(tmp_path):
+    folder = written(tmp_path)
+    (folder / "unlearned.pt").write_bytes(b"others")
+    with pytest.raises(UnlearningError, match=r"unlearned\.pt is not what was there when the run ended"):
+        refuse_changed(folder)
+    write_record(folder, Record.read(folder))
+    assert dict(verify(folder))["unlearned.pt"] == "changed"
+
+
+def test_a_file_that_was_deleted_as_the_record_advises_is_no_change(tmp_path):
+    folder = written(tmp_path)
+    (folder / "samples.png").unlink()
+    refuse_changed(folder)
+    (folder / "record.html").write_text("forged")
+    with pytest.raises(UnlearningError, match=r"record\.html is not what"):
+        refuse_changed(folder)

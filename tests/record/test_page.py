@@ -1,3 +1,4 @@
+import hashlib
 import re
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -7,6 +8,7 @@ from PIL import Image
 
 from ignite_unlearn.record.charts import curve, histogram, legend
 from ignite_unlearn.record.folder import write_record
+from ignite_unlearn.record.page import speed
 from tests.record.records import record
 
 VOID = {"meta", "img"}
@@ -48,7 +50,12 @@ def everywhere(text):
         "recipe": text,
         "device": text,
         "data": {"name": text, "train": text, "sha256": text},
-        "forget": {"kind": text, "classes": [text], "count": text, "sha256": text},
+        "forget": {"kind": text, "classes": [text], "count": text, "hmac_sha256": text},
+        "request": {"id": text, "asked_by": text, "run_by": text},
+        "weights_sha256": text,
+        "files": {"unlearned.pt": text},
+        "created": text,
+        "bounds": [{"name": text, "value": 1.0, "at_most": 2.0, "at_least": None}],
         "method": {"substitution": text, "fake_label": text, "options": {text: text}},
         "stopped_because": text,
         "limits": [text],
@@ -76,7 +83,37 @@ def test_the_page_needs_no_other_file_no_script_and_no_network(tmp_path):
     text, checker = page(tmp_path)
     assert all(link.startswith("data:image/png;base64,") for link in checker.links) and len(checker.links) == 1
     assert not re.search(r"url\(|@import|http|javascript:", text)
-    assert "120 times less" in text and "a limit" in text and "None was made" in text
+    assert "120 times as long" in text and "a limit" in text and "None was made" in text
+
+
+def test_the_headline_is_the_verdict_and_its_reasons_follow(tmp_path):
+    text, _ = page(tmp_path)
+    assert re.search(
+        r'class="verdict forgotten">FORGOTTEN AS FAR AS TESTED</p>\s*<ul class="reasons"><li>The forgotten', text
+    )
+    text, _ = page(tmp_path, metrics={"original": {}, "unlearned": {}})
+    assert ">NOT TESTED</p>" in text and "Nothing that was measured" in text
+
+
+@pytest.mark.parametrize(("spent", "said"), [(59.0, "hardly more, or less"), (0.5, "120 times as long"), (None, "")])
+def test_a_speedup_that_is_none_is_not_called_one(spent, said):
+    found = speed(record(seconds={"unlearning": spent or 1.0, "retraining": spent and 60.0}))
+    assert found.endswith(f"{said}.") if said else found == ""
+
+
+def test_who_asked_and_what_is_released_stand_above_the_numbers(tmp_path):
+    (tmp_path / "unlearned.pt").write_bytes(b"weights")
+    text, _ = page(tmp_path, request={"id": "R-17", "asked_by": "Ada", "run_by": "Bob"}, weights_sha256="w" * 64)
+    above = text[: text.index("<h2>Numbers")]
+    hashed = hashlib.sha256(b"weights").hexdigest()
+    for shown in ("R-17", "Ada", "Bob", "w" * 64, hashed, "2026-01-02T03:04:05+00:00"):
+        assert shown in above
+
+
+def test_files_that_were_found_are_neither_passed_nor_failed(tmp_path):
+    audits = {"unlearned": [{"audit": "a", "unit": "files", "passed": None, "verdict": "found: 3 files to delete"}]}
+    text, _ = page(tmp_path, audits=audits)
+    assert "<td>found</td><td>found: 3 files to delete</td>" in text
 
 
 def test_a_failed_audit_is_seen(tmp_path):

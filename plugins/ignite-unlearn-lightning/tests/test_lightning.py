@@ -274,7 +274,7 @@ def test_fit_ends_with_the_phase_and_a_further_one_learns_on(batches):
     module = lit_gan()
     unlearning = phase_of(module, max_iterations=2)
     assert fit(module, batches, unlearning).global_step == 4
-    assert unlearning.phase.stopped_because == "max_iterations=2 reached"
+    assert unlearning.phase.stopped_because == "its budget of 2 iterations is spent"
     assert fit(module, batches, unlearning).global_step == 12
     assert unlearning.phase.iterations == 2 and 2 not in labels_of(module.seen["step"])
 

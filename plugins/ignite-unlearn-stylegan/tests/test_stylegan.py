@@ -148,7 +148,7 @@ def test_each_unlearning_step_restarts_the_average():
         equal.append(all(torch.equal(average, now) for average, now in pairs))
 
     run.learning.run(batches(), max_epochs=2)
-    assert unlearning.stopped_because == "max_iterations=2 reached"
+    assert unlearning.stopped_because == "its budget of 2 iterations is spent"
     assert equal == [True, False, True, False, False, False, False, False]
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -9,12 +10,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from ignite_unlearn.cli import format_table, main
+from ignite_unlearn.cli import main
+from ignite_unlearn.cli.text import format_table
 from ignite_unlearn.recipes import judges
+from ignite_unlearn.record.content import GANS
 from ignite_unlearn.record.folder import write_record
 from tests.record.records import record
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHORT = [
     part
     for setting in (
@@ -189,13 +192,56 @@ def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
     shown = call("report", tmp_path, "--verify")
     assert shown.exit_code == 0, shown.output
     assert "class 3 (147 training images)" in shown.output and "forgotten share" in shown.output
-    assert shown.output.count("as recorded") == 4
+    assert shown.output.count("as recorded") == 5
     again = call("evaluate", tmp_path, "--device", "cpu", "--quiet")
     assert again.exit_code == 0, again.output
     assert "unlearned forgotten_share" in again.output and "retrained" not in again.output
     (tmp_path / "samples.png").write_bytes(b"")
     changed = call("report", tmp_path, "--verify")
     assert changed.exit_code == 1 and "changed" in changed.output
+    # A file that was changed is not taken into the record by an audit.
+    assert_refused(call("audit", tmp_path, "--device", "cpu", "--quiet"), "is not what was there when the run ended")
+    hashed = call("weights", tmp_path / "unlearned.pt")
+    assert hashed.output.split()[0] == json.loads((tmp_path / "record.json").read_text())["weights_sha256"]
+
+
+def test_the_verdict_comes_first_and_decides_the_status(tmp_path, monkeypatch):
+    # A phase of one iteration whose bound is out of reach: what it says is what it measured.
+    monkeypatch.setattr(judges, "_EPOCHS", 1)
+    result = run(
+        tmp_path, "--set", "share_tolerance=-2", "--set", "judge_every=1", "--request-id", "R-9", "--asked-by", "Ada"
+    )
+    assert result.exit_code == 3, result.output
+    assert result.output.index("NOT FORGOTTEN: class 3") < result.output.index("accuracy of the other classes")
+    shown = call("report", tmp_path)
+    assert shown.exit_code == 0 and shown.output.startswith("NOT FORGOTTEN: class 3")
+    assert shown.output.index("No formal guarantee") < shown.output.index("accuracy of the other classes")
+    assert call("report", tmp_path, "--fail-on", "not-forgotten").exit_code == 3
+    content = json.loads(call("report", tmp_path, "--json").output)
+    assert content["verdict"] == "not-forgotten" and content["request"]["id"] == "R-9" and content["reasons"]
+    written = json.loads((tmp_path / "record.json").read_text())
+    assert content == {key: value for key, value in written.items() if key != "page_sha256"}
+    again = json.loads(call("evaluate", tmp_path, "--device", "cpu", "--quiet", "--json").output)
+    assert again["recorded"]["unlearned"]["fid"] == pytest.approx(again["measured"]["unlearned"]["fid"], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "statuses"),
+    [
+        ({"original": {"forgotten_share": 1.0}, "unlearned": {"forgotten_share": 1.0}}, (0, 3, 3)),
+        ({"original": {}, "unlearned": {}}, (0, 0, 4)),
+        ({gan: {"forgotten_share": float(gan == "original")} for gan in GANS}, (0, 0, 0)),
+    ],
+)  # fmt: skip
+def test_a_pipeline_chooses_what_it_fails_on(tmp_path, metrics, statuses):
+    write_record(tmp_path, record(metrics=metrics))
+    asked = ((), ("--fail-on", "not-forgotten"), ("--fail-on", "not-tested"))
+    assert tuple(call("report", tmp_path, *more).exit_code for more in asked) == statuses
+
+
+def test_lists_are_there_as_json_too():
+    assert {"name", "summary"} == json.loads(call("recipes", "--json").output)[0].keys()
+    assert isinstance(json.loads(call("plugins", "--json").output), list)
 
 
 def test_report_opens_the_page_only_when_asked(tmp_path, monkeypatch):

@@ -1,0 +1,59 @@
+"""The command that benchmarks a recipe: ``table``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ignite_unlearn.cli.group import in_one_sentence, main
+
+
+@main.command()
+@click.argument("recipe")
+@click.option("--classes", multiple=True, default=("1", "4", "8"), show_default=True, help="A request; repeat it.")
+@click.option("--seeds", default="0,1,2", show_default=True, help="Seeds of each request.")
+@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the runs.  [default: runs/table/RECIPE]")
+@click.option("--page", type=click.Path(path_type=Path), required=True, help="The page in Markdown that is written.")
+@click.option("--title", help="Of the page.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.")
+@click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, for recipes that need one.")
+@click.option("--dry-run", is_flag=True, help="Check everything and say what would be run.")
+@click.option("--quiet", is_flag=True, help="No progress bars.")
+@in_one_sentence
+def table(
+    recipe: str, classes: tuple[str, ...], seeds: str, runs: Path | None, page: Path, title: str | None,
+    settings: tuple[str, ...], dry_run: bool, quiet: bool, **where: Any,
+) -> None:  # fmt: skip
+    """Benchmark a recipe of class unlearning: run, retrain and audit each request and seed, and write a page.
+
+    Rows are kept in a JSON file beside the page: what is there already is not measured again.
+    """
+    from ignite_unlearn.recipes import load_recipe
+    from ignite_unlearn.recipes.table import Table, measure, table_requests
+    from ignite_unlearn.recipes.table_page import write_page
+
+    found, kept = load_recipe(recipe), page.with_suffix(".json")
+    folder = runs or Path("runs") / "table" / recipe
+    requests = table_requests(found, classes, seeds, folder, settings=settings, progress=not quiet, **where)
+    asked = " ".join([f"--classes {c}" for c in classes] + [f"--set {s}" for s in settings])
+    root = " --data-root DATA" if where["data_root"] else ""
+    measured = Table.read(kept, recipe, f"ignite-unlearn table {recipe} {asked} --seeds {seeds}{root} --page {page}")
+    for request in requests:
+        click.echo(f"{'kept' if measured.has(request) else 'to be measured'}: {request.out}")
+    if dry_run:
+        return
+    logging.getLogger("ignite").setLevel(logging.CRITICAL)
+    try:
+        measured = measure(measured, requests, kept)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted: run the same command again to go on from the last checkpoint.", err=True)
+        sys.exit(130)
+    first = requests[0].seed
+    pictures = [request.out / "samples.png" for request in requests if request.seed == first]
+    write_page(measured, page, title=title or recipe, pictures=pictures)
+    click.echo(f"page: {page}   rows: {kept}")

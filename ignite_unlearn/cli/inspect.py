@@ -1,0 +1,135 @@
+"""Commands that look at what is there: ``evaluate``, ``audit``, ``report``, ``weights``, ``plugins``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ignite_unlearn.cli.group import exit_by, in_one_sentence, main
+from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table
+
+_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+_AGAIN = (
+    click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, as for `run`."),
+    click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]"),
+    click.option("--quiet", is_flag=True, help="No progress bars."),
+    as_json,
+)
+
+
+def _of_a_finished_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_AGAIN):
+        command = option(command)
+    return _FOLDER(command)
+
+
+@main.command()
+@_of_a_finished_run
+@in_one_sentence
+def evaluate(folder: Path, data_root: Path | None, device: str | None, quiet: bool, as_json: bool) -> None:
+    """Measure a finished run's GANs again, beside what its record says."""
+    from ignite_unlearn.recipes.finished import Finished
+
+    finished = Finished.read(folder, data_root=data_root, device=device, progress=not quiet)
+    measured = finished.measure()
+    if as_json:
+        echo_json({"recorded": finished.record.as_dict()["metrics"], "measured": measured})
+        return
+    click.echo(format_table(finished.differences(measured)))
+
+
+@main.command()
+@_of_a_finished_run
+@in_one_sentence
+def audit(folder: Path, data_root: Path | None, device: str | None, quiet: bool, as_json: bool) -> None:
+    """Try to disprove that a finished run forgot; what was found enters its record.
+
+    Status 3: the record's verdict is NOT FORGOTTEN.
+    """
+    from ignite_unlearn.recipes.audits import audit_run
+    from ignite_unlearn.recipes.finished import Finished
+    from ignite_unlearn.record.page import said
+
+    logging.getLogger("ignite").setLevel(logging.CRITICAL)
+    finished = Finished.read(folder, data_root=data_root, device=device, progress=not quiet)
+    record = audit_run(finished)
+    if as_json:
+        echo_json(record.as_dict())
+    else:
+        echo_verdict(record)
+        for gan, found in record.audits.items():
+            click.echo(f"\n{gan}")
+            for result in found:
+                click.echo(f"  {said(result):10}  {result['audit']}: {result['verdict']}")
+        click.echo(f"\nrecord: {folder / 'record.html'}")
+    exit_by(record.verdict.value)
+
+
+@main.command()
+@_FOLDER
+@click.option("--open", "show", is_flag=True, help="Show the record in a browser.")
+@click.option("--verify", is_flag=True, help="Hash the folder's files again and compare; status 1 if one differs.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["not-forgotten", "not-tested"]),
+    help="End with status 3 where it was not forgotten; with not-tested, also with status 4 where nothing tells.",
+)
+@as_json
+@in_one_sentence
+def report(folder: Path, show: bool, verify: bool, fail_on: str | None, as_json: bool) -> None:
+    """Print the erasure record of a folder: verdict, reasons, speed-up, limits, numbers; show or verify it."""
+    from ignite_unlearn.record.content import Record
+    from ignite_unlearn.record.folder import verify as verify_folder
+
+    record = Record.read(folder)
+    files = verify_folder(folder) if verify else []
+    if as_json:
+        echo_json({**record.as_dict(), **({"verified": dict(files)} if verify else {})})
+    else:
+        echo_verdict(record)
+        echo_speed(record)
+        click.echo("\nnot shown by this record:")
+        for limit in record.limits:
+            click.echo(f"  - {limit}")
+        click.echo(f"\n{record.recipe}, seed {record.seed}, {record.created}\n{format_table(record.table())}")
+        click.echo(f"\nrecord: {folder / 'record.html'}")
+        if verify:
+            click.echo("\n" + format_table(files))
+    if show:
+        click.launch(str(folder / "record.html"))
+    if any(result != "as recorded" for _, result in files):
+        sys.exit(1)
+    if fail_on is not None:
+        exit_by(record.verdict.value, also=fail_on)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@in_one_sentence
+def weights(file: Path) -> None:
+    """Print the SHA-256 of a file of weights as records name it: of its tensors, whatever the file's format."""
+    from ignite_unlearn.record.keys import file_weights_sha256
+
+    click.echo(f"{file_weights_sha256(file)}  {file}")
+
+
+@main.command()
+@as_json
+@in_one_sentence
+def plugins(as_json: bool) -> None:
+    """List the plug-ins for GAN toolkits that are installed, and whether they import."""
+    from ignite_unlearn.toolkits import installed
+
+    found = installed()
+    if as_json:
+        echo_json([{"name": p.name, "distribution": p.distribution, "problem": p.problem} for p in found])
+        return
+    for plugin in found:
+        click.echo(f"{plugin.name:12} {plugin.distribution:32} {plugin.problem or 'imports'}")
+    if not found:
+        click.echo("No plug-in is installed; plugins/README.md lists those there are.")

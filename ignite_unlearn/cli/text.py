@@ -1,0 +1,45 @@
+"""What commands print: tables, verdicts, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ignite_unlearn.record.content import Record
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """Returns rows of text as a table with aligned columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def echo_json(content: Any) -> None:
+    """Prints JSON."""
+    click.echo(json.dumps(content, indent=2, allow_nan=False))
+
+
+def echo_verdict(record: Record) -> None:
+    """Prints a record's verdict and its reasons."""
+    verdict = record.verdict
+    click.echo(f"{verdict.headline}: {record.forgotten}")
+    for reason in verdict.reasons:
+        click.echo(f"  - {reason}")
+
+
+def echo_speed(record: Record) -> None:
+    """Prints how unlearning compares with retraining, where something was retrained."""
+    if record.speedup is not None:
+        click.echo(f"\nspeed-up over retraining: {record.speedup:.3g}x")

@@ -1,0 +1,109 @@
+"""Keyed hashes: a record names what was forgotten without confirming it to anybody who holds a copy.
+
+A plain hash of a forgotten image is an exact membership test for whoever has the image. A hash with a key (HMAC,
+Krawczyk, Bellare and Canetti 1997) tells nothing without the key, and the key stays with the operator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.files import read_weights, write_whole
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.metrics.features import tensors_sha256
+
+KEY_FILE = "forget.key"
+
+
+def make_key(folder: Path) -> bytes:
+    """Returns the key of a run folder; a new one is written where there is none, readable by its owner alone.
+
+    Raises:
+        UnlearningError: if it cannot be written, or the file there holds no key.
+    """
+    if not (folder / KEY_FILE).exists():
+        text = secrets.token_hex(32)
+        write_whole(folder / KEY_FILE, lambda part: part.write_text(text, encoding="ascii"))
+        (folder / KEY_FILE).chmod(0o600)
+    return read_key(folder)
+
+
+def read_key(folder: Path) -> bytes:
+    """Returns the key of a run folder.
+
+    Raises:
+        UnlearningError: if there is none.
+    """
+    path = folder / KEY_FILE
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise UnlearningError(
+            f"{path} holds no key ({error}): without it nobody can tell whether the record is of these images. Put the "
+            "run's own file back."
+        ) from error
+    if len(key) != 32:
+        raise UnlearningError(f"{path} holds {len(key)} bytes: expected the 32 of the run's own key.")
+    return key
+
+
+def keyed_sha256(key: bytes, images: Tensor) -> str:
+    """Returns the HMAC-SHA-256 of images ``(N, ...)``, whatever the order that they are in.
+
+    Example:
+        >>> import torch
+        >>> images = torch.rand(3, 1, 2, 2)
+        >>> keyed_sha256(b"k", images) == keyed_sha256(b"k", images.flip(0)) != keyed_sha256(b"l", images)
+        True
+    """
+    each = sorted(tensors_sha256(image) for image in images)
+    return hmac.new(key, "".join(each).encode(), hashlib.sha256).hexdigest()
+
+
+def weights_sha256(gan: GAN) -> str:
+    """Returns the hash of a GAN's weights, whatever file holds them: of all tensors' types, shapes and values.
+
+    Example:
+        >>> import torch
+        >>> gan = GAN(torch.nn.Linear(2, 4), torch.nn.Linear(4, 1), latents=(2,))
+        >>> len(weights_sha256(gan))
+        64
+    """
+    return state_sha256(gan.generator.state_dict(), gan.discriminator.state_dict())
+
+
+def state_sha256(generator: Mapping[str, Tensor], discriminator: Mapping[str, Tensor]) -> str:
+    """Returns the hash of :func:`weights_sha256` of two state dicts, in the order of their names."""
+    return tensors_sha256(*(state[name] for state in (generator, discriminator) for name in sorted(state)))
+
+
+def file_weights_sha256(file: Path) -> str:
+    """Returns the hash of :func:`weights_sha256` of a file that holds a GAN's weights.
+
+    Args:
+        file: ``.pt`` with state dicts ``generator`` and ``discriminator``, or ``.safetensors`` with their tensors under
+            names that begin so.
+
+    Raises:
+        UnlearningError: if it cannot be read, or holds something else.
+    """
+    if file.suffix == ".safetensors":
+        from ignite_unlearn.files import read_tensors
+
+        flat = read_tensors(file)
+        state = {
+            net: {name.partition(".")[2]: value for name, value in flat.items() if name.startswith(f"{net}.")}
+            for net in ("generator", "discriminator")
+        }
+    else:
+        state = read_weights(file)
+    if not all(isinstance(state.get(net), dict) and state[net] for net in ("generator", "discriminator")):
+        raise UnlearningError(f"{file} holds no weights of a generator and a discriminator: give unlearned.pt or such.")
+    return state_sha256(state["generator"], state["discriminator"])

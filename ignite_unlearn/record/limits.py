@@ -1,0 +1,36 @@
+"""What an erasure record does not show, in plain words: the same for the launcher and for a script."""
+
+from __future__ import annotations
+
+ALWAYS = (
+    "No formal guarantee: the numbers are measurements, on one seed, of what was looked for.",
+    "The original GAN still holds what was forgotten, and so do its checkpoints, copies and backups: delete them.",
+    "The keyed hash names the forget set to whoever holds forget.key: keep that file apart from the record.",
+)
+CLASSES = (
+    "The discriminator of a class phase still knows its members: whoever has it tells training images of the class "
+    "from unseen ones about as well as before. Release the generator alone.",
+)
+_UNAUDITED = {
+    "classes": (
+        "Whether the class comes back quickly under further training, or can be found by a search, was not audited.",
+    ),
+    "items": (
+        "Layers below the one that was moved, and other attacks than those in the table, were not audited.",
+        "Whether the items come back quickly when they are trained on again was not audited.",
+    ),
+}
+_AUDITED = (
+    "An audit that found nothing shows that this audit, with its budget, found nothing; others may.",
+    "Attackers with more samples, more queries or another search were not tried.",
+)
+
+
+def limits(kind: str, *, audited: bool) -> list[str]:
+    """Returns sentences.
+
+    Args:
+        kind: of the request, ``"classes"`` or ``"items"``.
+        audited: whether audits were made.
+    """
+    return [*ALWAYS, *(CLASSES if kind == "classes" else ()), *(_AUDITED if audited else _UNAUDITED.get(kind, ()))]

@@ -1,0 +1,230 @@
+"""Whether it was forgotten, as far as that was tested: computed from a record's numbers and from nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from ignite_unlearn.record.content import Record
+
+HEADLINES = {
+    "forgotten": "FORGOTTEN AS FAR AS TESTED",
+    "not-forgotten": "NOT FORGOTTEN",
+    "not-tested": "NOT TESTED",
+}
+_SLACK = 0.02  # how far a share may lie above the retrained GAN's: two retrained GANs of MNIST differ by as much
+_HALF = 0.5  # of the original's share: more is no forgetting, whatever the bound
+_QUALITY = {
+    "fid", "kid", "ret_fid", "density", "coverage", "retained_accuracy", "downstream_accuracy", "retained_auc",
+}  # fmt: skip
+_ABOVE = "share_above_substitutes"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a record's numbers say of the claim that it was forgotten.
+
+    Attributes:
+        value: ``"forgotten"``, ``"not-forgotten"`` or ``"not-tested"``.
+        reasons: sentences, those that decided first.
+    """
+
+    value: str
+    reasons: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """The value as a headline."""
+        return HEADLINES[self.value]
+
+
+class Finding(NamedTuple):
+    """One reason: whether it speaks for forgetting, against it (False) or neither (None), and a sentence."""
+
+    speaks: bool | None
+    sentence: str
+
+
+def judge(record: Record) -> Verdict:
+    """Returns the verdict on a record.
+
+    One finding against is enough for "not forgotten". "Forgotten" needs one for it: a number that the original GAN does
+    not reach, beside a retrained GAN or a bound that was asked for. Everything else was not tested.
+    """
+    findings = [finding for look in (_bounds, _share, _membership, _audits, _rows, _end) for finding in look(record)]
+    spoken = [finding.speaks for finding in findings]
+    value = "not-forgotten" if False in spoken else "forgotten" if True in spoken else "not-tested"
+    ordered = [
+        _capital(finding.sentence) for kind in (False, True, None) for finding in findings if finding.speaks is kind
+    ]
+    if value == "not-tested":
+        ordered.insert(0, "Nothing that was measured tells whether it was forgotten.")
+    return Verdict(value, tuple(ordered))
+
+
+class _Range(NamedTuple):
+    value: float
+    low: float
+    high: float
+
+
+def _range(record: Record, gan: str, name: str) -> _Range | None:
+    found: Mapping[str, Any] = record.metrics.get(gan) or {}
+    value, low, high = (_number(found.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
+    return None if value is None else _Range(value, value if low is None else low, value if high is None else high)
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if is_number else None
+
+
+def _share(record: Record) -> Iterator[Finding]:
+    """Judges how often the forgotten class is shown: beside the retrained GAN, or else by the bound asked for."""
+    original, unlearned, retrained = (
+        _range(record, gan, "forgotten_share") for gan in ("original", "unlearned", "retrained")
+    )
+    if unlearned is None:
+        return
+    said = _shares(original, unlearned, retrained)
+    if retrained is not None:
+        if unlearned.value > retrained.value + _SLACK and unlearned.low > retrained.high:
+            yield Finding(False, f"{said}: more than {_percent(_SLACK)} above the retrained GAN's.")
+        elif original is not None and original.value <= retrained.value + _SLACK:
+            yield Finding(None, f"{said}: the original GAN hardly showed the class, so this shows nothing.")
+        else:
+            yield Finding(True, f"{said}: not above the retrained GAN's.")
+    elif original is not None and original.value <= _SLACK:
+        yield Finding(None, f"{said}: the original GAN hardly showed the class, so this shows nothing.")
+    elif original is not None and (unlearned.value > _HALF * original.value or unlearned.high >= original.low):
+        yield Finding(False, f"{said}: too much is left to call it forgotten.")
+    else:
+        yield _share_by_bound(record, said, original)
+
+
+def _shares(original: _Range | None, unlearned: _Range, retrained: _Range | None) -> str:
+    beside = [
+        f"{name} {_percent(found.value)}"
+        for name, found in (("original GAN", original), ("retrained GAN", retrained))
+        if found is not None
+    ]
+    return f"The forgotten share is {_percent(unlearned.value)}" + (f" ({', '.join(beside)})" if beside else "")
+
+
+def _share_by_bound(record: Record, said: str, original: _Range | None) -> Finding:
+    bounds = {bound["name"]: bound for bound in record.bounds}
+    bound = bounds.get("forgotten_share") or bounds.get(_ABOVE)
+    if bound is None:
+        return Finding(None, f"{said}. There is no retrained GAN to compare with, and no bound was asked for.")
+    substitutes = _number((bounds.get(_ABOVE) or {}).get("of_substitutes"))
+    if substitutes is not None and original is not None and substitutes > _HALF * original.value:
+        return Finding(
+            None,
+            f"{said}. The classifier takes {_percent(substitutes)} of the substitutes themselves for the class, so "
+            "the bound that was asked for shows nothing.",
+        )
+    return Finding(True if _within(bound) else None, f"{said}. No GAN was retrained to compare with.")
+
+
+def _membership(record: Record) -> Iterator[Finding]:
+    """Judges whether forgotten images are told from unseen ones as in the retrained GAN, in either direction."""
+    original, unlearned, retrained = (
+        _range(record, gan, "membership_auc") for gan in ("original", "unlearned", "retrained")
+    )
+    if unlearned is None:
+        return
+    before = "" if original is None else f", {original.value:.2f} before"
+    said = (
+        "The discriminator tells forgotten images from unseen ones with an AUC of "
+        f"{unlearned.value:.2f}{before} (0.5 is chance)"
+    )
+    if retrained is None:
+        unchanged = original is not None and original.low > 0.5 and unlearned.high >= original.low
+        yield Finding(False if unchanged else None, f"{said}. There is no retrained GAN to compare with.")
+        return
+    beside = f"{said}; that of a GAN retrained without them does so with {retrained.value:.2f}"
+    if _apart(unlearned, retrained):
+        yield Finding(False, f"{beside}: the two can be told apart.")
+    elif original is None or not _apart(original, retrained):
+        yield Finding(None, f"{beside}: the original GAN is not told apart from it either, so this shows nothing.")
+    else:
+        yield Finding(True, f"{beside}: the two cannot be told apart.")
+
+
+def _apart(one: _Range, other: _Range) -> bool:
+    return one.low > other.high or one.high < other.low
+
+
+def _bounds(record: Record) -> Iterator[Finding]:
+    """Judges the bounds that the phase was asked to reach."""
+    for bound in record.bounds:
+        name, value = bound["name"], _number(bound.get("value"))
+        asked = " and ".join(
+            f"{words} {bound[key]:.4g}" for key, words in (("at_most", "at most"), ("at_least", "at least"))
+            if bound.get(key) is not None
+        )  # fmt: skip
+        shown = "no number" if value is None else f"{value:.4g}"
+        said = f"{record.title(name)}: {asked} was asked for, {shown} was found when the phase ended"
+        if not _within(bound):
+            yield Finding(False, f"{said}. The bound was missed.")
+        elif name in _QUALITY or name in ("forgotten_share", _ABOVE):
+            yield Finding(None, f"{said}.")
+        else:
+            before = _range(record, "original", name)
+            empty = before is not None and _within({**bound, "value": before.value})
+            more = " The original GAN is within the bound too, so this shows nothing." if empty else ""
+            yield Finding(None if empty else True, f"{said}.{more}")
+
+
+def _within(bound: Mapping[str, Any]) -> bool:
+    value, most, least = (_number(bound.get(key)) for key in ("value", "at_most", "at_least"))
+    return value is not None and (most is None or value <= most) and (least is None or value >= least)
+
+
+def _audits(record: Record) -> Iterator[Finding]:
+    found = record.audits.get("unlearned") or ()
+    tried = [audit for audit in found if audit.get("unit") != "files"]
+    for audit in found:
+        if audit["passed"] is False:
+            yield Finding(False, f"An audit failed ({audit['audit']}): {_sentence(audit['verdict'])}")
+    passed = [str(audit["audit"]) for audit in tried if audit["passed"]]
+    if passed:
+        yield Finding(True, f"Audits that the original GAN fails and this one passes: {', '.join(passed)}.")
+    mute = [str(audit["audit"]) for audit in tried if audit["passed"] is None]
+    if mute:
+        yield Finding(None, f"Audits without a verdict: {', '.join(mute)}.")
+    if not tried:
+        yield Finding(None, "No audit was made: nobody tried to disprove that it was forgotten.")
+
+
+def _rows(record: Record) -> Iterator[Finding]:
+    """Says what of the request the loop's batches held; a loop that held nothing may be right, if it was cleaned."""
+    rows, items, of = (record.found.get(key) for key in ("rows", "items", "of"))
+    if of and items is not None and items < of:
+        yield Finding(
+            None,
+            f"{of - items} of {of} items were in no batch of the phase: what the loop trains on may hold them still.",
+        )
+    elif rows == 0:
+        yield Finding(None, "No batch of the phase held an image of the forget set.")
+
+
+def _end(record: Record) -> Iterator[Finding]:
+    steps = record.iterations.get("unlearning")
+    after = "" if steps is None else f" after {steps} iteration{'s' * (steps != 1)}"
+    yield Finding(None, f"The phase ended{after}: {_sentence(record.stopped_because)}")
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.1f} %"
