@@ -155,10 +155,12 @@ class CascadedUnlearning:
         if self.original is None:
             self.original = Original(self.gan, self.forget, self.seed)
         return PhaseHandle(
+            self,
             trainer,
             {
                 Events.ITERATION_STARTED: self._before_learning,
                 Events.ITERATION_COMPLETED: self._after_learning,
+                Events.TERMINATE: self._run_terminated,
                 Events.COMPLETED: self._run_ended,
             },
             events={event: EVENT_TO_ATTR.get(event) for event in UnlearningEvents},
@@ -255,6 +257,11 @@ class CascadedUnlearning:
             self.stop(f"its budget of {self.max_iterations} iterations is spent")
         if not self.active:
             self._end(engine)
+
+    def _run_terminated(self, engine: Engine) -> None:
+        # After trainer.terminate(skip_completed=True) Events.COMPLETED never comes.
+        if engine.should_terminate == "skip_completed":
+            self._run_ended(engine)
 
     def _run_ended(self, engine: Engine) -> None:
         if self._running:

@@ -33,7 +33,7 @@ class Curves:
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
-        return PhaseHandle(trainer, {UnlearningEvents.UNLEARNING_STEP_COMPLETED: self.keep})
+        return PhaseHandle(self, trainer, {UnlearningEvents.UNLEARNING_STEP_COMPLETED: self.keep})
 
     def as_dict(self) -> dict[str, dict[str, list[float]]]:
         """Returns iterations and values by name; numbers that never changed are left out."""

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from ignite.engine import Engine, EventEnum, State
+from ignite.engine import Engine, EventEnum, RemovableEventHandle, State
 
 from ignite_unlearn.errors import UnlearningError
 
 # Ignite keeps the table of counted events on the class State, for all engines of the process: who still uses them.
 _users: Counter[EventEnum] = Counter()
+# Who is attached to which trainer. Weak, so that a trainer that is thrown away lets go of what was on it.
+_attached: weakref.WeakKeyDictionary[Any, weakref.ref[Engine]] = weakref.WeakKeyDictionary()
+_with_phase: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
 class PhaseHandle:
     """Everything that was put on a trainer, to be taken off again by ``remove()`` or by leaving a ``with`` block.
 
+    What is attached twice would do everything twice, so it is refused until the first handle is removed; and a trainer
+    takes one phase at a time, which is what registers events.
+
     Args:
+        owner: what is attached.
         trainer: the engine.
         handlers: which handler is put on which event.
         events: custom events to register first, and the attributes of ``trainer.state`` that count them, or None.
         metrics_prefix: entries of ``trainer.state.metrics`` with this prefix are taken off too.
+        also: called at the end of ``remove()``, once.
+
+    Raises:
+        UnlearningError: if the owner is attached already, the trainer has a phase already, or an event is unknown.
 
     Example:
         >>> from ignite.engine import Engine, Events
         >>> trainer = Engine(lambda engine, batch: None)
-        >>> with PhaseHandle(trainer, {Events.STARTED: lambda engine: print("started")}):
+        >>> class Mine:
+        ...     pass
+        >>> with PhaseHandle(Mine(), trainer, {Events.STARTED: lambda engine: print("started")}):
         ...     _ = trainer.run([0])
         started
         >>> _ = trainer.run([0], max_epochs=2)
@@ -35,29 +49,48 @@ class PhaseHandle:
 
     def __init__(
         self,
+        owner: Any,
         trainer: Engine,
         handlers: Mapping[Any, Callable[[Engine], None]],
         *,
         events: Mapping[EventEnum, str | None] | None = None,
         metrics_prefix: str | None = None,
+        also: Callable[[], None] | None = None,
     ):
-        self._trainer = trainer
+        _refuse_twice(owner, trainer, bool(events))
+        self._owner, self._trainer, self._also = owner, trainer, also
         # Registering twice would list the event twice.
         self._events = {e: a for e, a in (events or {}).items() if e not in trainer._allowed_events}
         self._metrics_prefix = metrics_prefix
         counted = {event: attribute for event, attribute in self._events.items() if attribute is not None}
         _users.update(counted.keys())
+        self._release = weakref.finalize(trainer, _release, tuple(counted))
         if self._events:
             trainer.register_events(*self._events, event_to_attr=counted)
+        self._handles: list[RemovableEventHandle] = []
         try:
-            self._handles = [trainer.add_event_handler(event, handler) for event, handler in handlers.items()]
+            for event, handler in handlers.items():
+                self._handles.append(trainer.add_event_handler(event, handler))
         except ValueError as error:
+            for handle in self._handles:
+                handle.remove()
             raise UnlearningError(
                 "The trainer does not know the phase's events: attach CascadedUnlearning to it first."
             ) from error
+        _attached[owner] = weakref.ref(trainer)
+        if events:
+            _with_phase.add(trainer)
+        self._is_phase = bool(events)
+        self._there = True
 
     def remove(self) -> None:
         """Takes everything off the trainer; safe to call twice."""
+        if not self._there:
+            return
+        self._there = False
+        _attached.pop(self._owner, None)
+        if self._is_phase:
+            _with_phase.discard(self._trainer)
         state = self._trainer.state
         for handle in self._handles:
             handle.remove()
@@ -68,13 +101,13 @@ class PhaseHandle:
             self._trainer._event_handlers.pop(event, None)
             if attribute is not None:
                 vars(state).pop(attribute, None)
-                _users[event] -= 1
-                if _users[event] == 0:
-                    State.event_to_attr.pop(event, None)
+        self._release()
         if self._metrics_prefix is not None:
             for name in [name for name in state.metrics if name.startswith(self._metrics_prefix)]:
                 del state.metrics[name]
         self._handles, self._events = [], {}
+        if self._also is not None:
+            self._also()
 
     def __enter__(self) -> PhaseHandle:
         return self
@@ -83,3 +116,25 @@ class PhaseHandle:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.remove()
+
+
+def _release(counted: tuple[EventEnum, ...]) -> None:
+    for event in counted:
+        _users[event] -= 1
+        if _users[event] == 0:
+            State.event_to_attr.pop(event, None)
+
+
+def _refuse_twice(owner: Any, trainer: Engine, is_phase: bool) -> None:
+    name, way_out = type(owner).__name__, "call remove() of the handle that attach() returned"
+    there = _attached.get(owner)
+    if there is not None and there() is not None:
+        raise UnlearningError(
+            f"This {name} is attached to {'this' if there() is trainer else 'another'} trainer already, and would do "
+            f"everything twice: {way_out}, or make a new trainer."
+        )
+    if is_phase and trainer in _with_phase:
+        raise UnlearningError(
+            f"Another {name} is attached to this trainer already, and every unlearning step would be taken by both: "
+            f"{way_out}, or make a new trainer."
+        )

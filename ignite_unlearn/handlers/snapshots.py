@@ -70,4 +70,4 @@ class Snapshots:
             if idist.get_rank() == 0:
                 save_picture(side_by_side(panels, self.columns, self.value_range), self.path)
 
-        return PhaseHandle(trainer, {UnlearningEvents.UNLEARNING_COMPLETED: save})
+        return PhaseHandle(self, trainer, {UnlearningEvents.UNLEARNING_COMPLETED: save})

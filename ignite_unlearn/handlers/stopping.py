@@ -99,6 +99,7 @@ class StopWhenForgotten:
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
         return PhaseHandle(
+            self,
             trainer,
             {
                 UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=self.every): self._judge,

@@ -133,6 +133,7 @@ class ErasureRecord:
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
         return PhaseHandle(
+            self,
             trainer,
             {
                 UnlearningEvents.UNLEARNING_STARTED: self._started,
