@@ -15,6 +15,10 @@ Key: TypeAlias = str | int
 Path: TypeAlias = Key | tuple[Key, ...]
 Accessor: TypeAlias = tuple[Callable[[Any], Tensor], Callable[[Any, Tensor], Any]]
 
+WITHOUT_BATCH = (
+    "The loop runs without batches of images, so it fetches these inside its step, where no row can be replaced: let "
+    "it fetch them from SubstitutedDataset(dataset, indices, ...), and request ForgetItems(images, augmented=True)."
+)
 IMAGE_NAMES = frozenset({"image", "images", "img", "imgs", "real", "reals", "x", "data", "A"})
 LABEL_NAMES = frozenset({"label", "labels", "target", "targets", "y", "class", "classes"})
 
@@ -45,6 +49,10 @@ class BatchForm:
     def __init__(self, image: Path | Accessor | None = None, label: Path | Accessor | None = None):
         self._image = _accessor(image)
         self._label = _accessor(label)
+
+    def has_images(self, batch: Any) -> bool:
+        """Returns whether a batch holds images at all, which a loop's that fetches them inside its step does not."""
+        return self._image is not None or _find_images(batch) is not None
 
     def images(self, batch: Any) -> Tensor:
         """Returns the images of ``batch``, shape ``(N, ...)``.
@@ -105,12 +113,21 @@ def _first(candidates: Sequence[tuple[Key, ...]], names: frozenset[str]) -> tupl
     return next(iter([*named, *candidates]), None)
 
 
-def _image_path(batch: Any) -> tuple[Key, ...]:
+def _find_images(batch: Any) -> tuple[Key, ...] | None:
     leaves = [(p, t) for p, t in _leaves(batch) if t.is_floating_point() or t.dtype == torch.uint8]
     for dimensions in (4, 5, 3, 2):
         path = _first([p for p, t in leaves if t.dim() == dimensions], IMAGE_NAMES)
         if path is not None:
             return path
+    return None
+
+
+def _image_path(batch: Any) -> tuple[Key, ...]:
+    path = _find_images(batch)
+    if path is not None:
+        return path
+    if batch is None or isinstance(batch, (int, float, str)):
+        raise UnlearningError(WITHOUT_BATCH)
     raise UnlearningError(
         f"The batch holds no images: expected a floating-point tensor of shape (N, C, H, W) in it, found "
         f"{describe(batch)}. If the images are somewhere else, say where: GAN(..., image=path or (get, put))."

@@ -161,6 +161,10 @@ class ForgetItems:
             return torch.zeros(len(images), dtype=torch.bool, device=images.device)
         return self._index.find(images) >= 0
 
+    def find(self, images: Tensor) -> Tensor:
+        """Returns which item each of ``images`` is, int64 ``(N,)``: the first of equal ones, -1 where it is none."""
+        return self._index.find(images)
+
     def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Returns ``n`` images of the forget set (all, if it is smaller) and their labels."""
         chosen = torch.randperm(len(self))[:n].to(self.images.device)

@@ -70,7 +70,8 @@ def test_get_and_put_convert():
     ("form", "batch", "message"),
     [
         (BatchForm(), {"text": ["a"], "ids": LABELS}, r"holds no images.*dict\(text"),
-        (BatchForm(), None, "holds no images"),
+        (BatchForm(), None, "without batches of images.*SubstitutedDataset"),
+        (BatchForm(), [], "holds no images"),
         (BatchForm(image="reals"), {"A": images()}, "no images where"),
         (BatchForm(image=1), [images(), "text"], "must lead to a tensor"),
         (BatchForm(label="y"), {"A": images()}, "no labels where"),

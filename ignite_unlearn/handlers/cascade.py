@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import ignite.distributed as idist
+import torch
 from ignite.engine import Engine, Events
 
 from ignite_unlearn.borrow import borrow, step_seed
@@ -13,11 +16,14 @@ from ignite_unlearn.closed_form import Start
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.fake_labels import FakeLabel
 from ignite_unlearn.forget import Forget
+from ignite_unlearn.forget_items import ForgetItems
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.original import Original
+from ignite_unlearn.handlers.seen import Seen, dataset_size
+from ignite_unlearn.replay import Replay
 from ignite_unlearn.substitution import Substitution
 from ignite_unlearn.unlearning_step import DiscriminatorStep, OptimizerFactory, Rows, UnlearningStep, adam
 from ignite_unlearn.weights import KeptWeights
@@ -128,8 +134,9 @@ class CascadedUnlearning:
         self.bounds: Sequence[Mapping[str, Any]] = ()
         self.metrics: dict[str, float] = {}
         self.original: Original | None = None
+        self._seen = Seen(forget)
+        self._surprised = False
         self._last_good: KeptWeights | None = None
-        self.rows_found, self.items_found = 0, None
         self._running = self._stepped = False
         self._substituted = 0
 
@@ -160,6 +167,7 @@ class CascadedUnlearning:
             {
                 Events.ITERATION_STARTED: self._before_learning,
                 Events.ITERATION_COMPLETED: self._after_learning,
+                Events.EPOCH_COMPLETED: self._look_at_what_was_seen,
                 Events.TERMINATE: self._run_terminated,
                 Events.COMPLETED: self._run_ended,
             },
@@ -176,6 +184,16 @@ class CascadedUnlearning:
         """Whether unlearning steps are still taken."""
         return self.stopped_because is None
 
+    @property
+    def rows_found(self) -> int:
+        """How many rows of the forget set the batches held so far, counted over epochs."""
+        return self._seen.forgotten
+
+    @property
+    def items_found(self) -> int | None:
+        """How many distinct items the batches held so far; None for classes, and where the loop augments."""
+        return self._seen.items
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the state of the phase, the teacher's weights included: tensors and plain values only."""
         if self.original is None:
@@ -183,6 +201,7 @@ class CascadedUnlearning:
         return {
             "iterations": self.iterations,
             "stopped_because": self.stopped_because,
+            "seen": self._seen.state_dict(),
             "step": self.step.state_dict(),
             "original": self.original.state_dict(),
         }
@@ -193,32 +212,40 @@ class CascadedUnlearning:
         Raises:
             UnlearningError: if the state is not a phase's, or is of other nets; nothing is loaded then.
         """
-        missing = {"iterations", "stopped_because", "step", "original"} - state.keys()
+        missing = {"iterations", "stopped_because", "seen", "step", "original"} - state.keys()
         if missing:
             raise UnlearningError(f"The state is not one of CascadedUnlearning: it lacks {sorted(missing)}.")
         original = self.original or Original(self.gan, self.forget, self.seed)
         original.load_state_dict(state["original"])
         self.step.load_state_dict(state["step"])
         self.original, self.seed = original, original.seed
+        self._seen.load_state_dict(state["seen"], mine=idist.get_rank() == 0)
         self.iterations = int(state["iterations"])
         self.stopped_because = state["stopped_because"]
 
     def _before_learning(self, engine: Engine) -> None:
         batch = engine.state.batch
-        images, labels = self.gan.batch.images(batch), self.gan.batch.labels(batch)
-        forgotten = self.forget.rows(images, labels)
+        rows = self._rows(batch)
         self._stepped = False
         if self.active:
             if not self._running:
                 self._begin(engine)
             if self.active and (engine.state.iteration - 1) % self.every == 0:
-                self._unlearn(Rows(images, labels, forgotten))
-        self._substituted = int(forgotten.sum())
-        self.rows_found += self._substituted
+                self._unlearn(rows)
+        self._substituted = self._seen.add(rows.images, rows.forgotten)
         # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
         if self._substituted:
             original = self._original()
-            engine.state.batch = original.substitute(batch, self.gan, forgotten, engine.state.iteration)
+            engine.state.batch = original.substitute(batch, self.gan, rows.forgotten, engine.state.iteration)
+
+    def _rows(self, batch: Any) -> Rows:
+        forget, form = self.forget, self.gan.batch
+        if isinstance(forget, ForgetItems) and forget.augmented and not form.has_images(batch):
+            # A loop that fetches its images inside the step, from a SubstitutedDataset: the request has its own images.
+            labels = None if forget.labels is None else forget.labels[:0]
+            return Rows(forget.images[:0], labels, torch.zeros(0, dtype=torch.bool))
+        images, labels = form.images(batch), form.labels(batch)
+        return Rows(images, labels, forget.rows(images, labels))
 
     def _original(self) -> Original:
         assert self.original is not None, "attach() keeps it"
@@ -258,6 +285,14 @@ class CascadedUnlearning:
         if not self.active:
             self._end(engine)
 
+    def _look_at_what_was_seen(self, engine: Engine) -> None:
+        self._seen.sync()
+        # Replay leaves the forget set out on purpose.
+        if not self._surprised and not isinstance(engine.state.dataloader, Replay):
+            self._surprised = True
+            for sentence in self._seen.surprises(dataset_size(engine.state.dataloader)):
+                warnings.warn(sentence, stacklevel=2)
+
     def _run_terminated(self, engine: Engine) -> None:
         # After trainer.terminate(skip_completed=True) Events.COMPLETED never comes.
         if engine.should_terminate == "skip_completed":
@@ -271,5 +306,8 @@ class CascadedUnlearning:
         self._running = False
         assert self._last_good is not None
         self._last_good.renew()
+        self._seen.sync()
+        if engine.state.epoch == 0:  # an engine whose events other loops fire knows no epochs
+            self._look_at_what_was_seen(engine)
         engine.fire_event(UnlearningEvents.UNLEARNING_ENDING)
         engine.fire_event(UnlearningEvents.UNLEARNING_COMPLETED)
