@@ -65,6 +65,7 @@ class GAN:
             )
         if labels is not None and labels < 2:
             raise UnlearningError(f"GAN(..., labels={labels}) must be the number of classes, at least 2, or None.")
+        self.called = _as_called(generator)
         self.generator = unwrap(generator)
         self.discriminator = unwrap(discriminator)
         self.latents = latents
@@ -184,9 +185,25 @@ class GAN:
 
 
 def unwrap(net: nn.Module) -> nn.Module:
-    """Returns the net inside ``DataParallel`` or ``DistributedDataParallel``."""
+    """Returns the net inside ``DataParallel``, ``DistributedDataParallel``, ``torch.compile`` and opacus' wrapper."""
+    while (inner := _inside(net)) is not None:
+        net = inner
+    return net
+
+
+def _inside(net: nn.Module) -> nn.Module | None:
     if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return net.module
+    # Known by name: importing what knows them takes seconds, and opacus may not be there.
+    name = {"OptimizedModule": "_orig_mod", "GradSampleModule": "_module"}.get(type(net).__name__)
+    inner = None if name is None else getattr(net, name, None)
+    return inner if isinstance(inner, nn.Module) else None
+
+
+def _as_called(net: nn.Module) -> nn.Module:
+    """Returns the module whose hooks every call of the net runs: what is compiled runs those of its wrapper."""
+    while type(net).__name__ != "OptimizedModule" and (inner := _inside(net)) is not None:
+        net = inner
     return net
 
 
@@ -222,6 +239,9 @@ def _takes_labels(discriminator: nn.Module) -> bool:
     parameters = list(inspect.signature(discriminator.forward).parameters.values())
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if any(p.kind == p.VAR_POSITIONAL for p in parameters):
+        children = list(discriminator.children())
+        if len(children) == 1 and not isinstance(discriminator, nn.Sequential):  # a wrapper of somebody's own
+            return _takes_labels(children[0])
         return not isinstance(discriminator, nn.Sequential)
     # A second argument with a default may be a switch (return_features=False): only a name of a label's counts then.
     return len(positional) > 1 and (

@@ -10,14 +10,16 @@ from typing import Any
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
+from torch import Tensor
 
 from ignite_unlearn.borrow import borrow, step_seed
 from ignite_unlearn.closed_form import Start
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.fake_labels import FakeLabel
-from ignite_unlearn.forget import Forget
+from ignite_unlearn.forget import Forget, ForgetClasses
 from ignite_unlearn.forget_items import ForgetItems
 from ignite_unlearn.gan import GAN
+from ignite_unlearn.handlers.asked_labels import AskedLabels
 from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
@@ -135,7 +137,8 @@ class CascadedUnlearning:
         self.metrics: dict[str, float] = {}
         self.original: Original | None = None
         self._seen = Seen(forget)
-        self._surprised = False
+        self._asked = self._watch_labels()
+        self._surprised = self._warned_of_labels = False
         self._last_good: KeptWeights | None = None
         self._running = self._stepped = False
         self._substituted = 0
@@ -173,6 +176,7 @@ class CascadedUnlearning:
             },
             events={event: EVENT_TO_ATTR.get(event) for event in UnlearningEvents},
             metrics_prefix=PREFIX,
+            also=self._stop_watching,
         )
 
     def stop(self, reason: str) -> None:
@@ -194,6 +198,34 @@ class CascadedUnlearning:
         """How many distinct items the batches held so far; None for classes, and where the loop augments."""
         return self._seen.items
 
+    @property
+    def asked_forgotten(self) -> int:
+        """How many labels of forgotten classes this process's learning steps gave the generator so far."""
+        return 0 if self._asked is None else self._asked.count()
+
+    def retained_labels(self, n: int) -> Tensor:
+        """Returns ``n`` labels of retained classes, each equally likely: what a loop gives its generator.
+
+        A loop that draws labels over all classes teaches the generator the forgotten ones again. They are drawn from
+        PyTorch's global stream, as ``torch.randint`` would.
+
+        Args:
+            n: how many.
+
+        Returns:
+            int64, shape ``(n,)``, on the generator's device.
+
+        Raises:
+            UnlearningError: if the GAN is unconditional, or no class is retained.
+        """
+        forgotten = self.forget.classes if isinstance(self.forget, ForgetClasses) else ()
+        kept = [k for k in range(self.gan.labels or 0) if k not in forgotten]
+        if not kept:
+            raise UnlearningError(
+                "retained_labels() needs a conditional GAN, GAN(..., labels=number of classes), with a class that stays."
+            )
+        return torch.tensor(kept)[torch.randint(len(kept), (n,))].to(self.gan.device)
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the state of the phase, the teacher's weights included: tensors and plain values only."""
         if self.original is None:
@@ -201,7 +233,7 @@ class CascadedUnlearning:
         return {
             "iterations": self.iterations,
             "stopped_because": self.stopped_because,
-            "seen": self._seen.state_dict(),
+            "seen": {**self._seen.state_dict(), "asked_forgotten": self.asked_forgotten},
             "step": self.step.state_dict(),
             "original": self.original.state_dict(),
         }
@@ -220,6 +252,8 @@ class CascadedUnlearning:
         self.step.load_state_dict(state["step"])
         self.original, self.seed = original, original.seed
         self._seen.load_state_dict(state["seen"], mine=idist.get_rank() == 0)
+        if self._asked is not None:
+            self._asked.set(int(state["seen"]["asked_forgotten"]))
         self.iterations = int(state["iterations"])
         self.stopped_because = state["stopped_because"]
 
@@ -237,6 +271,17 @@ class CascadedUnlearning:
         if self._substituted:
             original = self._original()
             engine.state.batch = original.substitute(batch, self.gan, rows.forgotten, engine.state.iteration)
+        if self._asked is not None:
+            self._asked.begin()
+
+    def _watch_labels(self) -> AskedLabels | None:
+        if self.gan.labels is None or not isinstance(self.forget, ForgetClasses):
+            return None
+        return AskedLabels(self.gan.called, self.forget.classes, self.gan.labels)
+
+    def _stop_watching(self) -> None:
+        if self._asked is not None:
+            self._asked.end()
 
     def _rows(self, batch: Any) -> Rows:
         forget, form = self.forget, self.gan.batch
@@ -246,6 +291,16 @@ class CascadedUnlearning:
             return Rows(forget.images[:0], labels, torch.zeros(0, dtype=torch.bool))
         images, labels = form.images(batch), form.labels(batch)
         return Rows(images, labels, forget.rows(images, labels))
+
+    def _warn_of_labels(self) -> None:
+        if not self._warned_of_labels and self.asked_forgotten:
+            self._warned_of_labels = True
+            warnings.warn(
+                f"The loop's own step asked the generator for forgotten classes ({self.asked_forgotten} labels so far), "
+                "and so it learns them again: take the labels from the batch, or draw them by "
+                "unlearning.retained_labels(n).",
+                stacklevel=2,
+            )
 
     def _original(self) -> Original:
         assert self.original is not None, "attach() keeps it"
@@ -273,11 +328,13 @@ class CascadedUnlearning:
         self._stepped = True
 
     def _after_learning(self, engine: Engine) -> None:
+        self._stop_watching()
         # After the step: some loops assign state.metrics anew in every iteration.
         numbers = {**self.metrics, "rows_substituted": float(self._substituted), "iterations": float(self.iterations)}
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
         if not self._stepped:
             return
+        self._warn_of_labels()
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
         engine.fire_event(UnlearningEvents.UNLEARNING_STEP_COMPLETED)
         if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
@@ -287,6 +344,7 @@ class CascadedUnlearning:
 
     def _look_at_what_was_seen(self, engine: Engine) -> None:
         self._seen.sync()
+        self._warn_of_labels()  # also after the phase, when learning goes on
         # Replay leaves the forget set out on purpose.
         if not self._surprised and not isinstance(engine.state.dataloader, Replay):
             self._surprised = True

@@ -106,8 +106,8 @@ class Seen:
                 return []
             return [
                 f"None of the {self.rows} rows that the batches held so far belongs to the forgotten classes, so "
-                "nothing was replaced and the discriminator had nothing to unlearn: check where the labels are, GAN(..., "
-                "label=...), and how the classes are numbered."
+                "nothing was replaced and the discriminator had nothing to unlearn: check where the labels are, GAN("
+                "..., label=...), and how the classes are numbered."
             ]
         missing = self._items.shape[1] - (self.items or 0)
         complete = dataset_size is not None and self.rows >= dataset_size
