@@ -31,6 +31,10 @@ from ignite_unlearn.unlearning_step import DiscriminatorStep, OptimizerFactory, 
 from ignite_unlearn.weights import KeptWeights
 
 PREFIX = "unlearning/"
+UNMEASURED = (
+    "The unlearning phase ended, but nothing has measured whether it forgot: attach StopWhenForgotten(unlearning, "
+    "judge, ...) or ErasureRecord(unlearning, folder, measure=...)."
+)
 _STEP = 1  # what a random number stream is for
 
 
@@ -65,10 +69,12 @@ class CascadedUnlearning:
 
     Attributes:
         iterations: how many unlearning steps were taken.
-        stopped_because: why the phase ended; None while it goes on.
+        stopped_because: why the phase ended; None while it goes on, and where the run ended first.
         bounds: what a :class:`~ignite_unlearn.StopWhenForgotten` was asked to reach: ``name``, ``value`` when the phase
             ended, ``at_most``, ``at_least``; empty where none judged.
         metrics: the numbers of the last unlearning step.
+        measured: whether something measures what was forgotten; ``StopWhenForgotten`` and ``ErasureRecord(measure=...)``
+            say so when they are attached. A phase that ends without is warned of; set it where you measure by other means.
 
     Raises:
         UnlearningError: if an argument does not fit.
@@ -135,6 +141,7 @@ class CascadedUnlearning:
         self.stopped_because: str | None = None
         self.bounds: Sequence[Mapping[str, Any]] = ()
         self.metrics: dict[str, float] = {}
+        self.measured = False
         self.original: Original | None = None
         self._seen = Seen(forget)
         self._asked = self._watch_labels()
@@ -182,6 +189,7 @@ class CascadedUnlearning:
     def stop(self, reason: str) -> None:
         """Ends the phase: no more unlearning steps; the batch is substituted until the handle is removed."""
         self.stopped_because = reason
+        self.measured = True  # whoever ends it has seen why
 
     @property
     def active(self) -> bool:
@@ -222,7 +230,7 @@ class CascadedUnlearning:
         kept = [k for k in range(self.gan.labels or 0) if k not in forgotten]
         if not kept:
             raise UnlearningError(
-                "retained_labels() needs a conditional GAN, GAN(..., labels=number of classes), with a class that stays."
+                "retained_labels() needs a conditional GAN, GAN(..., labels=how many), and a class that stays."
             )
         return torch.tensor(kept)[torch.randint(len(kept), (n,))].to(self.gan.device)
 
@@ -296,7 +304,7 @@ class CascadedUnlearning:
         if not self._warned_of_labels and self.asked_forgotten:
             self._warned_of_labels = True
             warnings.warn(
-                f"The loop's own step asked the generator for forgotten classes ({self.asked_forgotten} labels so far), "
+                f"The loop's own step asked the generator for forgotten classes ({self.asked_forgotten} labels so far) "
                 "and so it learns them again: take the labels from the batch, or draw them by "
                 "unlearning.retained_labels(n).",
                 stacklevel=2,
@@ -338,7 +346,7 @@ class CascadedUnlearning:
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
         engine.fire_event(UnlearningEvents.UNLEARNING_STEP_COMPLETED)
         if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
-            self.stop(f"its budget of {self.max_iterations} iterations is spent")
+            self.stopped_because = f"its budget of {self.max_iterations} iterations is spent"
         if not self.active:
             self._end(engine)
 
@@ -368,4 +376,7 @@ class CascadedUnlearning:
         if engine.state.epoch == 0:  # an engine whose events other loops fire knows no epochs
             self._look_at_what_was_seen(engine)
         engine.fire_event(UnlearningEvents.UNLEARNING_ENDING)
+        if not self.measured:
+            self.measured = True  # said once
+            warnings.warn(UNMEASURED, stacklevel=2)
         engine.fire_event(UnlearningEvents.UNLEARNING_COMPLETED)

@@ -98,6 +98,8 @@ class StopWhenForgotten:
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
+        if self.unlearning is not None:
+            self.unlearning.measured = True
         return PhaseHandle(
             self,
             trainer,

@@ -132,6 +132,8 @@ class ErasureRecord:
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
+        if self._measure is not None or self._audits:
+            self._unlearning.measured = True
         return PhaseHandle(
             self,
             trainer,

@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import torch
 from ignite.engine import Engine, Events, State
@@ -5,9 +7,11 @@ from ignite.engine import Engine, Events, State
 from ignite_unlearn import (
     GAN,
     CascadedUnlearning,
+    ErasureRecord,
     Fixed,
     ForgetClasses,
     OtherClass,
+    StopWhenForgotten,
     UnlearningDivergedError,
     UnlearningError,
     UnlearningEvents,
@@ -179,3 +183,31 @@ def test_a_batch_without_images_ends_in_a_sentence():
     trainer = Engine(lambda e, b: None)
     with make().attach(trainer), pytest.raises(UnlearningError, match="holds no images"):
         trainer.run([{"text": ["a"]}])
+
+
+def measured_by(kind, unlearning, trainer, folder):
+    """Attaches what measures, or tells the phase so."""
+    if kind == "judge":
+        StopWhenForgotten(unlearning, lambda: {"a": 1.0}, at_most={"a": 0}).attach(trainer)
+    elif kind == "record":
+        ErasureRecord(unlearning, folder, measure=lambda gan: {"forgotten_share": 0.5}).attach(trainer)
+    elif kind == "stop":
+        trainer.add_event_handler(Events.ITERATION_COMPLETED(once=2), lambda: unlearning.stop("I have seen enough"))
+    elif kind == "word":
+        unlearning.measured = True
+
+
+@pytest.mark.parametrize("max_iterations", [None, 2])
+@pytest.mark.parametrize("kind", ["judge", "record", "stop", "word", "record without a measure", "nothing"])
+def test_a_phase_that_ends_without_a_measure_is_warned_of_once(kind, max_iterations, tmp_path):
+    unlearning, trainer = make(max_iterations=max_iterations if kind != "stop" else None), Engine(lambda e, b: None)
+    with unlearning.attach(trainer), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if kind == "record without a measure":
+            ErasureRecord(unlearning, tmp_path).attach(trainer)
+        measured_by(kind, unlearning, trainer, tmp_path)
+        trainer.run(data(4))
+        trainer.run(data(4), max_epochs=2)
+    said = [str(warning.message) for warning in caught]
+    assert len(said) == (kind in ("nothing", "record without a measure")), said
+    assert all("nothing has measured whether it forgot" in sentence for sentence in said)
