@@ -27,6 +27,21 @@ def sum_over_processes(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [part.view_as(t).to(t.dtype) for part, t in zip(parts, tensors, strict=True)]
 
 
+def with_others(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the values ``(N,)`` of all processes, in the order of their ranks, and a mask of this one's own.
+
+    A collective call: every process must take part, each with an N of its own.
+
+    Example:
+        >>> with_others(torch.tensor([3.0, 1.0]))
+        (tensor([3., 1.]), tensor([True, True]))
+    """
+    values, rank = values.detach(), idist.get_rank()
+    pairs = gather_rows(torch.stack([values.double(), torch.full_like(values, rank, dtype=torch.float64)], 1))
+    assert pairs is not None
+    return pairs[:, 0].to(values), pairs[:, 1].to(values.device) == rank
+
+
 def gather_rows(rows: Tensor | None) -> Tensor | None:
     """Returns the rows ``(N, ...)`` of all processes, in the order of their ranks; None where no process has any.
 

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ignite_unlearn.borrow import step_seed
 from ignite_unlearn.content import refuse_overlap
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget import LatentRegions
@@ -21,14 +22,17 @@ from ignite_unlearn.gan import GAN
 class FakeLabel(Protocol):
     """Says which scores the discriminator is to give."""
 
-    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions) -> Tensor:
+    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions, requests: Tensor) -> Tensor:
         """Returns the target score of every forgotten image.
 
         Args:
-            scores: the present scores of the forgotten images, shape ``(N,)``, without gradients; N may be 0.
+            scores: the present scores of the forgotten images of all processes, shape ``(N,)``, without gradients; N
+                may be 0.
             gan: the GAN as it is now.
             teacher: the frozen original GAN.
             regions: where forgotten and retained images are made.
+            requests: which request each image came with, int64 ``(N,)``: 0 for all but what was added later,
+                ``ForgetItems.add``. Each request is to be forgotten by itself, not only all of them together.
 
         Returns:
             Target scores of shape ``(N,)``, as logits or critic values.
@@ -43,14 +47,14 @@ class Fixed:
 
     Example:
         >>> import torch
-        >>> Fixed(-1.0)(torch.zeros(2), None, None, None).tolist()
+        >>> Fixed(-1.0)(torch.zeros(2), None, None, None, None).tolist()
         [-1.0, -1.0]
     """
 
     def __init__(self, score: float = -1.0):
         self.score = float(score)
 
-    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions) -> Tensor:
+    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions, requests: Tensor) -> Tensor:
         """Returns the constant; see :class:`FakeLabel`."""
         return torch.full_like(scores, self.score)
 
@@ -70,7 +74,7 @@ class Generated:
         self.live = live
         self.samples = samples
 
-    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions) -> Tensor:
+    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions, requests: Tensor) -> Tensor:
         """Returns the mean score of generated images; see :class:`FakeLabel`."""
         latents, labels = regions.retained(self.samples)
         source = gan if self.live else teacher
@@ -119,7 +123,7 @@ class Unseen:
         self.live = live
         self.samples = samples
 
-    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions) -> Tensor:
+    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions, requests: Tensor) -> Tensor:
         """Returns the mean score of unseen images; see :class:`FakeLabel`."""
         return self._unseen_scores(gan, teacher).mean().to(scores.dtype).expand(len(scores))
 
@@ -134,7 +138,9 @@ class UnseenQuantiles(Unseen):
 
     The mean alone gives all forgotten images one score, and so betrays them by their lack of spread. Of n forgotten
     images the one with the k-th lowest score (k from 0) is to get the quantile ``(k + u[k]) / n`` of the unseen scores,
-    with u drawn from [0, 1) once and for all by ``seed``: a single image gets a place that nobody can foretell.
+    with u drawn from [0, 1) once and for all by ``seed``: a single image gets a place that nobody can foretell. Each
+    request is ranked by itself, with a u of its own: in one pool the later ones, whose scores are still high, would
+    take the upper quantiles and push the earlier ones down.
 
     Args:
         images: as for :class:`Unseen`.
@@ -165,14 +171,20 @@ class UnseenQuantiles(Unseen):
         super().__init__(images, labels, live=live, samples=samples, trained=trained)
         self.seed = seed
 
-    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions) -> Tensor:
+    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions, requests: Tensor) -> Tensor:
         """Returns a quantile of the unseen images' scores for each image; see :class:`FakeLabel`."""
         unseen = self._unseen_scores(gan, teacher).to(scores)  # also without rows: it moves the random number stream
-        if len(scores) == 0:
-            return scores
-        shifts = torch.rand(len(scores), generator=torch.Generator().manual_seed(self.seed)).to(scores)
-        ranks = scores.argsort().argsort()
-        return torch.quantile(unseen, ((torch.arange(len(scores)).to(scores) + shifts) / len(scores)))[ranks]
+        targets = torch.empty_like(scores)
+        for request in requests.unique().tolist():
+            mine = scores[requests == request]
+            ranks = mine.argsort().argsort()
+            places = (torch.arange(len(mine)).to(scores) + self._shifts(request, len(mine)).to(scores)) / len(mine)
+            targets[requests == request] = torch.quantile(unseen, places)[ranks]
+        return targets
+
+    def _shifts(self, request: int, n: int) -> Tensor:
+        seed = step_seed(self.seed, request) if request else self.seed
+        return torch.rand(n, generator=torch.Generator().manual_seed(seed))
 
 
 class Between:
@@ -188,7 +200,7 @@ class Between:
 
     Example:
         >>> import torch
-        >>> Between(Fixed(-1), Fixed(3), weight=0.25)(torch.zeros(1), None, None, None).tolist()
+        >>> Between(Fixed(-1), Fixed(3), weight=0.25)(torch.zeros(1), None, None, None, None).tolist()
         [0.0]
     """
 
@@ -199,10 +211,12 @@ class Between:
         self.high = high
         self.weight = weight
 
-    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions) -> Tensor:
+    def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions, requests: Tensor) -> Tensor:
         """Returns the scores between the two; see :class:`FakeLabel`."""
         return torch.lerp(
-            self.low(scores, gan, teacher, regions), self.high(scores, gan, teacher, regions), self.weight
+            self.low(scores, gan, teacher, regions, requests),
+            self.high(scores, gan, teacher, regions, requests),
+            self.weight,
         )
 
 

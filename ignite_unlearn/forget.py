@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.examples import Examples
 from ignite_unlearn.gan import GAN
 
 Classifier = Callable[[Tensor], Tensor]
@@ -35,8 +36,8 @@ class Forget(Protocol):
     def rows(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """Returns a bool mask of shape ``(N,)``: True for rows of the forget set."""
 
-    def examples(self, n: int) -> tuple[Tensor, Tensor | None] | None:
-        """Returns at most ``n`` images of the forget set, drawn, and their labels; None where it holds no images."""
+    def examples(self, n: int) -> Examples | None:
+        """Returns about ``n`` images of the forget set, drawn; None where the request holds no images."""
 
     def regions(self, teacher: GAN) -> LatentRegions:
         """Returns where the teacher makes forgotten and retained images."""

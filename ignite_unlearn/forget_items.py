@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ignite_unlearn.content import ContentIndex, refuse_overlap
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.examples import Examples, draw
 from ignite_unlearn.forget import LatentRegions
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.inversion import Inverted
@@ -75,7 +76,7 @@ class ForgetItems:
         self.neighbourhood = neighbourhood
         self.augmented = augmented
         self.inverted: Inverted | None = None
-        self._set(images, labels)
+        self._set(images, labels, torch.zeros(len(images), dtype=torch.int64))
 
     @classmethod
     def of_dataset(cls, dataset: Any, indices: Iterable[int], **options: Any) -> ForgetItems:
@@ -139,6 +140,9 @@ class ForgetItems:
     def add(self, images: Tensor, labels: Tensor | None = None) -> None:
         """Adds images of a later request; give the grown request to a new phase, so that the earlier ones stay away.
 
+        What is added by one call is a request of its own: its images are to be like unseen ones by themselves, whatever
+        has become of the earlier ones (:class:`~ignite_unlearn.fake_labels.FakeLabel`).
+
         Raises:
             UnlearningError: if shapes or labels do not fit to those of the request.
         """
@@ -148,7 +152,8 @@ class ForgetItems:
                 f"added to a request of {tuple(self.images.shape[1:])} {'without' if self.labels is None else 'with'}."
             )
         both = None if labels is None or self.labels is None else torch.cat([self.labels, labels.to(self.labels)])
-        self._set(torch.cat([self.images, images.to(self.images)]), both)
+        added = torch.full((len(images),), int(self._requests.max()) + 1)
+        self._set(torch.cat([self.images, images.to(self.images)]), both, torch.cat([self._requests, added]))
 
     def rows(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """Returns a bool mask ``(N,)``: True for images of the forget set; all False where the loop augments."""
@@ -165,10 +170,9 @@ class ForgetItems:
         """Returns which item each of ``images`` is, int64 ``(N,)``: the first of equal ones, -1 where it is none."""
         return self._index.find(images)
 
-    def examples(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Returns ``n`` images of the forget set (all, if it is smaller) and their labels."""
-        chosen = torch.randperm(len(self))[:n].to(self.images.device)
-        return self.images[chosen], None if self.labels is None else self.labels[chosen.to(self.labels.device)]
+    def examples(self, n: int) -> Examples:
+        """Returns ``n`` images of the forget set (all, if it is smaller), of every added request its share."""
+        return draw(Examples(self.images, self.labels, self._requests), n)
 
     def regions(self, teacher: GAN) -> LatentRegions:
         """Inverts the images and returns the regions around their latents.
@@ -202,7 +206,7 @@ class ForgetItems:
         """Returns ``labels``: those that the substitutes were asked for."""
         return labels
 
-    def _set(self, images: Tensor, labels: Tensor | None) -> None:
+    def _set(self, images: Tensor, labels: Tensor | None, requests: Tensor) -> None:
         if labels is not None and len(labels) != len(images):
             raise UnlearningError(
                 f"ForgetItems() got {len(images)} images but {len(labels)} labels: give one an image."
@@ -210,7 +214,7 @@ class ForgetItems:
         index = ContentIndex(images)
         if self.unseen is not None:
             refuse_overlap(self.unseen, images)
-        self.images, self.labels, self._index = images.detach(), labels, index
+        self.images, self.labels, self._requests, self._index = images.detach(), labels, requests, index
 
 
 def _rows(inverted: Inverted, rows: Tensor) -> Inverted:

@@ -125,7 +125,7 @@ class GaussNewton:
     def _forgotten(self, rows: Rows, device: torch.device) -> tuple[Tensor, Tensor | None]:
         """Returns the forgotten images and labels, the same on every process."""
         if rows.examples is not None:
-            images, labels = rows.examples
+            images, labels = rows.examples.images, rows.examples.labels
         elif idist.get_world_size() > 1:
             raise UnlearningError(
                 "GaussNewton needs a request that knows its images, ForgetItems, where processes share the loop."

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
-from ignite_unlearn.distributed import shard, sum_over_processes
+from ignite_unlearn.distributed import shard, sum_over_processes, with_others
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.examples import Examples
 from ignite_unlearn.fake_labels import FakeLabel
 from ignite_unlearn.forget import LatentRegions
 from ignite_unlearn.gan import GAN
@@ -40,14 +41,14 @@ class Rows:
         images: the batch's images ``(N, ...)``.
         labels: their labels ``(N,)``; None where the batch has none.
         forgotten: bool mask ``(N,)``.
-        examples: images of the request and their labels, the same on every process. They take the place of the batch's
-            forgotten rows; None where the request holds no images.
+        examples: images of the request, the same on every process. They take the place of the batch's forgotten rows;
+            None where the request holds no images.
     """
 
     images: Tensor
     labels: Tensor | None
     forgotten: Tensor
-    examples: Images | None = None
+    examples: Examples | None = None
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor]:
         """Returns images, labels and mask on ``device``, without gradients; of examples this process's share."""
@@ -55,12 +56,16 @@ class Rows:
         labels = None if labels is None else labels.to(device)
         if self.examples is None:
             return images, labels, forgotten
-        mine = shard(len(self.examples[0]))
-        more, more_labels = self.examples[0][mine].to(images), _rows(self.examples[1], mine)
+        mine = shard(len(self.examples.images))
+        more, more_labels = self.examples.images[mine].to(images), _rows(self.examples.labels, mine)
         kept = ~forgotten
         both = None if labels is None or more_labels is None else torch.cat([labels[kept], more_labels.to(labels)])
         mask = torch.arange(int(kept.sum()) + len(more), device=device) >= int(kept.sum())
         return torch.cat([images[kept], more]), both, mask
+
+    def requests(self, n: int) -> Tensor:
+        """Returns which request each of the ``n`` forgotten images of all processes came with, int64 ``(N,)``."""
+        return torch.zeros(n, dtype=torch.int64) if self.examples is None else self.examples.requests
 
 
 class DiscriminatorStep(Protocol):
@@ -157,7 +162,7 @@ class UnlearningStep:
     def discriminator_half(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
         """Moves the discriminator: forgotten images to their fake labels, retained ones to the teacher's scores."""
         if self.discriminator_step is not None:
-            return self.discriminator_step(self.gan, teacher, rows, partial(self._fake_scores, regions))
+            return self.discriminator_step(self.gan, teacher, rows, self.fake_scores(regions, rows))
         images, labels, forgotten = rows.on(self.gan.device)
         (counts,) = sum_over_processes([torch.stack([forgotten.sum(), (~forgotten).sum()]).double()])
         n_forgotten, n_retained = counts.tolist()
@@ -165,8 +170,9 @@ class UnlearningStep:
             return {}
         now = self.gan.score(images, labels)
         scores = now[forgotten]
-        # Every process asks for the fake label, rows or none: it may draw random numbers, and the streams stay alike.
-        targets = self.fake_label(scores.detach(), self.gan, teacher, regions)
+        # Of all processes, rows or none: ranks are those among all, and the random number streams stay alike.
+        everyones, own = with_others(scores)
+        targets = self.fake_scores(regions, rows)(everyones, self.gan, teacher)[own]
         with torch.no_grad():
             held = teacher.score(images, labels)
         to_labels = smooth_l1_loss(scores, targets, reduction="sum") / n_forgotten
@@ -177,8 +183,11 @@ class UnlearningStep:
         numbers = {"forget_score": float(score), "fake_label": float(target)}
         return {"fake_label_loss": loss, "discriminator_anchor_loss": anchor, **numbers}
 
-    def _fake_scores(self, regions: LatentRegions, scores: Tensor, gan: GAN, teacher: GAN) -> Tensor:
-        return self.fake_label(scores, gan, teacher, regions)
+    def fake_scores(self, regions: LatentRegions, rows: Rows) -> FakeScores:
+        """Returns the fake label of these rows, as a :class:`DiscriminatorStep` is given it."""
+        return lambda scores, gan, teacher: self.fake_label(
+            scores, gan, teacher, regions, rows.requests(len(scores)).to(scores.device)
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the optimisers' states."""

@@ -5,6 +5,8 @@ import torch
 from torch.utils.data import Dataset
 
 from ignite_unlearn import GAN, ForgetItems, Inversion, UnlearningError
+from ignite_unlearn.content import ContentIndex
+from ignite_unlearn.examples import Examples, draw
 from ignite_unlearn.item_regions import discoveries, rotated
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
@@ -54,10 +56,32 @@ def test_random_augmentation_is_refused_unless_it_is_said():
 def test_examples_are_drawn_without_repetition_and_carry_their_labels():
     data = Data()
     forget = ForgetItems.of_dataset(data, range(6))
-    images, labels = forget.examples(4)
+    images, labels, _ = forget.examples(4)
     where = forget._index.find(images)
     assert len(where.unique()) == 4 and torch.equal(labels, data.labels[where])
     assert len(forget.examples(99)[0]) == 6
+
+
+def test_images_of_every_request_take_part_in_a_step():
+    data = Data()
+    forget = ForgetItems.of_dataset(data, range(6))
+    forget.add(data.images[[7]], data.labels[[7]])
+    forget.add(data.images[[9, 8, 11]], data.labels[[9, 8, 11]])
+    images, labels, requests = forget.examples(99)
+    where = ContentIndex(data.images).find(images)
+    assert sorted(where[requests == 0].tolist()) == [0, 1, 2, 3, 4, 5]
+    assert where[requests == 1].tolist() == [7] and sorted(where[requests == 2].tolist()) == [8, 9, 11]
+    assert torch.equal(labels, data.labels[where])
+
+
+def test_a_large_request_leaves_no_other_out_and_fills_what_the_others_leave():
+    def shares(*sizes, n):
+        requests = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+        return draw(Examples(torch.zeros(len(requests), 1), None, requests), n).requests.bincount().tolist()
+
+    assert shares(1000, 1, 1, n=64) == [62, 1, 1] and shares(500, n=64) == [64]
+    assert shares(100, 100, n=64) == [32, 32] and shares(*[20] * 10, n=64) == [16] * 10
+    assert shares(*[30] * 3, n=5) == [5] * 3
 
 
 @pytest.mark.parametrize("classes", [None, CLASSES])

@@ -16,6 +16,7 @@ from ignite_unlearn import (
     UnlearningError,
 )
 from ignite_unlearn.borrow import borrow
+from ignite_unlearn.examples import Examples
 from ignite_unlearn.linear_probe import fit_probe
 from ignite_unlearn.score_gradients import head_inputs
 from ignite_unlearn.unlearning_step import Rows
@@ -33,7 +34,12 @@ def images(n, seed):
 
 
 def rows(forgotten):
-    return Rows(images(3, 99), None, torch.zeros(3, dtype=torch.bool), examples=(forgotten, None))
+    return Rows(
+        images(3, 99),
+        None,
+        torch.zeros(3, dtype=torch.bool),
+        examples=Examples(forgotten, None, torch.zeros(len(forgotten), dtype=torch.int64)),
+    )
 
 
 def plus(amount):

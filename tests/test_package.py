@@ -10,7 +10,7 @@ PACKAGE = Path(ignite_unlearn.__file__).parent
 # A file imports only from floors below its own; see docs/design.md.
 FLOORS = [
     {"errors", "batch", "borrow", "distributed", "weights", "files", "content", "linear_probe", "clock"} | {"toolkits"},
-    {"gan", "forget", "pictures"},
+    {"gan", "examples", "forget", "pictures"},
     {"substitution", "latent_substitution", "fake_labels", "unlearning_step", "gauss_newton", "score_gradients"}
     | {"closed_form", "inversion", "item_regions", "forget_items", "replay"},
     {"handlers"},

@@ -72,7 +72,8 @@ def check_loop(step: UnlearningStep, forget: Forget, loader: Any, *, seed: int =
                 look.try_to(lambda: step.substitution(teacher, latents, labels, regions))
             else:
                 look.notes.append("The generator does not make what is to be forgotten: it is left to the loop.")
-            look.try_to(lambda: step.fake_label(torch.zeros(_ROWS, device=gan.device), gan, teacher, regions))
+            scores = torch.zeros(_ROWS, device=gan.device)
+            look.try_to(lambda: step.fake_label(scores, gan, teacher, regions, torch.zeros_like(scores).long()))
             look.try_to(lambda: _step_on_a_copy(step, forget, teacher, regions, batch))
     return CheckReport(tuple(dict.fromkeys(look.problems)), tuple(look.notes))
 
@@ -85,9 +86,7 @@ def _step_on_a_copy(step: UnlearningStep, forget: Forget, teacher: GAN, regions:
     form = step.gan.batch
     images = form.images(batch)
     rows = Rows(images, form.labels(batch), torch.ones(len(images), dtype=torch.bool), forget.examples(_ROWS))
-    step.discriminator_step(
-        tried, teacher, rows, lambda scores, gan, teacher: step.fake_label(scores, gan, teacher, regions)
-    )
+    step.discriminator_step(tried, teacher, rows, step.fake_scores(regions, rows))
 
 
 class _Look:
