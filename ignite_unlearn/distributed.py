@@ -1,13 +1,17 @@
-"""The little that the unlearning step needs of ``ignite.distributed``: shards of a batch, sums over processes."""
+"""The little that a phase needs of ``ignite.distributed``: shards, sums, and what every process must do alike."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import ignite.distributed as idist
 import torch
 from torch import Tensor
+
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+
+T = TypeVar("T")
 
 
 def shard(n: int) -> slice:
@@ -25,6 +29,50 @@ def sum_over_processes(tensors: Sequence[Tensor]) -> list[Tensor]:
     assert isinstance(total, Tensor)
     parts = total.split([t.numel() for t in tensors])
     return [part.view_as(t).to(t.dtype) for part, t in zip(parts, tensors, strict=True)]
+
+
+def share(tensors: Iterable[Tensor]) -> None:
+    """Gives the tensors of every process the first one's values, in place. A collective call.
+
+    Replicas of DistributedDataParallel have equal weights, but statistics of BatchNorm of their own, and sums differ in
+    the last bit between machines: where all must do the same, the first one's numbers are everybody's.
+    """
+    if idist.get_world_size() == 1:
+        return
+    kinds: dict[torch.dtype, list[Tensor]] = {}
+    for tensor in tensors:
+        kinds.setdefault(tensor.dtype, []).append(tensor.detach())
+    for alike in kinds.values():
+        flat = torch.cat([t.reshape(-1) for t in alike])
+        first = idist.broadcast(flat.byte() if flat.dtype == torch.bool else flat, src=0)
+        assert isinstance(first, Tensor)
+        for tensor, part in zip(alike, first.split([t.numel() for t in alike]), strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+
+def everywhere(true: bool) -> bool:
+    """Returns whether it is true on every process. A collective call."""
+    if idist.get_world_size() == 1:
+        return true
+    return int(idist.all_reduce(int(not true))) == 0
+
+
+def together(act: Callable[[], T]) -> T:
+    """Returns ``act()``; where one process refuses, all do, so that none waits for it. A collective call.
+
+    Raises:
+        UnlearningError: what ``act`` raises, here or elsewhere.
+    """
+    refused, made = None, None
+    try:
+        made = act()
+    except UnlearningError as error:
+        refused = error
+    if not everywhere(refused is None):
+        raise refused or UnlearningDivergedError(
+            "The unlearning step was refused by another process, which says why: the last good weights are back."
+        )
+    return made  # type: ignore[return-value]
 
 
 def with_others(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,6 +101,7 @@ def gather_rows(rows: Tensor | None) -> Tensor | None:
     """
     if idist.get_world_size() == 1:
         return rows
-    parts: Any = idist.all_gather(None if rows is None else rows.cpu().numpy())
+    whole = rows if rows is None or rows.dtype != torch.bfloat16 else rows.float()  # NumPy knows no bfloat16
+    parts: Any = idist.all_gather(None if whole is None else whole.cpu().numpy())
     found = [torch.from_numpy(part) for part in parts if part is not None]
     return torch.cat(found) if found else None

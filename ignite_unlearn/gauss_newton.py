@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ignite.distributed as idist
 import torch
 from torch import Tensor, nn
 
@@ -126,10 +125,6 @@ class GaussNewton:
         """Returns the forgotten images and labels, the same on every process."""
         if rows.examples is not None:
             images, labels = rows.examples.images, rows.examples.labels
-        elif idist.get_world_size() > 1:
-            raise UnlearningError(
-                "GaussNewton needs a request that knows its images, ForgetItems, where processes share the loop."
-            )
         else:
             images = rows.images[rows.forgotten]
             labels = None if rows.labels is None else rows.labels[rows.forgotten]

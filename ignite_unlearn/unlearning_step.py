@@ -7,7 +7,7 @@ however many processes share it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
-from ignite_unlearn.distributed import shard, sum_over_processes, with_others
+from ignite_unlearn.distributed import everywhere, gather_rows, shard, share, sum_over_processes, together, with_others
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.examples import Examples
 from ignite_unlearn.fake_labels import FakeLabel
@@ -63,6 +63,15 @@ class Rows:
         mask = torch.arange(int(kept.sum()) + len(more), device=device) >= int(kept.sum())
         return torch.cat([images[kept], more]), both, mask
 
+    def joined(self) -> Rows:
+        """Returns rows whose examples are the forgotten rows of all processes, where the request holds no images."""
+        if self.examples is not None:
+            return self
+        images = gather_rows(self.images.detach()[self.forgotten])
+        labels = gather_rows(None if self.labels is None else self.labels[self.forgotten])
+        assert images is not None
+        return replace(self, examples=Examples(images, labels, torch.zeros(len(images), dtype=torch.int64)))
+
     def requests(self, n: int) -> Tensor:
         """Returns which request each of the ``n`` forgotten images of all processes came with, int64 ``(N,)``."""
         return torch.zeros(n, dtype=torch.int64) if self.examples is None else self.examples.requests
@@ -77,7 +86,7 @@ class DiscriminatorStep(Protocol):
         Args:
             gan: the GAN; its nets are in eval mode.
             teacher: the frozen original GAN.
-            rows: what is to be unlearned on.
+            rows: what is to be unlearned on; its examples are the same on every process.
             fake_label: gives the target scores ``(N,)`` of forgotten images: of their present scores ``(N,)``, the GAN
                 that gave these, and its teacher.
 
@@ -133,7 +142,8 @@ class UnlearningStep:
         }
 
     def __call__(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
-        """Takes the generator's steps and the discriminator's, and returns their numbers."""
+        """Takes the generator's steps and the discriminator's, and returns their numbers; the nets must be borrowed."""
+        share(buffer for net in (self.gan.generator, self.gan.discriminator) for buffer in net.buffers())
         numbers: dict[str, float] = {}
         for _ in range(self.generator_steps):
             numbers |= self.generator_half(teacher, regions)
@@ -143,7 +153,7 @@ class UnlearningStep:
         """Moves the generator: forgotten latents to substitutes, retained ones to where the teacher has them."""
         n = self.batch_size
         (forgotten, forgotten_labels), (retained, retained_labels) = regions.forgotten(n), regions.retained(n)
-        if len(forgotten) == 0:  # the same on all processes: the generator never made what is to be forgotten
+        if not everywhere(len(forgotten) > 0):  # the generator never made what is to be forgotten
             return {}
         mine = shard(n)
         forgotten_labels, retained_labels = _rows(forgotten_labels, mine), _rows(retained_labels, mine)
@@ -162,7 +172,10 @@ class UnlearningStep:
     def discriminator_half(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
         """Moves the discriminator: forgotten images to their fake labels, retained ones to the teacher's scores."""
         if self.discriminator_step is not None:
-            return self.discriminator_step(self.gan, teacher, rows, self.fake_scores(regions, rows))
+            step, rows = self.discriminator_step, rows.joined()
+            numbers = together(lambda: step(self.gan, teacher, rows, self.fake_scores(regions, rows)))
+            share(self.gan.discriminator.parameters())
+            return numbers
         images, labels, forgotten = rows.on(self.gan.device)
         (counts,) = sum_over_processes([torch.stack([forgotten.sum(), (~forgotten).sum()]).double()])
         n_forgotten, n_retained = counts.tolist()

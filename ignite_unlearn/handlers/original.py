@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ignite_unlearn.borrow import borrow, step_seed
 from ignite_unlearn.closed_form import Start
+from ignite_unlearn.distributed import share
 from ignite_unlearn.forget import Forget, LatentRegions
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.substitute_batch import substitute_rows
@@ -70,6 +71,9 @@ class Original:
             start: changes it, if anything.
             substitution: which image a forgotten latent is given.
         """
+        nets = (self.teacher.generator, self.teacher.discriminator)
+        # One original for all: from replicas' own statistics each would find other latents.
+        share(t for net in nets for t in (*net.parameters(), *net.buffers()))
         if not same_weights(gan.generator, self.teacher.generator):
             warnings.warn(
                 "The generator's weights changed between attach() and the first iteration: does a handler of "
@@ -81,6 +85,7 @@ class Original:
             regions = self.regions  # looked up before the stream below begins
             with borrow(gan.generator, gan.discriminator, seed=step_seed(self.seed, _START)):
                 start(gan, self.teacher, regions, substitution)
+            share(p for net in (gan.generator, gan.discriminator) for p in net.parameters())
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the teacher's weights and the seed."""

@@ -1,5 +1,7 @@
 """Two processes that share global batches do what one does, to rounding."""
 
+from functools import partial
+
 import ignite.distributed as idist
 import pytest
 import torch
@@ -23,6 +25,7 @@ from ignite_unlearn import (
 )
 from ignite_unlearn.distributed import shard
 from tests.loops.nets import CLASSES, SIZE, Z, real_images
+from tests.processes import in_two
 
 ROWS, ITERATIONS = 8, 50
 
@@ -46,14 +49,14 @@ def global_batch(i):
     return images.double(), labels
 
 
-def items_phase(gan, images):
+def items_phase(gan, images, descent=False):
     """All of the items are on rank 0; the request holds them, and every process solves for all of them."""
     items, retained = global_batch(0)[0][:2], global_batch(1)[0]
+    step = None if descent else GaussNewton(retained, unseen=images, rows=6)
     inversion = Inversion(candidates=32, steps=3, progress=False)
     return CascadedUnlearning(
         gan, forget=ForgetItems(items, torch.tensor([2, 2]), inversion=inversion), substitution=RetainedNeighbour(16),
-        fake_label=UnseenQuantiles(images, samples=8), discriminator_step=GaussNewton(retained, unseen=images, rows=6),
-        batch_size=10, steps=2, every=3,
+        fake_label=UnseenQuantiles(images, samples=8), discriminator_step=step, batch_size=10, steps=2, every=3,
     )  # fmt: skip
 
 
@@ -64,7 +67,7 @@ def class_phase(gan, images):
     )  # fmt: skip
 
 
-PHASES = {"classes": class_phase, "items": items_phase}
+PHASES = {"classes": class_phase, "items": items_phase, "descent": partial(items_phase, descent=True)}
 
 
 def train(rank, path, phase):
@@ -103,10 +106,12 @@ def train(rank, path, phase):
         torch.save({**state, "metrics": unlearning.metrics, "iterations": unlearning.iterations}, path)
 
 
-@pytest.mark.parametrize(("phase", "steps"), [("classes", ITERATIONS), ("items", -(-ITERATIONS // 3))])
+@pytest.mark.parametrize(
+    ("phase", "steps"), [("classes", ITERATIONS), ("items", -(-ITERATIONS // 3)), ("descent", -(-ITERATIONS // 3))]
+)
 def test_two_processes_equal_one(tmp_path, phase, steps):
     train(0, tmp_path / "one.pt", phase)
-    idist.spawn("gloo", train, args=(str(tmp_path / "two.pt"), phase), nproc_per_node=2)
+    in_two(train, str(tmp_path / "two.pt"), phase)
     one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
     assert (one["world"], two["world"], two["iterations"]) == (1, 2, steps)
     torch.manual_seed(0)

@@ -1,6 +1,5 @@
 """Metrics over several processes and over an interruption equal those of one whole run."""
 
-import ignite.distributed as idist
 import pytest
 import torch
 from ignite.engine import Engine, Events
@@ -13,6 +12,7 @@ from ignite_unlearn.metrics.classes import PUL, ClassShare
 from ignite_unlearn.metrics.distances import FID, KID
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.metrics.membership import MembershipAUC
+from tests.processes import in_two
 
 
 def batches():
@@ -55,7 +55,7 @@ def evaluate(rank, path, parts):
 @pytest.mark.parametrize("parts", [[[0, 1], [2, 3]], [[1], [0, 3, 2]]])
 def test_two_processes_that_share_the_batches_unevenly_equal_one(tmp_path, parts):
     evaluate(0, tmp_path / "one", [[*parts[0], *parts[1]]])
-    idist.spawn("gloo", evaluate, args=(str(tmp_path / "two"), parts), nproc_per_node=2)
+    in_two(evaluate, str(tmp_path / "two"), parts)
     one = torch.load(tmp_path / "one0", weights_only=True)
     for rank in (0, 1):
         two = torch.load(tmp_path / f"two{rank}", weights_only=True)
@@ -70,7 +70,7 @@ def compute_with_rows_on_one(rank, path):
 
 
 def test_a_process_without_rows_takes_part(tmp_path):
-    idist.spawn("gloo", compute_with_rows_on_one, args=(str(tmp_path / "share"),), nproc_per_node=2)
+    in_two(compute_with_rows_on_one, str(tmp_path / "share"))
     assert [torch.load(tmp_path / f"share{rank}") for rank in (0, 1)] == [pytest.approx(2 / 3)] * 2
 
 
