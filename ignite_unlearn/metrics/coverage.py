@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics.feature_rows import feature_pair
 
 _AT_ONCE = 1024
 
@@ -24,7 +25,7 @@ def density_and_coverage(generated: np.ndarray, real: np.ndarray, *, k: int = 5)
         k: how many neighbours make a ball.
 
     Raises:
-        UnlearningError: if there are too few real images, or none generated.
+        UnlearningError: if there are too few real images, or none generated, or features do not fit.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(200, 3))
@@ -32,6 +33,7 @@ def density_and_coverage(generated: np.ndarray, real: np.ndarray, *, k: int = 5)
         >>> coverage, density > 0.9
         (1.0, True)
     """
+    generated, real = feature_pair(generated, real)
     if len(real) <= k or not len(generated):
         raise UnlearningError(f"{len(real)} real and {len(generated)} generated images: expected more than {k} and 1.")
     a, b = torch.from_numpy(generated).double(), torch.from_numpy(real).double()

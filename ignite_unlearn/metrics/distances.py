@@ -11,11 +11,11 @@ import torch
 from ignite.exceptions import NotComputableError
 from torch import Tensor
 
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.metrics.collected import Collected, as_it_is
 from ignite_unlearn.metrics.coverage import density_and_coverage
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.metrics.frechet import feature_distance
+from ignite_unlearn.metrics.kid import kernel_distance
 
 
 class _Distance(Collected):
@@ -71,7 +71,8 @@ class _Distance(Collected):
 class FID(_Distance):
     """Frechet distance (Heusel et al. 2017), equal to clean-fid's (Parmar et al. 2022) on the same features.
 
-    Comparable only within one feature space: give the extractor's name beside the number.
+    Comparable only within one feature space: give the extractor's name beside the number. Both kinds of images must be
+    in the range that the extractor expects; that they are in [0, 1] rather than [-1, 1] cannot be seen in them.
 
     Example:
         >>> import torch
@@ -94,9 +95,9 @@ class FID(_Distance):
 
 
 class KID(_Distance):
-    """Kernel distance (Binkowski et al. 2018), computed by clean-fid; unbiased, so it may be slightly negative.
+    """Kernel distance (Binkowski et al. 2018), clean-fid's without the chance of its subsets.
 
-    clean-fid draws its subsets from NumPy's global stream; here it is seeded for the call and put back.
+    It is unbiased, so it may be slightly negative; see :func:`~ignite_unlearn.metrics.kid.kernel_distance`.
 
     Example:
         >>> import torch
@@ -110,43 +111,39 @@ class KID(_Distance):
 
     @staticmethod
     def distance(generated: np.ndarray, real: np.ndarray) -> float:
-        """Returns the kernel distance between two sets of features."""
-        return float(_of_subsets(generated, real).mean())
+        """Returns the kernel distance between two sets of features.
 
-    def interval(self, *, level: float = 0.95) -> tuple[float, float]:
-        """Returns between which values the middle subsets' distances lie: wider than an interval of the mean."""
-        return _between(_of_subsets(*self.features()), level)
+        Raises:
+            UnlearningError: if there are fewer than two images on a side.
+        """
+        return kernel_distance(generated, real).value
+
+    def interval(self, *, level: float = 0.95) -> tuple[float, float] | None:
+        """Returns between which values the distance of the distributions lies; None below ten images on a side.
+
+        It tells the chance of which images were drawn, on both sides, and not that of a training.
+        """
+        return kernel_distance(*self.features()).interval(level)
 
 
-def distances(generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """Returns FID, KID with its interval, density and coverage of features ``(N, F)`` and ``(M, F)``, by name.
+def distances(generated: np.ndarray, real: np.ndarray) -> dict[str, float | None]:
+    """Returns FID, KID with its 95 % interval, density and coverage of features ``(N, F)`` and ``(M, F)``, by name.
+
+    The interval's ends are None below ten images on a side.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(100, 3))
         >>> sorted(distances(x, x + 1))
         ['coverage', 'density', 'fid', 'kid', 'kid_high', 'kid_low']
     """
-    subsets = _of_subsets(generated, real)
-    low, high = _between(subsets, 0.95)
+    kid = kernel_distance(generated, real)
+    low, high = kid.interval() or (None, None)
     density, coverage = density_and_coverage(generated, real)
     return {
         "fid": FID.distance(generated, real),
-        "kid": float(subsets.mean()),
+        "kid": kid.value,
         "kid_low": low,
         "kid_high": high,
         "density": density,
         "coverage": coverage,
     }
-
-
-def _between(values: np.ndarray, level: float) -> tuple[float, float]:
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _of_subsets(generated: np.ndarray, real: np.ndarray, subsets: int = 20) -> np.ndarray:
-    from cleanfid.fid import kernel_distance
-
-    # One subset a call: the mean of 20 calls is what one call with 20 subsets returns, and the spread is seen.
-    with borrow(seed=0):
-        return np.array([kernel_distance(generated, real, num_subsets=1) for _ in range(subsets)])

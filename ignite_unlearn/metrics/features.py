@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.borrow import borrow
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics.feature_rows import feature_rows
 from ignite_unlearn.metrics.image_folder import folder_batches
 
 
@@ -18,11 +20,15 @@ class FeatureExtractor:
     """Turns images into features, and says what it is.
 
     Args:
-        model: images ``(N, C, H, W)`` to features ``(N, F)``.
+        model: images ``(N, C, H, W)`` to features ``(N, F)``, or another form that
+            :func:`~ignite_unlearn.metrics.feature_rows.feature_rows` takes; images of a float type come in that of its
+            parameters.
         name: what it is called in records, such as ``"digits-cnn-64"``.
         batch_size: images at once.
         resize: what the images go through first, such as :class:`~ignite_unlearn.metrics.resize.CleanResize`; None: the
-            model is shown the images as they are.
+            model is shown the images as they are, in whatever range they have. That range is the caller's to know:
+            images in [0, 1] where [-1, 1] is meant cannot be told from bright ones, and give another FID without a
+            word.
 
     Example:
         >>> import torch
@@ -44,7 +50,7 @@ class FeatureExtractor:
         self.batch_size = batch_size
         self.resize = resize
 
-    def __call__(self, images: Tensor | Path) -> np.ndarray:
+    def __call__(self, images: Tensor | Path | str) -> np.ndarray:
         """Returns features, shape ``(N, F)``.
 
         Args:
@@ -52,17 +58,20 @@ class FeatureExtractor:
                 names; where they differ in size the extractor must resize.
 
         Raises:
-            UnlearningError: if the folder holds no images, or one that cannot be read.
+            UnlearningError: if there are no images, or one cannot be read; if the features do not fit, or hold NaN.
         """
-        from cleanfid.fid import get_batch_features
-
+        if isinstance(images, Tensor) and not len(images):
+            raise UnlearningError("There are no images to be measured: give at least one, shape (N, C, H, W).")
         parts = images.split(self.batch_size) if isinstance(images, Tensor) else folder_batches(images, self.batch_size)
         found = []
-        with borrow(self.model):
+        with borrow(self.model), torch.no_grad():
             for part in parts:
-                device = next((p.device for p in self.model.parameters()), part.device)
-                part = part.to(device)
-                found.append(get_batch_features(self.resize(part) if self.resize else part, self.model, device))
+                like = next(self.model.parameters(), part)
+                part = part.to(like.device)
+                part = self.resize(part) if self.resize else part
+                if part.is_floating_point() and like.is_floating_point():
+                    part = part.to(like.dtype)
+                found.append(feature_rows(self.model(part), len(part)))
         return np.concatenate(found)
 
     @property

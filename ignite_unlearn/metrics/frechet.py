@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics.feature_rows import feature_pair
 
 Array = NDArray[np.float64]
 
@@ -40,21 +43,24 @@ def frechet_distance(mean: Array, covariance: Array, other_mean: Array, other_co
     return max(0.0, float(distance))
 
 
-def feature_distance(features: Array, others: Array) -> float:
+def feature_distance(features: Any, others: Any) -> float:
     """Returns the Frechet distance between the normal distributions fitted to features ``(N, F)`` and ``(M, F)``.
 
+    Args:
+        features: in any form that :func:`~ignite_unlearn.metrics.feature_rows.feature_rows` takes.
+        others: the same.
+
     Raises:
-        UnlearningError: if there are fewer than two images on a side, or the numbers of features differ.
+        UnlearningError: if there are fewer than two images on a side, or features do not fit.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(50, 4))
         >>> round(feature_distance(x, x + 1), 6)
         4.0
     """
+    features, others = feature_pair(features, others)
     if min(len(features), len(others)) < 2:
         raise UnlearningError("FID needs at least two images on either side.")
-    if features.shape[1] != others.shape[1]:
-        raise UnlearningError(f"{features.shape[1]} and {others.shape[1]} features are of different extractors.")
     return frechet_distance(*moments(features), *moments(others))
 
 

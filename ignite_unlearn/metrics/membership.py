@@ -107,11 +107,11 @@ class MonteCarlo:
 class MembershipAUC(Collected):
     """ROC AUC of a membership attack: the chance that it ranks a member above an unseen image, ties counting half.
 
-    Updates hold ``(images, labels or None, is_member)``, the last a bool mask ``(N,)``. The attack sees all images at
-    once, when the metric is computed.
+    Updates hold ``(images, labels or None, is_member)``, the last a mask ``(N,)`` or ``(N, 1)`` of bools, or of zeros
+    and ones. The attack sees all images at once, when the metric is computed.
 
     Args:
-        attack: ``(images, labels) -> scores``, higher for members.
+        attack: ``(images, labels) -> scores``, ``(N,)`` or ``(N, 1)``, higher for members.
         output_transform: from the engine's output to what :meth:`update` takes.
 
     Example:
@@ -127,21 +127,42 @@ class MembershipAUC(Collected):
         super().__init__(output_transform)
 
     def update(self, output: tuple[Tensor, Tensor | None, Tensor]) -> None:
-        """Adds ``(images (N, ...), labels (N,) or None, is_member (N,))``."""
-        for name, rows in zip(("images", "labels", "is_member"), output, strict=True):
-            if rows is not None:
-                self.add(name, rows)
+        """Adds ``(images (N, ...), labels (N,) or None, is_member (N,))``.
+
+        Raises:
+            UnlearningError: if the mask is none, or labels or mask are not one an image.
+        """
+        images, labels, is_member = output
+        mask = _mask(is_member)
+        for name, rows in (("labels", labels), ("is_member entries", mask)):
+            if rows is not None and len(rows) != len(images):
+                raise UnlearningError(
+                    f"MembershipAUC got {len(images)} images but {len(rows)} {name}: give one an image."
+                )
+        self.add("images", images)
+        self.add("is_member", mask)
+        if labels is not None:
+            self.add("labels", labels)
 
     def scores(self) -> tuple[Tensor, Tensor]:
         """Returns the attack's scores of members and of unseen images.
 
         Raises:
             NotComputableError: if one of the two kinds is missing.
+            UnlearningError: if the scores are not one an image, or hold NaN.
         """
         images, labels, mask = (self.rows(name) for name in ("images", "labels", "is_member"))
         if images is None or mask is None or not mask.any() or mask.all():
             raise NotComputableError("MembershipAUC needs members and unseen images before compute().")
-        scores = self.attack(images, labels).detach().cpu().double()
+        if labels is not None and len(labels) != len(images):
+            raise UnlearningError(
+                f"MembershipAUC got labels for {len(labels)} of {len(images)} images: for all, or none."
+            )
+        scores = _scores(self.attack(images, labels))
+        if len(scores) != len(images):
+            raise UnlearningError(
+                f"The attack gave {len(scores)} scores for {len(images)} images: expected one an image."
+            )
         return scores[mask], scores[~mask]
 
     def compute(self) -> float:
@@ -154,8 +175,12 @@ class MembershipAUC(Collected):
 
 
 def auc(members: Tensor, unseen: Tensor) -> float:
-    """Returns the chance that a member's score ``(N,)`` is above an unseen image's ``(M,)``; ties count half."""
-    return float(_places(members, unseen).mean())
+    """Returns the chance that a member's score ``(N,)`` is above an unseen image's ``(M,)``; ties count half.
+
+    Raises:
+        UnlearningError: if there are no scores of a kind, or they are not one an image, or hold NaN.
+    """
+    return float(_places(_scores(members), _scores(unseen)).mean())
 
 
 def bootstrap(
@@ -164,15 +189,15 @@ def bootstrap(
     """Returns a percentile bootstrap interval (Efron 1979) of :func:`auc`.
 
     Raises:
-        UnlearningError: if ``level`` is not between 0 and 1.
+        UnlearningError: if ``level`` is not between 0 and 1, or the scores do not fit :func:`auc`.
     """
     if not 0 < level < 1:
         raise UnlearningError(f"level={level} must lie between 0 and 1, such as 0.95.")
     random = np.random.default_rng(seed)
-    values = np.sort(unseen.double().numpy())
+    scores, values = _scores(members).numpy(), np.sort(_scores(unseen).numpy())
     drawn = []
     for _ in range(draws):
-        some = members.double().numpy()[random.integers(len(members), size=len(members))]
+        some = scores[random.integers(len(members), size=len(members))]
         # Counting how often each unseen score is drawn gives the same as sorting every drawn set, without the sorting.
         below = np.concatenate([[0], np.cumsum(random.multinomial(len(values), np.full(len(values), 1 / len(values))))])
         left, right = np.searchsorted(values, some, "left"), np.searchsorted(values, some, "right")
@@ -187,9 +212,35 @@ def distances(images: Tensor, others: Tensor) -> Tensor:
     return torch.cat([torch.cdist(part.flatten(1).float().to(b.device), b) for part in images.split(_AT_ONCE)])
 
 
+def _scores(scores: Any) -> Tensor:
+    """Returns an attack's scores as float64 ``(N,)``."""
+    found = torch.as_tensor(scores).detach().cpu()
+    if found.dim() > 1 and set(found.shape[1:]) == {1}:
+        found = found.flatten()
+    if found.dim() != 1 or not len(found):
+        raise UnlearningError(f"Scores of shape {tuple(found.shape)}: expected one number an image, (N,) or (N, 1).")
+    if bool(found.isnan().any()):
+        raise UnlearningError(
+            f"{int(found.isnan().sum())} of {len(found)} scores are NaN: images cannot be ranked by them."
+        )
+    return found.double()
+
+
+def _mask(is_member: Any) -> Tensor:
+    """Returns a bool mask ``(N,)``."""
+    found = torch.as_tensor(is_member)
+    if found.dim() > 1 and set(found.shape[1:]) == {1}:
+        found = found.flatten()
+    if found.dim() != 1 or not bool(((found == 0) | (found == 1)).all()):
+        raise UnlearningError(
+            f"is_member of shape {tuple(found.shape)} and {found.dtype}: expected a mask (N,) of bools or of 0 and 1."
+        )
+    return found.bool()
+
+
 def _places(members: Tensor, unseen: Tensor) -> Tensor:
     """Returns each member's quantile among the unseen scores, in [0, 1]."""
-    values = unseen.double().sort().values
-    left = torch.searchsorted(values, members.double(), right=False)
-    right = torch.searchsorted(values, members.double(), right=True)
+    values = unseen.sort().values
+    left = torch.searchsorted(values, members, right=False)
+    right = torch.searchsorted(values, members, right=True)
     return (left + right).double() / (2 * len(values))

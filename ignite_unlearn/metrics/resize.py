@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
 
+_OVERSHOOT = 1.0  # by which a mean pixel may lie outside of [-1, 1]; those of a dark photograph in [0, 255] exceed it
 _A = -0.5  # of Keys' cubic kernel (1981), as Pillow has it
 
 
@@ -34,10 +35,11 @@ class CleanResize:
         """Returns float32 ``(N, 3, height, width)`` in [0, 255].
 
         Args:
-            images: ``(N, C, H, W)`` with one or three channels, float in [-1, 1] or bytes.
+            images: ``(N, C, H, W)`` with one or three channels, floats in [-1, 1] or whole numbers in 0 to 255.
 
         Raises:
-            UnlearningError: if the shape or the number of channels does not fit.
+            UnlearningError: if the shape or the number of channels does not fit, or the values do not
+                (:func:`to_bytes`).
         """
         if images.dim() != 4 or images.shape[1] not in (1, 3):
             raise UnlearningError(f"Images of shape {tuple(images.shape)}: expected (N, 1 or 3, H, W).")
@@ -53,8 +55,37 @@ class CleanResize:
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """Returns images in [-1, 1] as bytes, as they are saved; bytes as they are."""
-    return images if images.dtype == torch.uint8 else images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    """Returns images as bytes, as they are saved.
+
+    Args:
+        images: floats in [-1, 1], which may overshoot as a generator without ``tanh`` does, or whole numbers of any
+            integer type in 0 to 255. Floats in [0, 1] cannot be told from bright images in [-1, 1]: they are taken as
+            those.
+
+    Raises:
+        UnlearningError: if a value is NaN or infinite, or if the images are in another range, such as floats in
+            [0, 255].
+
+    Example:
+        >>> to_bytes(torch.tensor([-1.0, 0.0, 1.0])).tolist(), to_bytes(torch.tensor([7])).tolist()
+        ([0, 128, 255], [7])
+    """
+    if images.dtype == torch.uint8 or not images.numel():
+        return images.to(torch.uint8)
+    if not images.is_floating_point():
+        if images.dtype == torch.bool or images.is_complex() or int(images.min()) < 0 or int(images.max()) > 255:
+            raise UnlearningError(f"Images of {images.dtype} must be whole numbers in 0 to 255, or floats in [-1, 1].")
+        return images.to(torch.uint8)
+    values = images.detach().float()  # in half precision levels would be rounded away
+    if not bool(values.isfinite().all()):
+        raise UnlearningError("The images hold NaN or infinity: look at what the generator makes.")
+    beyond = float((values.abs() - 1).clamp_min(0).mean())
+    if beyond > _OVERSHOOT:
+        raise UnlearningError(
+            f"The images reach from {float(values.min()):.4g} to {float(values.max()):.4g}: expected floats in [-1, 1] "
+            "or whole numbers in 0 to 255. Scale them, such as images / 127.5 - 1."
+        )
+    return values.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 @cache

@@ -41,6 +41,10 @@ def test_kid_is_repeatable_and_leaves_numpys_stream_alone():
     a, b = (t.flatten(1).numpy() for t in clouds())
     state = np.random.get_state()[1].tolist()
     assert KID.distance(a, b) == KID.distance(a, b) > KID.distance(a, a)
+    kid = KID(PIXELS, real=b)
+    kid.update((clouds()[0], None))
+    low, high = kid.interval(level=0.9)
+    assert low < kid.compute() < high
     assert np.random.get_state()[1].tolist() == state
 
 
