@@ -73,8 +73,9 @@ class CascadedUnlearning:
         bounds: what a :class:`~ignite_unlearn.StopWhenForgotten` was asked to reach: ``name``, ``value`` when the phase
             ended, ``at_most``, ``at_least``; empty where none judged.
         metrics: the numbers of the last unlearning step.
-        measured: whether something measures what was forgotten; ``StopWhenForgotten`` and ``ErasureRecord(measure=...)``
-            say so when they are attached. A phase that ends without is warned of; set it where you measure by other means.
+        measured: whether something measures what was forgotten; ``StopWhenForgotten`` and ``ErasureRecord(measure=
+            ...)`` say so when they are attached. A phase that ends without is warned of; set it where you measure by
+            other means.
 
     Raises:
         UnlearningError: if an argument does not fit.
@@ -156,8 +157,7 @@ class CascadedUnlearning:
 
         The latter two are None where the request names no single images, or they cannot be told.
         """
-        items = self.items_found
-        return {"rows": self.rows_found, "items": items, "of": None if items is None else len(self.forget)}
+        return {"rows": self.rows_found, "items": self.items_found, "of": self._seen.named}
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""

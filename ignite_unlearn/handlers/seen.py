@@ -51,6 +51,11 @@ class Seen:
         """How many items were among them; None where the request names none, or they cannot be recognised."""
         return None if self._items is None else int(self._items.any(0).sum())
 
+    @property
+    def named(self) -> int | None:
+        """How many items the request names; None where they cannot be told."""
+        return None if self._items is None else self._items.shape[1]
+
     def add(self, images: Tensor, forgotten: Tensor) -> int:
         """Counts a batch's images ``(N, ...)``, whose forgotten rows are True in the mask ``(N,)``; returns these."""
         found = int(forgotten.sum())
