@@ -138,7 +138,7 @@ class CascadedUnlearning:
         self.every = every
         self.max_iterations = max_iterations
         self.seed = seed
-        self.iterations = 0
+        self.iterations = self.states_given = 0  # states hold the original GAN: a record says that they are there
         self.stopped_because: str | None = None
         self.bounds: Sequence[Mapping[str, Any]] = ()
         self.metrics: dict[str, float] = {}
@@ -238,6 +238,7 @@ class CascadedUnlearning:
         """Returns the state of the phase, the teacher's weights included: tensors and plain values only."""
         if self.original is None:
             raise UnlearningError("The phase has no state yet: attach it to the trainer first.")
+        self.states_given += 1
         return {
             "iterations": self.iterations,
             "stopped_because": self.stopped_because,

@@ -1,4 +1,16 @@
+import base64
+import bz2
+import copy
+import functools
+import gzip
+import io
+import json
+import lzma
+import tarfile
+import types
+import zipfile
 from collections import deque
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +20,8 @@ from ignite.handlers import EMAHandler
 from PIL import Image
 from torch import nn
 
-from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.audits.leftovers import delete, in_folder, in_objects
+from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetItems, MeanImage, Replay, UnlearningError
+from ignite_unlearn.audits.leftovers import delete, in_folder, in_objects, only_of
 from ignite_unlearn.audits.near_copies import NearCopies
 from ignite_unlearn.pictures import side_by_side
 
@@ -114,6 +126,143 @@ def test_objects_are_told_apart():
     assert found.keys() == {"ema", "old", "adam", "fakes", "noise", "data"}
     assert [name for name, left in found.items() if left.certain] == ["fakes"]
     assert found["ema"].what == "moving average of weights" and "moments" in found["adam"].what
+
+
+@pytest.mark.parametrize("name", ["unlearned.pt.bak", ".original.pt.x7.part", "original (copy)", "weights.safetensors"])
+def test_a_copy_of_weights_is_seen_whatever_it_is_called(tmp_path, name):
+    weights = {"generator": {"w": torch.randn(9, 4)}, "image": FORGOTTEN[0]}
+    if name.endswith("safetensors"):
+        (tmp_path / name).write_bytes(safetensors(weights["image"]))
+    else:
+        torch.save(weights, tmp_path / name)
+    (plain,) = in_folder(tmp_path, {"unlearned.pt"})
+    assert (plain.what, plain.certain, plain.original) == ("checkpoint", False, False)
+    assert in_folder(tmp_path, set(), FORGOTTEN)[0].certain and not in_folder(tmp_path, set(), OTHERS)[0].certain
+
+
+def safetensors(tensor):
+    numbers = tensor.numpy().tobytes()
+    header = json.dumps(
+        {"x": {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [0, len(numbers)]}}
+    ).encode()
+    return len(header).to_bytes(8, "little") + header + numbers
+
+
+def png(images):
+    file = io.BytesIO()
+    side_by_side({"a": images}, 2).save(file, "PNG")
+    return file.getvalue()
+
+
+def in_zip(content, name):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr(name, content)
+    return file.getvalue()
+
+
+def in_tar(content, name):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as packed:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        packed.addfile(entry, io.BytesIO(content))
+    return file.getvalue()
+
+
+def array(images):
+    file = io.BytesIO()
+    np.save(file, images.numpy())
+    return file.getvalue()
+
+
+def saved(images):
+    file = io.BytesIO()
+    torch.save([images], file)
+    return file.getvalue()
+
+
+PACKED = {
+    "a.png.gz": lambda x: gzip.compress(png(x)),
+    "a.npy.xz": lambda x: lzma.compress(array(x)),
+    "a.pt.bz2": lambda x: bz2.compress(saved(x)),
+    "a.zip": lambda x: in_zip(png(x), "deep/a.png"),
+    "a.tar.gz": lambda x: in_tar(saved(x), "run/a.pt"),
+    "nested.zip.old": lambda x: in_zip(gzip.compress(array(x)), "a.npy.gz"),
+    "page.html": lambda x: b"<img src='data:image/png;base64," + base64.b64encode(png(x)) + b"'>",
+    "page.html.gz": lambda x: gzip.compress(b"<img src=data:image/png;base64," + base64.b64encode(png(x)) + b">"),
+    "book.ipynb": lambda x: json.dumps({"data": {"image/png": base64.encodebytes(png(x)).decode()}}).encode(),
+    "events.out.tfevents.1": lambda x: b"before" + png(x) + b"after",
+    "samples.png~": png,
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_what_is_compressed_packed_or_inside_a_page_is_seen(tmp_path, name):
+    for images, certain in ((FORGOTTEN, True), (OTHERS[:6], False)):
+        (tmp_path / name).write_bytes(PACKED[name](images))
+        (found,) = in_folder(tmp_path, set(), FORGOTTEN)
+        assert found.certain is certain and "could not be read" not in found.why
+
+
+def test_what_is_too_large_or_damaged_is_listed_as_unread(tmp_path, monkeypatch):
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(5000)))
+    (tmp_path / "cut.tar.gz").write_bytes(in_tar(saved(FORGOTTEN), "a.pt")[:-200])
+    (tmp_path / "code.pkl").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
+    monkeypatch.setattr("ignite_unlearn.audits.file_contents._LIMIT", 4096)
+    found = in_folder(tmp_path, set(), FORGOTTEN)
+    assert len(found) == 3 and all("could not be read" in left.why for left in found)
+
+
+def phase():
+    it = gan()
+    return it, CascadedUnlearning(it, forget=ForgetItems(FORGOTTEN), substitution=MeanImage(8), fake_label=Fixed(-1))
+
+
+def test_the_original_gan_is_found_in_files_nested_and_renamed(tmp_path):
+    it, unlearning = phase()
+    trainer = Engine(lambda engine, batch: None)
+    unlearning.attach(trainer)
+    original = it.teacher()
+    with torch.no_grad():
+        it.generator.weight.add_(0.5)
+    torch.save({"unlearning": unlearning.state_dict(), "trainer": {"epoch": 1}}, tmp_path / "checkpoint_1.pt")
+    torch.save({"deep": [{"g": original.generator.half().state_dict()}]}, tmp_path / "unlearned.pt")
+    torch.save({"g": it.generator.state_dict(), "d": it.discriminator.state_dict()}, tmp_path / "released.pt")
+    released = {"unlearned.pt", "released.pt"}
+    found = {Path(left.where).name: left for left in in_folder(tmp_path, released, original=only_of(original, it))}
+    assert found.keys() == {"checkpoint_1.pt", "unlearned.pt"} and all(left.original for left in found.values())
+    assert "phase's state" in found["checkpoint_1.pt"].why
+    (state,) = in_folder(tmp_path, released)  # a phase's state says by itself what it is
+    assert state.original
+
+
+def test_phases_requests_teachers_and_what_holds_them_are_told():
+    it, unlearning = phase()
+    unlearning.attach(Engine(lambda engine, batch: None)).remove()
+    objects = {
+        "phase": unlearning, "request": unlearning.forget, "teacher": it.teacher(), "gan": it, "again": copy.copy(it),
+        "holder": types.SimpleNamespace(deep={"unlearning": unlearning}), "loop": functools.partial(print, unlearning),
+        "states": {"last": unlearning.state_dict()},
+        "loader": torch.utils.data.DataLoader(torch.utils.data.TensorDataset(FORGOTTEN)), "array": [FORGOTTEN.numpy()],
+    }  # fmt: skip
+    found = {left.where: left for left in in_objects(objects, it, FORGOTTEN)}
+    assert found.keys() == objects.keys() - {"gan", "again"}
+    assert found["phase"].what == "unlearning phase" and found["teacher"].what == "another GAN"
+    assert found["request"].why == "it holds the forgotten images" and found["loader"].what == "data set"
+    assert {name for name, left in found.items() if left.certain} == found.keys() - {"teacher", "states"}
+    assert [name for name, left in found.items() if left.original] == ["states"]
+    with torch.no_grad():
+        it.generator.weight.add_(1)
+    weights = only_of(unlearning.original.teacher, it)
+    found = {left.where for left in in_objects(objects, it, original=weights) if left.original}
+    assert found == {"phase", "teacher", "holder", "loop", "states"}
+
+
+def test_replay_is_told():
+    it = GAN(nn.Sequential(nn.Linear(4, 144), nn.Unflatten(1, (1, 12, 12))), nn.Linear(144, 1), latents=(4,))
+    (found,) = in_objects({"loader": Replay(it, ForgetItems(FORGOTTEN), like=OTHERS[:4], batches=1)}, it)
+    assert found.what == "replay" and "original GAN" in found.why
 
 
 def test_files_are_deleted_only_when_asked_and_only_in_the_folder(tmp_path):
