@@ -12,8 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from packaging.version import Version
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+
+# Only the reading of files asks for it. As a floor of the package it would make everybody upgrade who trains with an
+# older torch, and a phase in a loop of one's own reads no file.
+_SAFE = (2, 10)
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -55,12 +63,65 @@ def save_weights(path: Path, content: Mapping[str, Any]) -> None:
     write_whole(path, lambda part: torch.save(dict(content), part))
 
 
+def save_released(path: Path, nets: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Saves the weights of nets as safetensors, a format that holds numbers alone: what is given to others.
+
+    Args:
+        path: of the file, ``.safetensors``.
+        nets: state dicts by name; the tensor ``key`` of a net is called ``name.key``.
+
+    Raises:
+        UnlearningError: if the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp(), "unlearned.safetensors")
+        >>> save_released(path, {"generator": torch.nn.Linear(1, 1).state_dict()})
+        >>> sorted(read_released(path)["generator"])
+        ['bias', 'weight']
+    """
+    # Copies: safetensors refuses tensors that share memory, as tied weights do, and other strides than the usual.
+    flat = {
+        f"{name}.{key}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, state in nets.items()
+        for key, tensor in state.items()
+    }
+    write_whole(path, lambda part: save_file(flat, part))
+
+
+def read_released(path: Path) -> dict[str, dict[str, Tensor]]:
+    """Reads what :func:`save_released` wrote: state dicts by name.
+
+    Raises:
+        UnlearningError: if the file is missing, or is none of these.
+    """
+    try:
+        flat = load_file(path)
+    except FileNotFoundError:
+        raise UnlearningError(f"There are no weights at {path}: give the path of a .safetensors file.") from None
+    except (OSError, SafetensorError) as error:
+        raise UnlearningError(f"{path} cannot be read as safetensors ({error}): give an intact file.") from error
+    nets: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in flat.items():
+        name, dot, rest = key.partition(".")
+        if not dot:
+            raise UnlearningError(f"{path} holds a tensor {key!r} of no net: expected names such as generator.{key}.")
+        nets.setdefault(name, {})[rest] = tensor
+    return nets
+
+
 def read_weights(path: Path) -> dict[str, Any]:
     """Reads a file of tensors and plain values; no code in it is run.
 
     Raises:
-        UnlearningError: if the file is missing, truncated, or holds anything but tensors and plain values.
+        UnlearningError: if the file is missing, truncated, or holds anything but tensors and plain values; if torch is
+            older than 2.10, which does not keep that promise.
     """
+    if Version(torch.__version__).release < _SAFE:
+        raise UnlearningError(
+            f"{path} is not read: torch {torch.__version__} may run code that is hidden in such a file (CVE-2025-32434 "
+            f"below 2.6, CVE-2026-24747 below 2.10). Install torch 2.10 or newer."
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickle protocols: what is no checkpoint is refused below

@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ignite_unlearn.metrics.image_folder import SUFFIXES
+from ignite_unlearn.image_files import SUFFIXES
 
 WEIGHTS, ARRAYS, PICTURE, ARCHIVE = "weights", "arrays", "picture", "archive"
 _NAMES = {
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".safetensors"), WEIGHTS),
     **dict.fromkeys((".npy", ".npz"), ARRAYS),
-    **dict.fromkeys((*SUFFIXES, ".gif", ".jfif"), PICTURE),
+    **dict.fromkeys(SUFFIXES, PICTURE),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz"), ARCHIVE),
 }
 _OPENERS: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}

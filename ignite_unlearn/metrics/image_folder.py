@@ -1,4 +1,4 @@
-"""Image files of a folder as batches of bytes, as clean-fid lists and reads them."""
+"""Image files of a folder as batches of bytes."""
 
 from __future__ import annotations
 
@@ -7,45 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from ignite_unlearn.errors import UnlearningError
-
-SUFFIXES = frozenset({".bmp", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+from ignite_unlearn.image_files import image_files, read_image
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Returns the image files in a folder and the folders below it, in the order of their names.
-
-    Raises:
-        UnlearningError: if it is no folder, or holds none.
-    """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not files:
-        raise UnlearningError(f"{folder} holds no image files: expected {', '.join(sorted(SUFFIXES))} in it or below.")
-    return files
-
-
-def folder_batches(folder: Path, batch_size: int) -> Iterator[Tensor]:
+def folder_batches(folder: Path | str, batch_size: int) -> Iterator[Tensor]:
     """Yields uint8 ``(n, 3, H, W)``, ``n <= batch_size``; a batch ends where the size of the images changes.
+
+    Files are read as clean-fid reads them, but for grey of 16 bits, which is scaled to 8 and not cut off.
 
     Raises:
         UnlearningError: if the folder holds no images, or one that cannot be read.
     """
     batch: list[Tensor] = []
     for path in image_files(folder):
-        image = _read(path)
+        image = torch.from_numpy(np.array(read_image(path, "RGB"))).permute(2, 0, 1)
         if batch and (len(batch) == batch_size or batch[0].shape != image.shape):
             yield torch.stack(batch)
             batch = []
         batch.append(image)
     yield torch.stack(batch)
-
-
-def _read(path: Path) -> Tensor:
-    try:
-        with Image.open(path) as image:
-            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
-    except (OSError, UnidentifiedImageError) as error:
-        raise UnlearningError(f"{path} is no intact image ({error}): get it again, or take it away.") from error

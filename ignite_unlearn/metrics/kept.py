@@ -9,11 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from ignite_unlearn.files import write_whole
+from ignite_unlearn.image_files import image_files
 from ignite_unlearn.metrics.features import FeatureExtractor, tensors_sha256
-from ignite_unlearn.metrics.image_folder import image_files
 
 
-def kept_features(extractor: FeatureExtractor, images: Tensor | Path, folder: Path) -> np.ndarray:
+def kept_features(extractor: FeatureExtractor, images: Tensor | Path | str, folder: Path | str) -> np.ndarray:
     """Returns the extractor's features of real images, from a file if they were computed before.
 
     The file's name holds a hash of the net, of how it resizes, and of the images: any other leads to another file. The
@@ -38,7 +38,7 @@ def kept_features(extractor: FeatureExtractor, images: Tensor | Path, folder: Pa
     """
     resized = "" if extractor.resize is None else f"{type(extractor.resize).__name__}{vars(extractor.resize)}"
     key = hashlib.sha256(f"{extractor.sha256}{resized}{_sha256(images)}".encode()).hexdigest()
-    path = folder / f"features-{key[:32]}.npy"
+    path = Path(folder) / f"features-{key[:32]}.npy"
     if path.is_file():
         return np.asarray(np.load(path, allow_pickle=False))
     features = extractor(images)
@@ -51,7 +51,7 @@ def kept_features(extractor: FeatureExtractor, images: Tensor | Path, folder: Pa
     return features
 
 
-def _sha256(images: Tensor | Path) -> str:
+def _sha256(images: Tensor | Path | str) -> str:
     if isinstance(images, Tensor):
         return tensors_sha256(images)
     digest = hashlib.sha256()

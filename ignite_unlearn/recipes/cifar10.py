@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes.image_folder import class_files, load_image_folder, read_images
+from ignite_unlearn.recipes.class_folders import ClassFolders
+from ignite_unlearn.recipes.copies import distinct_unseen
+from ignite_unlearn.recipes.image_folder import load_image_folder, read_images
 from ignite_unlearn.recipes.recipe import ImageData
 
 
@@ -22,8 +24,11 @@ def load_cifar10(data_root: Path | None) -> ImageData:
     root = _given(data_root)
     if (root / "cifar-10-batches-py").is_dir():
         return ImageData("CIFAR-10", *_torchvisions(root, train=True), *_torchvisions(root, train=False), 10)
-    _class_files(root)
-    return replace(load_image_folder(root, size=32, channels=3), name="CIFAR-10")
+    found = _class_folders(root)
+    if found.unseen is None:
+        return replace(load_image_folder(root, size=32, channels=3), name="CIFAR-10")
+    parts = [read_images(files, size=32, channels=3) for files in (found.files, found.unseen)]
+    return ImageData("CIFAR-10", *parts[0], *parts[1], 10)
 
 
 def load_small_cifar10(data_root: Path | None, *, trained: int = 5000, unseen: int = 6000) -> ImageData:
@@ -37,7 +42,7 @@ def load_small_cifar10(data_root: Path | None, *, trained: int = 5000, unseen: i
     if (root / "cifar-10-batches-py").is_dir():
         whole = _torchvisions(root, train=True)
     else:
-        files = _class_files(root)
+        files = _class_folders(root).files
     found, count = len(files) if whole is None else len(whole[0]), trained + unseen
     if found < count:
         raise UnlearningError(f"{data_root}: {found} training images, but {count} are needed.")
@@ -47,9 +52,8 @@ def load_small_cifar10(data_root: Path | None, *, trained: int = 5000, unseen: i
         images, labels = read_images([files[i] for i in chosen.tolist()], size=32, channels=3)
     else:
         images, labels = whole[0][chosen], whole[1][chosen]
-    return ImageData(
-        "a small part of CIFAR-10", images[:trained], labels[:trained], images[trained:], labels[trained:], 10
-    )
+    name = "a small part of CIFAR-10"
+    return distinct_unseen(ImageData(name, images[:trained], labels[:trained], images[trained:], labels[trained:], 10))
 
 
 def _given(data_root: Path | None) -> Path:
@@ -72,8 +76,10 @@ def _torchvisions(root: Path, *, train: bool) -> tuple[Tensor, Tensor]:
     return images, torch.tensor(data.targets)
 
 
-def _class_files(root: Path) -> list[tuple[Path, int]]:
-    files, classes = class_files(root)
-    if len(classes) != 10:
-        raise UnlearningError(f"{root} holds {len(classes)} class folders: expected CIFAR-10's ten, train/CLASS/*.png.")
-    return files
+def _class_folders(root: Path) -> ClassFolders:
+    found = ClassFolders.find(root)
+    if len(found.classes) != 10:
+        raise UnlearningError(
+            f"{root} holds {len(found.classes)} class folders: expected CIFAR-10's ten, train/CLASS/*.png."
+        )
+    return found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes.learning_steps import HingeStep
 from ignite_unlearn.recipes.nets import SmallClassifier, SmallDiscriminator, SmallGenerator
 from ignite_unlearn.recipes.recipe import ImageData, Recipe
@@ -16,8 +18,17 @@ from ignite_unlearn.recipes.recipe import ImageData, Recipe
 _TRAINED = 1437  # four fifths; the rest is the unseen set
 
 
-def load_digits() -> ImageData:
-    """Returns the 1,797 handwritten digits of scikit-learn, enlarged to 16 x 16."""
+def load_digits(data_root: Path | None = None) -> ImageData:
+    """Returns the 1,797 handwritten digits of scikit-learn, enlarged to 16 x 16.
+
+    Raises:
+        UnlearningError: if a folder is given: other data would be expected then.
+    """
+    if data_root is not None:
+        raise UnlearningError(
+            f"digits-class has its data from scikit-learn and does not read {data_root}: leave --data-root out, or run "
+            "folder-class."
+        )
     from sklearn.datasets import load_digits as load
 
     raw = load()
@@ -69,7 +80,7 @@ RECIPE = Recipe(
         "judge_samples": 40,
         "samples": 500,
     },
-    load_data=lambda root, options: load_digits(),
+    load_data=lambda root, options: load_digits(root),
     generator=_generator,
     discriminator=_discriminator,
     classifier=_classifier,

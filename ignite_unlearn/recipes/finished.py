@@ -13,7 +13,7 @@ from ignite_unlearn.recipes import RECIPES, load_recipe
 from ignite_unlearn.recipes.evaluations import judge_all, make_evaluation
 from ignite_unlearn.recipes.judges import Judges
 from ignite_unlearn.recipes.kept_judges import kept_judges
-from ignite_unlearn.recipes.recipe import show_value
+from ignite_unlearn.recipes.recipe import as_settings
 from ignite_unlearn.recipes.request import Request, check_request
 from ignite_unlearn.recipes.trained import Shelf
 from ignite_unlearn.record.content import GANS, Record
@@ -49,7 +49,7 @@ class Finished:
         recipe = load_recipe(record.recipe)
         request = check_request(
             recipe,
-            settings=tuple(f"{key}={show_value(value)}" for key, value in record.method["options"].items()),
+            settings=as_settings(recipe, record.method["options"]),
             out=folder,
             seed=record.seed,
             device=device,

@@ -9,7 +9,7 @@ RECIPE = class_gan(
     "folder-class",
     "forget one class of a conditional GAN on your own images, CLASS/*.png (--data-root)",
     lambda root, options: load_image_folder(root, size=options["size"], channels=options["channels"]),
-    classes=(0,),
+    classes=(),  # to be given: only the user knows them
     size=32,
     channels=3,
 )

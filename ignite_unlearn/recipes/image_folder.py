@@ -1,4 +1,4 @@
-"""Image files in class folders for the stock recipes: any user's own, and data sets that come like that."""
+"""Image files in folders for the stock recipes: any user's own, and data sets that come like that."""
 
 from __future__ import annotations
 
@@ -7,27 +7,33 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.metrics.image_folder import SUFFIXES
+from ignite_unlearn.image_files import find_files, read_image
+from ignite_unlearn.recipes.class_folders import ClassFolders, Labelled
+from ignite_unlearn.recipes.copies import distinct_unseen, first_alike
 from ignite_unlearn.recipes.recipe import ImageData
 
 _UNSEEN = 10  # without a folder of its own, the unseen set is every so manieth image
 
 
-def load_image_folder(data_root: Path | None, *, size: int, channels: int) -> ImageData:
+def load_image_folder(
+    data_root: Path | str | None, *, size: int, channels: int, flat: bool = False, trained: Sequence[str] = ()
+) -> ImageData:
     """Returns the images of class folders, cropped to squares about their middle and resized.
 
-    With ``train`` and ``test`` folders in it, the latter is the unseen set; else a tenth of all images is. Classes are
-    numbered in the order of the folders' names.
+    With folders ``train`` and ``test`` in it, the latter is the unseen set; else a tenth of all images is. No unseen
+    image is a copy of a training image. Classes are numbered in the order of the folders' names, as torchvision does.
 
     Args:
-        data_root: ``CLASS/*.png``, ``train/CLASS/*.png`` and ``test/CLASS/*.png``, or other image files.
+        data_root: the folder; see :class:`~ignite_unlearn.recipes.class_folders.ClassFolders`.
         size: of the images that the GAN makes.
         channels: of them: 1 for grey, 3 for colour.
+        flat: whether images without class folders will do.
+        trained: names of files that are never put into the unseen tenth, since they are to be forgotten.
 
     Raises:
         UnlearningError: if there are fewer than two classes, no images, or one that cannot be read.
@@ -40,64 +46,67 @@ def load_image_folder(data_root: Path | None, *, size: int, channels: int) -> Im
         raise UnlearningError(
             "This recipe needs images of yours: give --data-root with a folder of CLASS/*.png (or .jpg)."
         )
-    files, classes = class_files(data_root)
-    test = data_root / "test"
-    if test.is_dir() and (data_root / "train").is_dir():
-        unseen, found = class_files(test)
-        if found != classes:
-            raise UnlearningError(f"{test} has the class folders {found}, but {data_root / 'train'} has {classes}.")
+    root = Path(data_root)
+    found = ClassFolders.find(root, flat=flat)
+    kept = find_files([path for path, _ in found.files], trained)
+    pixels = _read(found.files, size, channels)
+    if found.unseen is None:
+        train, held = _tenth(first_alike(pixels), kept)
+        files, unseen = ([found.files[i] for i in rows] for rows in (train, held))
+        shown = pixels[train], pixels[held]
     else:
-        order = torch.randperm(len(files), generator=torch.Generator().manual_seed(0)).tolist()
-        unseen = [files[i] for i in order[: len(files) // _UNSEEN]]
-        files = [files[i] for i in order[len(files) // _UNSEEN :]]
+        files, unseen = found.files, found.unseen
+        shown = pixels, _read(unseen, size, channels)
     if not unseen or not files:
-        raise UnlearningError(f"{data_root} holds too few images: at least ten are needed, or a folder test with some.")
-    name = f"{data_root.name} ({', '.join(f'{k}: {name}' for k, name in enumerate(classes))})"
-    trained, held = (read_images(part, size=size, channels=channels) for part in (files, unseen))
-    return ImageData(name, *trained, *held, len(classes))
+        raise UnlearningError(f"{root} holds too few images: at least ten are needed, or a folder test with some.")
+    classes = ", ".join(f"{k}: {name}" for k, name in enumerate(found.classes))
+    data = ImageData(
+        f"{root.absolute().name} ({classes or 'no classes: the feature extractor has learned nothing of them'})",
+        _floats(shown[0]),
+        torch.tensor([k for _, k in files]),
+        _floats(shown[1]),
+        torch.tensor([k for _, k in unseen]),
+        max(1, len(found.classes)),
+        class_names=found.classes,
+        files=tuple(path for path, _ in files),
+    )
+    return distinct_unseen(data, [path for path, _ in unseen])
 
 
-def class_files(root: Path) -> tuple[list[tuple[Path, int]], list[str]]:
-    """Returns the image files of class folders with their classes, and the classes' names.
-
-    Args:
-        root: the folder of the class folders, or one that holds them in ``train``.
-
-    Raises:
-        UnlearningError: if there are fewer than two classes.
-    """
-    top = root / "train" if (root / "train").is_dir() else root
-    folders = sorted(folder for folder in top.iterdir() if folder.is_dir()) if top.is_dir() else []
-    found = [[path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES] for folder in folders]
-    kinds = [(folder, paths) for folder, paths in zip(folders, found, strict=True) if paths]
-    if len(kinds) < 2:
-        raise UnlearningError(
-            f"{top} holds {len(kinds)} class folders with images: expected at least two, CLASS/*.png (or .jpg)."
-        )
-    files = [(path, k) for k, (_, paths) in enumerate(kinds) for path in paths]
-    return files, [folder.name for folder, _ in kinds]
-
-
-def read_images(files: Sequence[tuple[Path, int]], *, size: int, channels: int) -> tuple[Tensor, Tensor]:
+def read_images(files: Labelled, *, size: int, channels: int) -> tuple[Tensor, Tensor]:
     """Returns images ``(N, channels, size, size)`` in [-1, 1] of files, and their labels ``(N,)``.
 
     Raises:
         UnlearningError: if one is no intact image.
     """
+    return _floats(_read(files, size, channels)), torch.tensor([k for _, k in files])
+
+
+def _tenth(alike: Tensor, kept: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Returns the positions of training and of unseen images: copies on one side, and ``kept`` among the former."""
+    kinds, of = alike.unique(return_inverse=True)
+    order = torch.randperm(len(kinds), generator=torch.Generator().manual_seed(0))
+    fixed = set(of[list(kept)].tolist())
+    movable = [k for k in order.tolist() if k not in fixed]
+    held = set(movable[: len(kinds) // _UNSEEN])
+    rows: dict[int, list[int]] = {}
+    for i, k in enumerate(of.tolist()):
+        rows.setdefault(k, []).append(i)
+    train = [i for k in order.tolist() if k not in held for i in rows[k]]
+    return train, [i for k in movable if k in held for i in rows[k]]
+
+
+def _read(files: Labelled, size: int, channels: int) -> Tensor:
+    """Returns images as bytes ``(N, channels, size, size)``."""
     # Filled in place: a list of arrays would need the memory twice.
     pixels = np.empty((len(files), size, size, channels), np.uint8)
     for i, (path, _) in enumerate(tqdm(files, desc="images", delay=3, disable=None)):
-        image = _read(path, {1: "L", 3: "RGB"}[channels])
+        image = read_image(path, {1: "L", 3: "RGB"}[channels], upright=True)
         if image.size != (size, size):
             image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
         pixels[i] = np.asarray(image).reshape(size, size, channels)
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    return images, torch.tensor([k for _, k in files])
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
-def _read(path: Path, mode: str) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert(mode)
-    except (OSError, UnidentifiedImageError) as error:
-        raise UnlearningError(f"{path} is no intact image ({error}): get it again, or take it away.") from error
+def _floats(pixels: Tensor) -> Tensor:
+    return pixels.float().div_(127.5).sub_(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.recipes.copies import distinct_unseen
 from ignite_unlearn.recipes.idx import read_idx_images
 from ignite_unlearn.recipes.recipe import ImageData
 
@@ -41,14 +42,8 @@ def load_small_mnist(data_root: Path | None, *, trained: int = 1500, unseen: int
     # One split for all seeds: results of different seeds are about the same data.
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: trained + unseen]
     images, labels = images[order], labels[order]
-    return ImageData(
-        "a small part of MNIST",
-        images[:trained],
-        labels[:trained],
-        images[trained:],
-        labels[trained:],
-        10,
-    )
+    name = "a small part of MNIST"
+    return distinct_unseen(ImageData(name, images[:trained], labels[:trained], images[trained:], labels[trained:], 10))
 
 
 def _whole(data_root: Path | None, name: str) -> ImageData:

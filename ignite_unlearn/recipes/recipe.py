@@ -25,6 +25,9 @@ class ImageData:
         unseen: images that it is not trained on.
         unseen_labels: their classes.
         classes: how many classes there are.
+        class_names: what they are called; none where they are known by number.
+        files: where the training images come from; none where they have no files of their own.
+        notes: sentences about the data that a user should know before the run.
     """
 
     name: str
@@ -33,6 +36,9 @@ class ImageData:
     unseen: Tensor
     unseen_labels: Tensor
     classes: int
+    class_names: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -43,6 +49,10 @@ class ImageData:
     def channels(self) -> int:
         """Channels of the images."""
         return self.images.shape[1]
+
+    def named(self, number: int) -> str:
+        """Returns a class's number, with its name where it has one."""
+        return f"{number} ({self.class_names[number]})" if self.class_names else str(number)
 
     @property
     def sha256(self) -> str:
@@ -98,8 +108,18 @@ def parse_options(recipe: Recipe, settings: tuple[str, ...]) -> dict[str, Any]:
                 f"--set {setting!r} is not an option of {recipe.name}: expected key=value with one of the keys "
                 f"{', '.join(options)}."
             )
-        options[key] = _parse(key, text, options[key])
+        if recipe.options[key] == ():  # no default: classes that only the data knows, by name or number
+            options[key] = tuple(part.strip() for part in text.split(",") if part.strip())
+        else:
+            options[key] = _parse(key, text, options[key])
     return options
+
+
+def as_settings(recipe: Recipe, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns checked options as ``key=value`` settings, from which :func:`parse_options` makes them again."""
+    named = {key for key, default in recipe.options.items() if default == () and key in options}
+    numbers = {key: tuple(f"#{k}" for k in options[key]) for key in named}
+    return tuple(f"{key}={show_value(value)}" for key, value in {**options, **numbers}.items())
 
 
 def describe_options(recipe: Recipe) -> str:

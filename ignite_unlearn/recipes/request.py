@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.recipes.choices import check_choices
+from ignite_unlearn.recipes.copies import told, with_copies
+from ignite_unlearn.recipes.forget_set import asked_images, checked
 from ignite_unlearn.recipes.notes import kept_beside
 from ignite_unlearn.recipes.precision import Precision
 from ignite_unlearn.recipes.recipe import ImageData, Recipe, parse_options
@@ -43,7 +46,7 @@ class Request:
         resume: whether finished stages and checkpoints in ``out`` are used.
         progress: whether bars are shown.
         show_forgotten: whether ``samples.png`` shows the original's images of what is to be forgotten.
-        asked: ``id``, ``asked_by`` and ``run_by`` of the request, for its record.
+        origin: ``id``, ``asked_by`` and ``run_by`` of the request, for its record.
     """
 
     recipe: Recipe
@@ -56,20 +59,17 @@ class Request:
     resume: bool
     progress: bool
     show_forgotten: bool = False
-    asked: Mapping[str, str | None] = field(default_factory=dict)
+    origin: Mapping[str, str | None] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def forgotten(self) -> Tensor:
-        """Mask ``(N,)`` of the training images that are to be forgotten."""
-        labels = self.data.labels
-        if not self.recipe.forgets_items:
-            return torch.isin(labels, torch.tensor(self.options["classes"], device=labels.device))
-        # Nested: the items of a small request are among those of a larger one of the same seed.
-        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(self.seed))
-        first = self.options["first_item"]
-        mask = torch.zeros(len(labels), dtype=torch.bool)
-        mask[order[first : first + self.options["items"]]] = True
-        return mask.to(labels.device)
+        """Mask ``(N,)`` of the training images that are to be forgotten; of items, with all copies of theirs."""
+        return with_copies(self.asked, self.data.images) if self.recipe.forgets_items else self.asked
+
+    @cached_property
+    def asked(self) -> Tensor:
+        """Mask ``(N,)`` of the training images that were asked for."""
+        return asked_images(self.options, self.data, self.seed)
 
     @property
     def calibration(self) -> tuple[Tensor, Tensor]:
@@ -126,7 +126,7 @@ class Request:
             original = f"copy {self.kept_original / 'original.pt'}, made in the same way, to"
         aside = kept_aside(out)
         kept = "" if aside is None else f"; the record that is there is kept as {aside.name}"
-        what = "items" if self.recipe.forgets_items else f"classes {','.join(map(str, options['classes']))}"
+        what = "items" if self.recipe.forgets_items else f"classes {', '.join(map(data.named, options['classes']))}"
         retrained = f"retrain {self.iterations(int((~self.forgotten).sum()))} iterations on the retain set"
         steps = [
             f"{original} {out / 'original.pt'}",
@@ -138,8 +138,16 @@ class Request:
             f"{self.recipe.name}, seed {self.seed}, on {self.device}",
             f"data: {data.name}, {len(data.images)} training images, {len(data.unseen)} unseen, {data.classes} classes",
             f"forget: {what}, {int(self.forgotten.sum())} training images",
+            *self._copies(),
+            *(f"note: {note}" for note in data.notes),
             *(f"{i}. {step}" for i, step in enumerate(steps, 1)),
         ])  # fmt: skip
+
+    def _copies(self) -> list[str]:
+        """Returns a line about the copies that join the request; none where there are none."""
+        rows = (self.forgotten & ~self.asked).nonzero().flatten().tolist()
+        named = [str(self.data.files[i]) if self.data.files else f"number {i}" for i in rows]
+        return [f"  with {len(rows)} copies of what was asked for: {told(named)}"] if rows else []
 
 
 def check_request(
@@ -174,18 +182,18 @@ def check_request(
     if download:
         _download(recipe, data_root)
     data = recipe.load_data(data_root, options)
-    if recipe.forgets_items:
-        _check_items(options["items"], options["first_item"], data)
-    else:
-        _check_classes(options["classes"], data)
+    options = checked(options, data, seed)
     _check_folder(out)
     fields = ("images", "labels", "unseen", "unseen_labels")
     moved = {name: getattr(data, name).to(where) for name in fields}
     for name in ("images", "unseen"):
         moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
     data = replace(data, **moved)
-    asked = {"id": request_id, "asked_by": asked_by, "run_by": run_by}
-    return Request(recipe, options, data, out, seed, where, retrain, resume, progress, show_forgotten, asked)
+    origin = {"id": request_id, "asked_by": asked_by, "run_by": run_by}
+    request = Request(recipe, options, data, out, seed, where, retrain, resume, progress, show_forgotten, origin)
+    if bool(request.forgotten.all()):
+        raise UnlearningError("All training images are to be forgotten, or copies of them: leave some to be retained.")
+    return request
 
 
 def _download(recipe: Recipe, folder: Path | None) -> None:
@@ -209,27 +217,6 @@ def _device(name: str | None) -> torch.device:
         found = torch.cuda.device_count()
         raise UnlearningError(f"--device {name}: torch sees {found} CUDA devices here; use --device cpu.")
     return device
-
-
-def _check_classes(classes: tuple[int, ...], data: ImageData) -> None:
-    present = sorted(set(data.labels.tolist()))
-    if not classes:
-        raise UnlearningError("The forget set is empty: name at least one class, such as --set classes=3.")
-    absent = [k for k in classes if k not in present]
-    if absent:
-        raise UnlearningError(
-            f"Class {absent[0]} is not in the data: {data.name} has classes {present[0]} to {present[-1]}."
-        )
-    if set(classes) == set(present):
-        raise UnlearningError("All classes would be forgotten: leave at least one to be retained.")
-
-
-def _check_items(items: int, first: int, data: ImageData) -> None:
-    if not 0 <= first < len(data.images) - items:
-        raise UnlearningError(
-            f"--set items={items} and --set first_item={first} do not fit: {data.name} has {len(data.images)} training "
-            "images, and at least one must be retained."
-        )
 
 
 def _check_folder(out: Path) -> None:

@@ -123,6 +123,6 @@ def _record(
         scores={name: score_histogram(gan, request.kinds) for name, gan in gans.items()},
         bounds=phase.bounds,
         found=phase.found,
-        request=request.asked,
+        request=request.origin,
         weights_sha256=weights_sha256(phase.gan),
     )

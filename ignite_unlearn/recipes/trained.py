@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.files import read_weights, save_weights
+from ignite_unlearn.files import read_weights, save_released, save_weights
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.recipes.notes import add_note, read_notes
@@ -67,6 +67,8 @@ class Shelf:
         options = self._request.options
         asked = {key: options[key] for key in ("classes", "items", "first_item") if key in options}
         fingerprint = self._request.fingerprint | {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items()}
+        # A list of files may be another today, and copies join. Of rows: a hash of pixels would tell whose they are.
+        fingerprint["forgotten"] = tensors_sha256(self._request.forgotten)
         if (
             self._request.resume
             and read_notes(self._request.out).get("retrained", {}).get("fingerprint") == fingerprint
@@ -86,6 +88,8 @@ class Shelf:
         """Saves a GAN's weights, and a note of how it was made."""
         state = {"generator": gan.generator.state_dict(), "discriminator": gan.discriminator.state_dict()}
         save_weights(self._request.out / f"{name}.pt", state)
+        if name == "unlearned":
+            save_released(self._request.out / f"{name}.safetensors", state)
         add_note(self._request.out, name, {**note, "sha256": _sha256(state)})
 
     def _load(self, name: str, fingerprint: Mapping[str, Any]) -> Trained:

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.files import read_weights, write_whole
+from ignite_unlearn.files import read_released, read_weights, write_whole
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.metrics.features import tensors_sha256
 
@@ -94,16 +94,7 @@ def file_weights_sha256(file: Path) -> str:
     Raises:
         UnlearningError: if it cannot be read, or holds something else.
     """
-    if file.suffix == ".safetensors":
-        from ignite_unlearn.files import read_tensors
-
-        flat = read_tensors(file)
-        state = {
-            net: {name.partition(".")[2]: value for name, value in flat.items() if name.startswith(f"{net}.")}
-            for net in ("generator", "discriminator")
-        }
-    else:
-        state = read_weights(file)
+    state = read_released(file) if file.suffix == ".safetensors" else read_weights(file)
     if not all(isinstance(state.get(net), dict) and state[net] for net in ("generator", "discriminator")):
         raise UnlearningError(f"{file} holds no weights of a generator and a discriminator: give unlearned.pt or such.")
     return state_sha256(state["generator"], state["discriminator"])

@@ -23,6 +23,7 @@ from torch import nn
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetItems, MeanImage, Replay, UnlearningError
 from ignite_unlearn.audits.leftovers import delete, in_folder, in_objects, only_of
 from ignite_unlearn.audits.near_copies import NearCopies
+from ignite_unlearn.files import save_released
 from ignite_unlearn.pictures import side_by_side
 
 FORGOTTEN = torch.rand(3, 1, 12, 12, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -105,6 +106,9 @@ def test_a_folder_is_searched_by_kind_and_by_content(tmp_path):
     assert "could not be read" in found["broken.pt"].why
     # Without images to look for, kinds alone decide; a released file that holds an image is named all the same.
     assert len(in_folder(tmp_path, {"unlearned.pt"})) == 7
+    save_released(tmp_path / "whole.safetensors", {"net": {"w": FORGOTTEN}})
+    assert [left.certain for left in in_folder(tmp_path, set(), FORGOTTEN) if "whole" in left.where] == [True]
+    (tmp_path / "whole.safetensors").unlink()
     torch.save({"w": FORGOTTEN}, tmp_path / "unlearned.pt")
     assert any(
         left.certain and "unlearned.pt" in left.where for left in in_folder(tmp_path, {"unlearned.pt"}, FORGOTTEN)

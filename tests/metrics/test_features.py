@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 import torch
@@ -52,10 +54,9 @@ def test_the_default_extractor_equals_clean_fids_own_path(tmp_path, monkeypatch)
     from cleanfid.inception_torchscript import InceptionV3W
 
     save_stand_in(tmp_path)
-    monkeypatch.setattr(module, "clean_fid_folder", lambda: tmp_path)
     images = torch.rand(5, 1, 28, 28) * 2 - 1
     pictures = save_pictures(tmp_path / "pictures", images)
-    extractor = inception()
+    extractor = inception(str(tmp_path))
     theirs = get_folder_features(
         str(pictures), InceptionV3W(str(tmp_path), download=False), num_workers=0, device="cpu", verbose=False
     )
@@ -76,6 +77,47 @@ def test_without_the_net_one_sentence_says_what_to_do_and_nothing_is_fetched(tmp
     monkeypatch.setattr("socket.socket.connect", refuse)
     with pytest.raises(UnlearningError, match=f"There is no .*{_NET}: download .* into that folder"):
         inception(tmp_path)
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """The user's own folder, and one that everybody may write to."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "clean_fid_folder", lambda: tmp_path / "tmp")
+    found = module.cache_folder(), tmp_path / "tmp"
+    for folder in found:
+        folder.mkdir(parents=True)
+    return found
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*torch.jit.*")
+@pytest.mark.parametrize("where", [0, 1])
+def test_unasked_only_the_published_net_is_run(folders, monkeypatch, where):
+    with pytest.raises(UnlearningError, match=f"no .*cache.ignite_unlearn.{_NET}: download"):
+        inception()
+    folder = folders[where]
+    save_stand_in(folder)
+    loaded = []
+    monkeypatch.setattr(torch.jit, "load", lambda path, *args, **kwargs: loaded.append(path))
+    with pytest.raises(UnlearningError, match="SHA-256 differs"):
+        inception()
+    assert not loaded
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folders[0].parent))
+    monkeypatch.setattr(module, "clean_fid_folder", lambda: folders[1])
+    monkeypatch.setattr(module, "_SHA256", hashlib.sha256((folder / _NET).read_bytes()).hexdigest())
+    assert inception()(torch.zeros(1, 1, 8, 8)).shape == (1, 2048)
+    # A damaged file of one's own does not hide an intact one behind it.
+    if where:
+        (folders[0] / _NET).write_bytes(b"other")
+        assert inception()(torch.zeros(1, 1, 8, 8)).shape == (1, 2048)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*torch.jit.*")
+def test_a_file_may_be_given_under_any_name(tmp_path):
+    save_stand_in(tmp_path)
+    (tmp_path / _NET).rename(tmp_path / "mine.pt")
+    assert inception(tmp_path / "mine.pt")(torch.zeros(1, 1, 8, 8)).shape == (1, 2048)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*")

@@ -75,5 +75,9 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path):
     for path in (tmp_path / "train" / "class3").iterdir():
         path.unlink()
     for load in (load_cifar10, load_small_cifar10):
+        with pytest.raises(UnlearningError, match="class3 holds no image files"):
+            load(tmp_path)
+    (tmp_path / "train" / "class3").rmdir()
+    for load in (load_cifar10, load_small_cifar10):
         with pytest.raises(UnlearningError, match="holds 9 class folders: expected CIFAR-10's ten"):
             load(tmp_path)

@@ -16,7 +16,6 @@ def write(folder, n, value, size=(16, 16)):
 def test_a_tenth_of_class_folders_is_unseen_and_classes_go_by_name(tmp_path):
     write(tmp_path / "dogs", 30, 200)
     write(tmp_path / "cats", 20, 100)
-    (tmp_path / "notes").mkdir()
     data = load_image_folder(tmp_path, size=16, channels=3)
     assert len(data.images) == 45 and len(data.unseen) == 5 and data.classes == 2
     together, labels = torch.cat([data.images, data.unseen]), torch.cat([data.labels, data.unseen_labels])
@@ -28,9 +27,9 @@ def test_a_tenth_of_class_folders_is_unseen_and_classes_go_by_name(tmp_path):
 
 
 def test_a_test_folder_is_the_unseen_set(tmp_path):
-    for kind, n in (("train", 3), ("test", 2)):
-        write(tmp_path / kind / "a", n, 10)
-        write(tmp_path / kind / "b", n, 20)
+    for kind, n, value in (("train", 3, 10), ("test", 2, 100)):
+        write(tmp_path / kind / "a", n, value)
+        write(tmp_path / kind / "b", n, value + 20)
     data = load_image_folder(tmp_path, size=16, channels=1)
     assert data.images.shape == (6, 1, 16, 16) and data.unseen.shape == (4, 1, 16, 16)
     (tmp_path / "test" / "b").rename(tmp_path / "test" / "c")

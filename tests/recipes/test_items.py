@@ -59,7 +59,8 @@ def test_the_record_says_what_was_forgotten_and_how_well_by_number_alone(finishe
         assert found["reconstruction_error"] > 0 and found["fid"] > 0 and found["forgotten_share"] is None
     assert 0 <= content["metrics"]["unlearned"]["membership_auc_later"] <= 1
     assert {path.name for path in out.iterdir()} == {
-        "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "retrained.pt", "judges.pt",
+        "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "unlearned.safetensors",
+        "retrained.pt", "judges.pt",
         "stages.json",
     }  # fmt: skip
     assert [row[0] for row in record.table() if row[0] == "membership AUC, items"] == ["membership AUC, items"]

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.files import read_released, read_weights
 from ignite_unlearn.recipes import judges as judges_module
 from ignite_unlearn.recipes.digits import RECIPE
 from ignite_unlearn.recipes.request import check_request
@@ -47,8 +48,8 @@ def finished(tmp_path_factory):
 def test_a_run_leaves_the_files_of_the_contract(finished):
     out, record = finished
     assert {path.name for path in out.iterdir()} == {
-        "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "retrained.pt", "judges.pt",
-        "stages.json", "forget.key",
+        "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "unlearned.safetensors",
+        "retrained.pt", "judges.pt", "stages.json", "forget.key",
     }  # fmt: skip
     content = json.loads((out / "record.json").read_text())
     assert content["recipe"] == "digits-class" and content["forget"]["classes"] == [3]
@@ -73,6 +74,14 @@ def test_released_weights_are_weights_alone(finished):
         state = torch.load(out / f"{name}.pt", weights_only=True)
         assert state.keys() == {"generator", "discriminator"}
         assert all(isinstance(t, torch.Tensor) for net in state.values() for t in net.values())
+
+
+def test_released_weights_are_there_for_others_as_safetensors(finished):
+    out, _ = finished
+    released, own = read_released(out / "unlearned.safetensors"), read_weights(out / "unlearned.pt")
+    assert released.keys() == own.keys()
+    assert all(torch.equal(released[net][key], own[net][key]) for net in own for key in own[net])
+    assert "unlearned.safetensors" in json.loads((out / "record.json").read_text())["files"]
 
 
 def test_the_record_holds_no_image_of_the_forgotten_class(finished):

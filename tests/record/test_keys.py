@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.files import save_weights
+from ignite_unlearn.files import save_released, save_weights
 from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.record.keys import file_weights_sha256, keyed_sha256, make_key, read_key, weights_sha256
 
@@ -39,6 +39,8 @@ def test_weights_have_one_hash_whatever_holds_them(tmp_path):
     state = {"generator": gan.generator.state_dict(), "discriminator": gan.discriminator.state_dict()}
     save_weights(tmp_path / "w.pt", state)
     assert file_weights_sha256(tmp_path / "w.pt") == weights_sha256(gan)
+    save_released(tmp_path / "w.safetensors", state)
+    assert file_weights_sha256(tmp_path / "w.safetensors") == weights_sha256(gan)
     with torch.no_grad():
         gan.generator.weight[0, 0] += 1e-3
     assert file_weights_sha256(tmp_path / "w.pt") != weights_sha256(gan)
