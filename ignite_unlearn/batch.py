@@ -49,6 +49,8 @@ class BatchForm:
     def __init__(self, image: Path | Accessor | None = None, label: Path | Accessor | None = None):
         self._image = _accessor(image)
         self._label = _accessor(label)
+        # What a pair of functions puts in may be rounded; what a path leads to is put there as it is.
+        self._rounds = any(isinstance(where, tuple) and callable(where[0]) for where in (image, label) if where)
 
     def has_images(self, batch: Any) -> bool:
         """Returns whether a batch holds images at all, which a loop's that fetches them inside its step does not."""
@@ -70,11 +72,19 @@ class BatchForm:
         path = _label_path(batch, len(self.images(batch)))
         return None if path is None else _at(path)[0](batch).reshape(-1).long()
 
-    def replace(self, batch: Any, images: Tensor, labels: Tensor | None = None) -> Any:
+    def replace(self, batch: Any, images: Tensor, labels: Tensor | None = None, *, rows: Tensor | None = None) -> Any:
         """Returns a copy of ``batch`` with other images and, where given and present, other labels.
 
         The container is copied, the tensors that are not replaced are shared, and ``batch`` stays as it was.
+
+        Args:
+            batch: the batch.
+            images: shape ``(N, ...)``.
+            labels: shape ``(N,)``.
+            rows: bool mask ``(N,)`` of the rows that are other ones. All others stay as they are, bit for bit, also
+                where a ``put`` of the user's rounds. None: all may differ.
         """
+        given = batch
         label = self._label
         if label is None and labels is not None:
             path = _label_path(batch, len(images))
@@ -83,7 +93,8 @@ class BatchForm:
             old = label[0](batch)
             batch = label[1](batch, labels.reshape(old.shape).to(old.dtype))
         _, put = self._image or _at(_image_path(batch))
-        return put(batch, images)
+        changed = put(batch, images)
+        return _keep_rows(given, changed, ~rows) if self._rounds and rows is not None else changed
 
 
 def describe(batch: Any) -> str:
@@ -162,6 +173,20 @@ def _at(path: tuple[Key, ...]) -> Accessor:
         return type(batch)(items)
 
     return get, put
+
+
+def _keep_rows(given: Any, changed: Any, kept: Tensor) -> Any:
+    """Returns ``changed`` with the rows ``kept`` ``(N,)`` of its tensors as they were in ``given``."""
+    new = dict(_leaves(changed))
+    for path, old in _leaves(given):
+        other = new.get(path)
+        if other is None or other is old or other.shape != old.shape or other.dtype != old.dtype:
+            continue
+        if old.dim() == 0 or len(old) != len(kept) or other.device != old.device:
+            continue
+        mask = kept.to(old.device).view(-1, *[1] * (old.dim() - 1))
+        changed = _at(path)[1](changed, torch.where(mask, old, other))
+    return changed
 
 
 def _accessor(where: Path | Accessor | None) -> Accessor | None:

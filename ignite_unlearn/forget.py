@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -65,13 +66,12 @@ class ForgetClasses:
     """
 
     def __init__(self, classes: Iterable[int], *, classifier: Classifier | None = None, pool: int = 512):
+        if not isinstance(classes, Iterable) or isinstance(classes, str):
+            raise UnlearningError(f"ForgetClasses() needs the classes in a set, such as {{7}}, not {classes!r}.")
         given = list(classes)
         if not given:
             raise UnlearningError("The forget set is empty: name at least one class, such as ForgetClasses({7}).")
-        wrong = [c for c in given if not isinstance(c, int) or isinstance(c, bool) or c < 0]
-        if wrong:
-            raise UnlearningError(f"Classes to forget must be integers >= 0, not {wrong[0]!r}.")
-        self.classes = tuple(sorted(set(given)))
+        self.classes = tuple(sorted({_class(c) for c in given}))
         self.classifier = classifier
         self.pool = pool
 
@@ -124,6 +124,16 @@ class ForgetClasses:
         nets = [self.classifier] if isinstance(self.classifier, torch.nn.Module) else []
         with borrow(*nets), torch.no_grad():
             return self.classifier(images)
+
+
+def _class(given: Any) -> int:
+    try:
+        number = operator.index(given)  # NumPy's and PyTorch's integers, too
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0 or isinstance(given, bool) or str(getattr(given, "dtype", "")).endswith("bool"):
+        raise UnlearningError(f"Classes to forget must be integers >= 0, not {given!r}.")
+    return number
 
 
 class _LabelRegions:

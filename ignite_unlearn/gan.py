@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ignite_unlearn.batch import Accessor, BatchForm, Path
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.logits import logits_before_sigmoids
 
 Scores = Literal["logits", "probabilities", "critic"]
 SCORE_NAMES = ("adv_output", "adv", "logits", "score", "scores", "validity", "output")
@@ -65,6 +66,8 @@ class GAN:
             )
         if labels is not None and labels < 2:
             raise UnlearningError(f"GAN(..., labels={labels}) must be the number of classes, at least 2, or None.")
+        for net, what in ((generator, "generator"), (discriminator, "discriminator")):
+            _refuse_net(net, what)
         self.called = _as_called(generator)
         self.generator = unwrap(generator)
         self.discriminator = unwrap(discriminator)
@@ -80,11 +83,11 @@ class GAN:
     @property
     def device(self) -> torch.device:
         """The device that the generator is on."""
-        return next(self.generator.parameters()).device
+        return self._weight().device
 
     def sample_latents(self, n: int) -> Tensor:
         """Returns ``n`` latents on the generator's device, drawn on the CPU so that every device sees the same."""
-        weight = next(self.generator.parameters())
+        weight = self._weight()
         if callable(self.latents):
             drawn = self.latents(n)
             return drawn.to(weight.device) if isinstance(drawn, Tensor) else drawn
@@ -102,7 +105,9 @@ class GAN:
         """
         try:
             images = self._generate(self.generator, latents, labels if self.labels is not None else None)
-        except (RuntimeError, TypeError, IndexError) as error:
+        except _CALL_ERRORS as error:
+            if isinstance(error, UnlearningError):
+                raise
             raise UnlearningError(
                 f"The generator cannot be called with latents of shape {tuple(latents.shape)}"
                 f"{'' if self.labels is None else ' and labels'}: {first_line(error)} Check GAN(..., latents=..., "
@@ -141,8 +146,11 @@ class GAN:
             UnlearningError: if the discriminator's output cannot be read as N scores of the declared kind.
         """
         try:
-            output = self._discriminate(self.discriminator, images.to(self.device), labels)
-        except (RuntimeError, TypeError, IndexError) as error:
+            with logits_before_sigmoids(self.discriminator, self.scores == "probabilities") as logits:
+                output = self._discriminate(self.discriminator, images.to(self.device), labels)
+        except _CALL_ERRORS as error:
+            if isinstance(error, UnlearningError):
+                raise
             unlabelled = self.labels is not None and labels is None
             advice = (
                 "It takes labels: give them beside the images, such as Unseen(images, labels)."
@@ -166,8 +174,14 @@ class GAN:
                     f"GAN(..., scores='probabilities') but the discriminator returned {scores.min():.3g} to "
                     f"{scores.max():.3g}, outside [0, 1]: declare scores='logits' or scores='critic'."
                 )
-            scores = torch.logit(scores.float() if scores.dtype == torch.bfloat16 else scores, eps=1e-6)
+            scores = logits(scores)
         return scores.flatten(1).mean(1) if scores.dim() > 1 else scores
+
+    def _weight(self) -> Tensor:
+        weight = next(self.generator.parameters(), None)
+        if weight is None:
+            raise UnlearningError("The generator has no parameters: give GAN(...) the net that is trained.")
+        return weight
 
     def teacher(self) -> GAN:
         """Returns a frozen copy of this GAN in eval mode: what the generator and discriminator know now."""
@@ -182,6 +196,25 @@ class GAN:
         other.scores = "critic"
         other._discriminate = lambda discriminator, images, labels: score(images, labels)
         return other
+
+
+# What a net that is called in another way than it wants to be ends in.
+_CALL_ERRORS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
+
+
+def _refuse_net(net: Any, what: str) -> None:
+    if not isinstance(net, nn.Module):
+        raise UnlearningError(f"GAN(...) got {type(net).__name__} for the {what}: expected an nn.Module.")
+    if isinstance(net, torch.jit.ScriptModule):
+        raise UnlearningError(
+            f"The {what} is a TorchScript module, which cannot be borrowed and put back: give the nn.Module that it "
+            "was scripted or traced from."
+        )
+    if any(nn.parameter.is_lazy(parameter) for parameter in net.parameters()):
+        raise UnlearningError(
+            f"The {what} has lazy parameters that have no shape yet: load its trained weights, or call it once, before "
+            "GAN(...)."
+        )
 
 
 def unwrap(net: nn.Module) -> nn.Module:

@@ -4,9 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ignite.engine import Engine
 
+from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
 from ignite_unlearn.batch import BatchForm, describe
 from ignite_unlearn.errors import UnlearningError
+from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 
 def images(n=4):
@@ -89,3 +92,44 @@ def test_describe_shows_shapes_and_types():
 def test_volumes_are_images_too():
     volumes = torch.zeros(2, 1, 4, 4, 4)
     assert BatchForm().images({"spacing": torch.ones(2, 3), "image": volumes}) is volumes
+
+
+def test_rows_that_are_not_replaced_stay_bit_for_bit_where_a_put_rounds():
+    mean, deviation = torch.rand(3, 1, 1), torch.rand(3, 1, 1) + 0.1
+    form = BatchForm(
+        image=(
+            lambda b: (b["pixels"][0] - mean) / deviation,
+            lambda b, x: {**b, "pixels": [x * deviation + mean]},
+        ),
+        label=(lambda b: b["onehot"].argmax(1), lambda b, y: {**b, "onehot": torch.eye(3)[y] * 0.9}),
+    )
+    batch = {"pixels": [torch.rand(6, 3, 4, 4)], "onehot": torch.eye(3)[[0, 1, 2, 0, 1, 2]], "name": "a"}
+    rows = torch.tensor([False, True, False, False, True, False])
+    new = form.images(batch).clone()
+    new[rows] = 7.0
+    rounded = form.replace(batch, new, form.labels(batch))
+    assert not torch.equal(rounded["pixels"][0][~rows], batch["pixels"][0][~rows])  # as it was before
+    changed = form.replace(batch, new, torch.tensor([0, 0, 2, 0, 0, 2]), rows=rows)
+    assert torch.equal(changed["pixels"][0][~rows], batch["pixels"][0][~rows])
+    assert torch.equal(changed["onehot"][~rows], batch["onehot"][~rows])
+    assert torch.allclose(form.images(changed)[rows], torch.tensor(7.0)) and form.labels(changed)[rows].tolist() == [
+        0,
+        0,
+    ]
+    assert changed["name"] == "a" and batch["pixels"][0].max() < 1
+
+
+def test_a_phase_leaves_retained_rows_of_a_rounding_put_as_they_are():
+    images, labels = real_images(6, seed=0)
+    pixels = (images * 127.3 + 127.7).round() / 255
+    gan = GAN(
+        Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES,
+        image=(lambda b: (b[0] - 0.3) / 0.7, lambda b, x: (x * 0.7 + 0.3, b[1])),
+    )  # fmt: skip
+    phase = CascadedUnlearning(gan, forget=ForgetClasses({2}), substitution=OtherClass(0), fake_label=Fixed())
+    seen = []
+    trainer = Engine(lambda engine, batch: seen.append(batch))
+    with phase.attach(trainer):
+        trainer.run([(pixels, labels)])
+    kept = labels != 2
+    assert torch.equal(seen[0][0][kept], pixels[kept]) and not torch.equal(seen[0][0][~kept], pixels[~kept])

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -49,6 +50,11 @@ def test_substitute_labels_are_the_classifiers_where_the_gan_has_none():
         (lambda: ForgetClasses([]), "forget set is empty"),
         (lambda: ForgetClasses(["3"]), "integers >= 0, not '3'"),
         (lambda: ForgetClasses([True]), "integers >= 0"),
+        (lambda: ForgetClasses(np.array([True])), "integers >= 0"),
+        (lambda: ForgetClasses([torch.tensor(1.0)]), "integers >= 0"),
+        (lambda: ForgetClasses([2.0]), "integers >= 0"),
+        (lambda: ForgetClasses(7), "in a set"),
+        (lambda: ForgetClasses("7"), "in a set"),
         (lambda: ForgetClasses({-1}), "integers >= 0"),
         (lambda: ForgetClasses({1}).rows(torch.zeros(2, 1, 2, 2), None), "no class labels"),
         (lambda: ForgetClasses({3}).regions(gan(3)), "Class 3 is not one of the GAN's 3 classes"),
@@ -63,3 +69,9 @@ def test_substitute_labels_are_the_classifiers_where_the_gan_has_none():
 def test_what_does_not_fit_is_said_in_a_sentence(act, message):
     with pytest.raises(UnlearningError, match=message):
         act()
+
+
+def test_integers_of_numpy_and_pytorch_are_classes():
+    for given in (np.array([7, 1]), {np.int64(7), np.uint8(1)}, torch.tensor([7, 1, 7]), [7, 1], range(1, 8, 6)):
+        assert ForgetClasses(given).classes == (1, 7)
+        assert all(type(c) is int for c in ForgetClasses(given).classes)

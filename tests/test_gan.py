@@ -161,3 +161,75 @@ def test_labels_that_are_missing_are_asked_for():
     gan = GAN(torch.nn.Linear(2, 16), Conditional(), latents=(2,), labels=3)
     with pytest.raises(UnlearningError, match=r"but no labels: .* It takes labels: give them beside the images"):
         gan.score(torch.zeros(4, 1, 4, 4))
+
+
+class Raises(nn.Module):
+    def __init__(self, error):
+        super().__init__()
+        self.weight, self.error = nn.Parameter(torch.zeros(1)), error
+
+    def forward(self, x):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), AssertionError("3 channels"), KeyError("x"), AttributeError("a")])
+def test_whatever_a_net_raises_becomes_a_sentence(error):
+    word = str(error).strip("'")
+    with pytest.raises(UnlearningError, match=f"generator cannot be called.*{word}"):
+        GAN(Raises(error), nn.Flatten(), latents=(4,)).sample(2)
+    with pytest.raises(UnlearningError, match=f"discriminator cannot be called.*{word}"):
+        GAN(nn.Linear(4, 4), Raises(error), latents=(4,)).score(torch.zeros(2, 4))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace")
+def test_nets_that_cannot_be_borrowed_are_refused():
+    net = nn.Linear(4, 4)
+    for other, words in {
+        torch.jit.trace(net, torch.zeros(1, 4)): "is a TorchScript module",
+        nn.LazyLinear(4): "has lazy parameters",
+        net.forward: "expected an nn.Module",
+    }.items():
+        with pytest.raises(UnlearningError, match=f"generator.*{words}|{words}"):
+            GAN(other, net, latents=(4,))
+        with pytest.raises(UnlearningError, match=words):
+            GAN(net, other, latents=(4,))
+    with pytest.raises(UnlearningError, match="has no parameters"):
+        GAN(nn.Tanh(), net, latents=(4,)).sample(2)
+
+
+class PassesOn(nn.Module):
+    """A wrapper of somebody's own."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, *args, **kwargs):
+        return self.inner(*args, **kwargs)
+
+
+class GradSampleModule(PassesOn):
+    """Called like opacus' wrapper, and built like it."""
+
+    def __init__(self, inner):
+        nn.Module.__init__(self)
+        self._module = inner
+
+    def forward(self, *args, **kwargs):
+        return self._module(*args, **kwargs)
+
+
+class WithLabels(nn.Module):
+    def forward(self, x, y):
+        return x.flatten(1).sum(1) * y
+
+
+@pytest.mark.parametrize("wrap", [PassesOn, GradSampleModule, lambda net: torch.compile(net, backend="eager")])
+def test_wrappers_that_pass_everything_on_are_looked_through(wrap):
+    plain, labelled = nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), WithLabels()
+    generator = nn.Linear(2, 4)
+    images, labels = torch.rand(3, 4), torch.tensor([0, 1, 1])
+    assert GAN(generator, wrap(plain), latents=(2,), labels=2).score(images, labels).shape == (3,)
+    assert GAN(generator, wrap(labelled), latents=(2,), labels=2).score(images, labels)[0] == 0
+    if wrap is not PassesOn:
+        assert GAN(wrap(generator), wrap(plain), latents=(2,)).generator is generator

@@ -44,7 +44,7 @@ def substitute_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callab
     if labels is not None and substitute_labels is not None:
         labels = labels.clone()
         labels[rows.to(labels.device)] = substitute_labels.to(labels.device)
-    return form.replace(batch, new, labels)
+    return form.replace(batch, new, labels, rows=forgotten)
 
 
 class SubstitutedDataset(Dataset):
