@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,6 +21,13 @@ WITHOUT_BATCH = (
 )
 IMAGE_NAMES = frozenset({"image", "images", "img", "imgs", "real", "reals", "x", "data", "A"})
 LABEL_NAMES = frozenset({"label", "labels", "target", "targets", "y", "class", "classes"})
+
+
+class Leaf(NamedTuple):
+    """A tensor of a batch, and the keys that lead to it."""
+
+    path: tuple[Key, ...]
+    tensor: Tensor
 
 
 class BatchForm:
@@ -55,6 +62,28 @@ class BatchForm:
     def has_images(self, batch: Any) -> bool:
         """Returns whether a batch holds images at all, which a loop's that fetches them inside its step does not."""
         return self._image is not None or _find_images(batch) is not None
+
+    def leaves(self, batch: Any) -> list[Leaf]:
+        """Returns the tensors of a batch, and where each is."""
+        return [Leaf(path, tensor) for path, tensor in _leaves(batch)]
+
+    def guesses_of_images(self, batch: Any) -> list[Leaf]:
+        """Returns the tensors that may be the images, the one that is taken first; none where it is no guess."""
+        path = None if self._image is not None else _find_images(batch)
+        if path is None or (path and str(path[-1]) in IMAGE_NAMES):
+            return []
+        taken = _at(path)[0](batch)
+        return [leaf for leaf in self.leaves(batch) if _like(leaf.tensor, taken)]
+
+    def guesses_of_labels(self, batch: Any) -> list[Leaf]:
+        """Returns the tensors that may be the class labels; as for the images."""
+        if self._label is not None or not self.has_images(batch):
+            return []
+        paths = _label_paths(batch, len(self.images(batch)))
+        taken = _first(paths, LABEL_NAMES)
+        if taken is None or (taken and str(taken[-1]) in LABEL_NAMES):
+            return []
+        return [Leaf(path, _at(path)[0](batch)) for path in paths]
 
     def images(self, batch: Any) -> Tensor:
         """Returns the images of ``batch``, shape ``(N, ...)``.
@@ -145,10 +174,29 @@ def _image_path(batch: Any) -> tuple[Key, ...]:
     )
 
 
+def _like(one: Tensor, other: Tensor) -> bool:
+    images = one.is_floating_point() or one.dtype == torch.uint8
+    return images and one.dim() == other.dim() and len(one) == len(other)
+
+
+def shown(path: tuple[Key, ...]) -> str:
+    """Returns a path as it is written in ``GAN(..., image=...)``.
+
+    Example:
+        >>> shown((1,)), shown(("input", "full"))
+        ('1', "('input', 'full')")
+    """
+    return repr(path[0]) if len(path) == 1 else repr(path)
+
+
 def _label_path(batch: Any, rows: int) -> tuple[Key, ...] | None:
+    return _first(_label_paths(batch, rows), LABEL_NAMES)
+
+
+def _label_paths(batch: Any, rows: int) -> list[tuple[Key, ...]]:
     integers = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
     shapes = ((rows,), (rows, 1))
-    return _first([p for p, t in _leaves(batch) if t.dtype in integers and tuple(t.shape) in shapes], LABEL_NAMES)
+    return [p for p, t in _leaves(batch) if t.dtype in integers and tuple(t.shape) in shapes]
 
 
 def _at(path: tuple[Key, ...]) -> Accessor:

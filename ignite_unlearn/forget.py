@@ -87,7 +87,7 @@ class ForgetClasses:
                     "The batch holds no class labels, so the rows of the forgotten classes cannot be found: say where "
                     "the labels are with GAN(..., label=...), or pass ForgetClasses(..., classifier=...)."
                 )
-            labels = self._classify(images)
+            labels = self.classify(images)
         mask = labels == self.classes[0]
         for forgotten in self.classes[1:]:
             mask |= labels == forgotten
@@ -114,9 +114,10 @@ class ForgetClasses:
 
     def substitute_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
         """Returns ``labels``, or the classifier's labels of ``images``, or None where nobody knows them."""
-        return labels if labels is not None or self.classifier is None else self._classify(images)
+        return labels if labels is not None or self.classifier is None else self.classify(images)
 
-    def _classify(self, images: Tensor) -> Tensor:
+    def classify(self, images: Tensor) -> Tensor:
+        """Returns the classifier's classes of ``images``, int64 ``(N,)``."""
         return self._scores(images).argmax(1)
 
     def _scores(self, images: Tensor) -> Tensor:

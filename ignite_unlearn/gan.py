@@ -228,8 +228,9 @@ def _inside(net: nn.Module) -> nn.Module | None:
     if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return net.module
     # Known by name: importing what knows them takes seconds, and opacus may not be there.
-    name = {"OptimizedModule": "_orig_mod", "GradSampleModule": "_module"}.get(type(net).__name__)
-    inner = None if name is None else getattr(net, name, None)
+    kinds = {kind.__name__ for kind in type(net).__mro__}
+    name = "_orig_mod" if "OptimizedModule" in kinds else "_module" if "GradSampleModule" in kinds else ""
+    inner = getattr(net, name, None)
     return inner if isinstance(inner, nn.Module) else None
 
 

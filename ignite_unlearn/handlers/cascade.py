@@ -24,6 +24,7 @@ from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.original import Original
+from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.seen import Seen, dataset_size
 from ignite_unlearn.replay import Replay
 from ignite_unlearn.substitution import Substitution
@@ -161,14 +162,18 @@ class CascadedUnlearning:
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
-        return check_loop(self.step, self.forget, loader, seed=self.seed)
+        return check_loop(self.step, self.forget, loader, start=self.start, seed=self.seed)
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches the phase to a trainer and keeps the original GAN as teacher: load its weights before.
 
         Returns:
             One handle for all; ``handle.remove()``, or leaving ``with``, takes everything off the trainer again.
+
+        Raises:
+            UnlearningError: if the phase is attached already, the trainer has one, or a net is under opacus.
         """
+        refuse_private(self.gan)
         if self.original is None:
             self.original = Original(self.gan, self.forget, self.seed)
         return PhaseHandle(

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset
 
+from ignite_unlearn.batch import WITHOUT_BATCH
 from ignite_unlearn.borrow import borrow
+from ignite_unlearn.closed_form import Start
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget import Forget, LatentRegions
+from ignite_unlearn.forget_items import ForgetItems, Inverter
 from ignite_unlearn.gan import GAN
+from ignite_unlearn.handlers.looks import (
+    Look,
+    look_at_dataset,
+    look_at_form,
+    look_at_labels,
+    look_at_values,
+    look_for_second_uses,
+)
 from ignite_unlearn.handlers.original import Original
+from ignite_unlearn.handlers.private import refuse_private
+from ignite_unlearn.inversion import Inversion, Inverted
 from ignite_unlearn.unlearning_step import Rows, UnlearningStep
 
 _ROWS = 4  # enough to see shapes and ranges
+_BATCHES = 4  # that are looked at
 
 
 @dataclass(frozen=True)
@@ -46,36 +63,96 @@ class CheckReport:
         return "\n".join([verdict, *lines])
 
 
-def check_loop(step: UnlearningStep, forget: Forget, loader: Any, *, seed: int = 0) -> CheckReport:
-    """Tries every seam between the phase and a loop on the loader's first batch, and changes nothing by it.
+def check_loop(
+    step: UnlearningStep, forget: Forget, loader: Any, *, start: Start | None = None, seed: int = 0
+) -> CheckReport:
+    """Tries every seam between the phase and a loop on the loader's first batches, and changes nothing by it.
+
+    Of an inversion a few steps are tried on a few images, and nothing of it is kept.
 
     Args:
         step: the unlearning step.
         forget: the request.
-        loader: what the trainer runs over.
+        loader: what the trainer runs over; None where it runs without.
+        start: what is done to the GAN when the phase begins.
         seed: of the random numbers drawn.
     """
-    look, gan = _Look(), step.gan
-    original = Original(gan, forget, seed)
-    teacher = original.teacher
+    look, gan = Look(), step.gan
+    step = _copied(step)
+    look.try_to(lambda: refuse_private(gan))
     with _streams_kept(loader), borrow(gan.generator, gan.discriminator, seed=seed):
-        regions = look.try_to(lambda: original.regions)
-        made = look.try_to(lambda: gan.sample(_ROWS))
+        made = look.try_to(lambda: gan.sample(_ROWS), "The generator")
         if made is not None:
-            look.try_to(lambda: gan.score(made[0:_ROWS], gan.sample_labels(_ROWS)))
-        batch = look.try_to(lambda: _first_batch(loader))
-        if batch is not None:
-            _look_at_batch(look, gan, forget, None if regions is None else original, made, batch)
-        if regions is not None and not look.problems:
-            latents, labels = regions.forgotten(_ROWS)
-            if len(latents):
-                look.try_to(lambda: step.substitution(teacher, latents, labels, regions))
-            else:
-                look.notes.append("The generator does not make what is to be forgotten: it is left to the loop.")
-            scores = torch.zeros(_ROWS, device=gan.device)
-            look.try_to(lambda: step.fake_label(scores, gan, teacher, regions, torch.zeros_like(scores).long()))
-            look.try_to(lambda: _step_on_a_copy(step, forget, teacher, regions, batch))
-    return CheckReport(tuple(dict.fromkeys(look.problems)), tuple(look.notes))
+            look.try_to(lambda: gan.score(made, gan.sample_labels(_ROWS)), "The discriminator")
+        original = (
+            None if look.problems else look.try_to(lambda: Original(gan, _tried(forget), seed), "A copy of the nets")
+        )
+        regions = None if original is None else look.try_to(lambda: original.regions, "The request")
+        batches = look.try_to(lambda: _first_batches(loader, forget), "The loader")
+        look.try_to(lambda: look_at_dataset(look, forget, loader), "The data set")
+        batch = None
+        if batches:
+            batch = batches[0]
+            _look_at_batches(look, step, forget, None if regions is None else original, made, batches)
+        if original is not None and regions is not None and not look.problems:
+            _try_parts(look, step, forget, start, original.teacher, regions, batch)
+    return CheckReport(tuple(dict.fromkeys(look.problems)), tuple(dict.fromkeys(look.notes)))
+
+
+def _try_parts(
+    look: Look,
+    step: UnlearningStep,
+    forget: Forget,
+    start: Start | None,
+    teacher: GAN,
+    regions: LatentRegions,
+    batch: Any,
+) -> None:
+    gan = step.gan
+    latents, labels = regions.forgotten(_ROWS)
+    if len(latents):
+        look.try_to(lambda: step.substitution(teacher, latents, labels, regions), "The substitution")
+    else:
+        look.notes.append("The generator does not make what is to be forgotten: it is left to the loop.")
+    scores = torch.zeros(_ROWS, device=gan.device)
+    requests = torch.zeros_like(scores).long()
+    look.try_to(lambda: step.fake_label(scores, gan, teacher, regions, requests), "The fake label")
+    if start is not None:
+        look.try_to(lambda: start(teacher.teacher(), teacher, regions, step.substitution), "The start in closed form")
+    look.try_to(lambda: _step_on_a_copy(step, forget, teacher, regions, batch), "The discriminator's step")
+
+
+def _copied(step: UnlearningStep) -> UnlearningStep:
+    """Returns a step whose parts may remember what they like: the phase's own do not."""
+    tried = copy.copy(step)
+    tried.substitution, tried.fake_label = copy.copy(step.substitution), copy.copy(step.fake_label)
+    tried.discriminator_step = copy.copy(step.discriminator_step)
+    return tried
+
+
+def _tried(forget: Forget) -> Forget:
+    if not isinstance(forget, ForgetItems) or forget.inversion is None:
+        return forget
+    tried = copy.copy(forget)
+    # Without unseen images every item counts as known, so that the generator's half is tried too.
+    tried.inversion, tried.unseen = _FewSteps(forget.inversion), None
+    return tried
+
+
+class _FewSteps:
+    """An inversion of a few images, in as few steps as show that it runs; the rest are said to be like them."""
+
+    def __init__(self, inversion: Inverter):
+        self._inversion = inversion
+        if isinstance(inversion, Inversion):
+            self._inversion = few = copy.copy(inversion)
+            few.candidates, few.steps, few.progress = min(few.candidates, 16), min(few.steps, 1), False
+
+    def __call__(self, gan: GAN, images: Tensor, labels: Tensor | None) -> Inverted:
+        found = self._inversion(gan, images[:_ROWS], None if labels is None else labels[:_ROWS])
+        rows = torch.arange(len(images), device=found.latents.device) % len(found.latents)
+        given = None if found.labels is None else found.labels[rows]
+        return Inverted(found.latents[rows], given, found.errors[rows], found.steps)
 
 
 def _step_on_a_copy(step: UnlearningStep, forget: Forget, teacher: GAN, regions: LatentRegions, batch: Any) -> None:
@@ -89,61 +166,76 @@ def _step_on_a_copy(step: UnlearningStep, forget: Forget, teacher: GAN, regions:
     step.discriminator_step(tried, teacher, rows, step.fake_scores(regions, rows))
 
 
-class _Look:
-    """Collects what is found instead of ending at the first problem."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-        self.notes: list[str] = []
-
-    def try_to(self, act: Callable[[], Any]) -> Any:
-        try:
-            return act()
-        except UnlearningError as error:
-            self.problems.append(str(error))
-            return None
-
-
-def _look_at_batch(
-    look: _Look, gan: GAN, forget: Forget, original: Original | None, made: Tensor | None, batch: Any
+def _look_at_batches(
+    look: Look, step: UnlearningStep, forget: Forget, original: Original | None, made: Tensor | None, batches: list[Any]
 ) -> None:
+    gan, batch = step.gan, batches[0]
     images = look.try_to(lambda: gan.batch.images(batch))
     if images is None:
         return
+    look.try_to(lambda: look_at_form(look, gan, forget, batch))
     labels = look.try_to(lambda: gan.batch.labels(batch))
     look.notes.append(f"The first batch holds {len(images)} images of shape {tuple(images.shape[1:])}.")
-    if labels is not None and gan.labels is not None and not 0 <= int(labels.min()) <= int(labels.max()) < gan.labels:
-        look.problems.append(
-            f"The batch's labels go from {int(labels.min())} to {int(labels.max())}, but GAN(..., labels={gan.labels}) "
-            f"expects 0 to {gan.labels - 1}: give the number of classes, or say where the labels are, label=..."
-        )
-        return
-    rows = look.try_to(lambda: forget.rows(images, labels))
+    if labels is not None and len(labels) and gan.labels is not None:
+        low, high = int(labels.min()), int(labels.max())
+        if not 0 <= low <= high < gan.labels:
+            look.problems.append(
+                f"The batch's labels go from {low} to {high}, but GAN(..., labels={gan.labels}) expects 0 to "
+                f"{gan.labels - 1}: give the number of classes, or say where the labels are, label=..."
+            )
+            return
+    rows = look.try_to(lambda: forget.rows(images, labels), "The request")
     if rows is not None:
         look.notes.append(f"{int(rows.sum())} of its rows belong to the forget set.")
-    look.try_to(lambda: gan.score(images.to(gan.device), None if labels is None else labels.to(gan.device)))
+        if len(rows) and bool(rows.all()):
+            look.notes.append(
+                "No row of it is retained: if all batches are like this, give the loop the retained images too."
+            )
+    look.try_to(lambda: look_at_labels(look, forget, images, labels), "The classifier")
+    on_device = images.to(gan.device), None if labels is None else labels.to(gan.device)
+    look.try_to(lambda: gan.score(*on_device), "The discriminator")
     if original is not None and made is not None:
         # All rows, as if the whole batch were to be forgotten: that shows whether substitutes fit.
         every = torch.ones(len(images), dtype=torch.bool)
-        look.try_to(lambda: original.substitute(batch, gan, every, 0))
+        changed = look.try_to(lambda: original.substitute(batch, gan, every, 0), "A substitute batch")
+        if changed is not None:
+            look.try_to(lambda: look_for_second_uses(look, gan, batch, changed))
         low, high = images.min().item(), images.max().item()
         if images.is_floating_point() and (low >= 0) != (made.min().item() >= 0):
             look.notes.append(
                 f"The batch's values lie in [{low:.3g}, {high:.3g}], generated ones in [{made.min().item():.3g}, "
                 f"{made.max().item():.3g}]: if their ranges differ, convert in GAN(..., image=(get, put))."
             )
+    several = look.try_to(lambda: torch.cat([gan.batch.images(b).detach().cpu() for b in batches]), "The loader")
+    if several is not None:
+        look.try_to(lambda: look_at_values(look, step, forget, several), "The images")
 
 
-def _first_batch(loader: Any) -> Any:
-    iterator = iter(loader)
+def _first_batches(loader: Any, forget: Forget) -> list[Any]:
+    if loader is None:
+        if isinstance(forget, ForgetItems) and forget.augmented:
+            return []
+        raise UnlearningError(WITHOUT_BATCH)
+    if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
+        raise UnlearningError(
+            f"check() got a data set, {type(loader).__name__}: give it the loader that the trainer gets."
+        )
+    try:
+        iterator = iter(loader)
+    except TypeError:
+        raise UnlearningError(
+            f"The data is {type(loader).__name__}, over which nothing can run: give check() the loader of the trainer."
+        ) from None
     if iterator is loader:
         raise UnlearningError(
             "The data is an iterator that can be read only once, so a look would swallow its first batch: give check() "
             "a list of one batch of the same form."
         )
-    for batch in iterator:
-        return batch
-    raise UnlearningError("The data is empty: expected at least one batch.")
+    batches = list(islice(iterator, _BATCHES))
+    if not batches:
+        raise UnlearningError("The data is empty: expected at least one batch.")
+    augmented = isinstance(forget, ForgetItems) and forget.augmented
+    return [] if augmented and batches[0] is None else batches
 
 
 @contextmanager

@@ -1,0 +1,271 @@
+"""What ``check`` looks for in a loop's data before any training: a sentence for each thing that would not work."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.batch import Leaf, shown
+from ignite_unlearn.content import ContentIndex
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.fake_labels import Between, Unseen
+from ignite_unlearn.forget import Forget, ForgetClasses
+from ignite_unlearn.forget_items import ForgetItems
+from ignite_unlearn.gan import GAN, first_line
+from ignite_unlearn.gauss_newton import GaussNewton
+from ignite_unlearn.handlers.substitute_batch import SubstitutedDataset
+from ignite_unlearn.unlearning_step import UnlearningStep
+
+_ITEMS = 512  # items that are compared with rows of batches
+_SAME, _NEAR = 0.9999, 0.99  # correlations of pictures that are the same but for brightness, and nearly
+WRAP = "wrap the data set in SubstitutedDataset(dataset, indices, ...) and pass ForgetItems(..., augmented=True)"
+
+
+class Look:
+    """Collects what is found instead of ending at the first problem.
+
+    Attributes:
+        problems: what would not work, one sentence each.
+        notes: what was found, and what may surprise.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+
+    def try_to(self, act: Callable[[], Any], what: str = "A look at the loop") -> Any:
+        """Returns what ``act`` returns, or None where it fails: then the reason is a problem."""
+        try:
+            return act()
+        except UnlearningError as error:
+            self.problems.append(str(error))
+        except Exception as error:  # whatever somebody's net or data raises is told in one sentence
+            self.problems.append(f"{what} ended in {type(error).__name__}: {first_line(error)}")
+        return None
+
+
+def look_at_dataset(look: Look, forget: Forget, loader: Any) -> None:
+    """Looks at a loader's data set: classes that it lacks, augmentation, and whether it is wrapped where it must be."""
+    dataset = getattr(loader, "dataset", None)
+    if isinstance(forget, ForgetItems):
+        wrapped = any(isinstance(inner, SubstitutedDataset) for inner in _chain(dataset))
+        if forget.augmented and dataset is None:
+            look.notes.append(
+                "ForgetItems(augmented=True) leaves it to SubstitutedDataset to replace forgotten images: see that the "
+                "loop reads from one."
+            )
+        elif forget.augmented and not wrapped:
+            look.problems.append(
+                "ForgetItems(augmented=True) leaves it to SubstitutedDataset to replace forgotten images, but the "
+                f"loader's data set is {type(dataset).__name__}: wrap it, SubstitutedDataset(dataset, indices, ...)."
+            )
+        elif not forget.augmented and not wrapped and _changes(dataset):
+            look.problems.append(
+                "The data set's images change from one look to the next: random augmentation is at work, and forgotten "
+                f"images cannot be recognised in a batch: {WRAP}."
+            )
+    elif isinstance(forget, ForgetClasses) and forget.classifier is None:
+        folders, targets = getattr(dataset, "classes", None), getattr(dataset, "targets", None)
+        if isinstance(folders, (list, tuple)) and len(folders) == 1:
+            look.problems.append(
+                f"The data set has one class, {folders[0]!r}, so all its labels are the same: give one with a folder "
+                "for each class, or ForgetClasses(..., classifier=...) and labels by it, GAN(..., label=(get, put))."
+            )
+        elif targets is not None and len(targets):
+            there = {int(k) for k in torch.as_tensor(targets).reshape(-1).unique().tolist()}
+            missing = [k for k in forget.classes if k not in there]
+            if missing:
+                look.problems.append(
+                    f"No image of the data set is of class {missing[0]}: its classes are {sorted(there)[:20]}."
+                )
+
+
+def look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> None:
+    """Looks where a batch keeps images and labels: a guess between several tensors is no knowledge."""
+    form = gan.batch
+    images = form.guesses_of_images(batch)
+    if len(images) > 1:
+        look.problems.append(
+            f"The batch holds {len(images)} tensors that may be its images, at {_listed(images)}, and the first would "
+            f"be taken: say which, such as GAN(..., image={shown(images[0].path)})."
+        )
+    labels = form.guesses_of_labels(batch) if gan.labels is not None or isinstance(forget, ForgetClasses) else []
+    if len(labels) > 1:
+        look.problems.append(
+            f"The batch holds {len(labels)} tensors that may be its class labels, at {_listed(labels)}, and the first "
+            f"would be taken: say which, such as GAN(..., label={shown(labels[-1].path)})."
+        )
+
+
+def look_at_labels(look: Look, forget: Forget, images: Tensor, labels: Tensor | None) -> None:
+    """Compares a batch's labels with the request's classifier: dummy or coarse labels are none of its classes."""
+    if not isinstance(forget, ForgetClasses) or forget.classifier is None or labels is None or len(labels) < 4:
+        return
+    agree = int((forget.classify(images).to(labels.device) == labels).sum())
+    if agree < len(labels) / 2:
+        look.problems.append(
+            f"The batch's labels and the classifier agree on {agree} of {len(labels)} images, and the rows to be "
+            "forgotten are found by the labels: if these are not the classes, let the classifier label, GAN(..., "
+            "label=(lambda batch: classifier(images of batch).argmax(1), lambda batch, labels: batch))."
+        )
+
+
+def look_for_second_uses(look: Look, gan: GAN, batch: Any, changed: Any) -> None:
+    """Looks for tensors that still hold the images when all rows of a batch were replaced."""
+    images, left = gan.batch.images(batch), []
+    new = {leaf.path: leaf.tensor for leaf in gan.batch.leaves(changed)}
+    for leaf in gan.batch.leaves(batch):
+        value = leaf.tensor
+        if value.dim() < 3 or len(value) != len(images) or new.get(leaf.path) is not value:
+            continue
+        if value.is_floating_point() and value.shape == images.shape and torch.equal(value, images.to(value)):
+            look.problems.append(
+                f"The batch holds its images a second time, at {shown(leaf.path)}, where forgotten rows would stay: "
+                "give GAN(..., image=(get, put)) whose put replaces both."
+            )
+        else:
+            left.append(leaf)
+    if left:
+        look.notes.append(
+            f"The batch's tensors at {_listed(left)} stay as they are: if they show the same pictures in another form, "
+            "give GAN(..., image=(get, put)) whose put replaces these too."
+        )
+
+
+def look_at_values(look: Look, step: UnlearningStep, forget: Forget, images: Tensor) -> None:
+    """Compares the images that the phase was given with those of batches ``(N, ...)``."""
+    if isinstance(forget, ForgetItems) and forget.images.shape[1:] == images.shape[1:]:
+        _compare(look, "The images to be forgotten", forget.images, images)
+        if not forget.augmented:
+            _look_for_other_forms(look, forget, images)
+    for unseen in unseen_sets(step, forget):
+        if unseen.shape[1:] != images.shape[1:]:
+            look.problems.append(
+                f"The unseen images have shape {tuple(unseen.shape[1:])}, the batch's {tuple(images.shape[1:])}: give "
+                "them as the batch holds its own."
+            )
+            continue
+        _compare(look, "The unseen images", unseen, images)
+        shared = int((ContentIndex(unseen).find(images) >= 0).sum())
+        if shared:
+            look.problems.append(
+                f"{shared} of {len(images)} images of the loop's batches are unseen images too, but these must never "
+                "have been trained on: leave them out."
+            )
+
+
+def unseen_sets(step: UnlearningStep, forget: Forget) -> list[Tensor]:
+    """Returns the sets of unseen images that the parts of a phase were given, each once."""
+    found = [forget.unseen] if isinstance(forget, ForgetItems) and forget.unseen is not None else []
+    found += [label.images for label in _labels_within(step.fake_label) if isinstance(label, Unseen)]
+    if isinstance(step.discriminator_step, GaussNewton):
+        found += [images for images, _ in step.discriminator_step.held[1:]]
+    return list({images.data_ptr(): images for images in found}.values())
+
+
+def _labels_within(label: Any) -> Iterator[Any]:
+    if isinstance(label, Between):
+        yield from _labels_within(label.low)
+        yield from _labels_within(label.high)
+    else:
+        yield label
+
+
+def _compare(look: Look, what: str, given: Tensor, images: Tensor) -> None:
+    """Tells of another value range, as far as the numbers show it."""
+    if not images.is_floating_point() or not len(images) or not len(given):
+        return
+    given, images = given.detach().float(), images.detach().float()
+    ranges = [f"[{float(t.min()):.3g}, {float(t.max()):.3g}]" for t in (given, images)]
+    sentence = (
+        f"{what} lie in {ranges[0]}, the batch's in {ranges[1]}: give them in the value range of the loop's batches."
+    )
+    sizes = float(given.abs().max()), float(images.abs().max())
+    lows = given.flatten(1).amin(1).cpu(), images.flatten(1).amin(1).cpu()
+    # Where every image of one kind has negative values and none of the other, that is chance once in so many draws.
+    apart = (lows[0].min() >= 0 and lows[1].max() < 0) or (lows[1].min() >= 0 and lows[0].max() < 0)
+    draws = math.comb(len(given) + len(images), len(given))
+    if (min(sizes) > 0 and max(sizes) > 20 * min(sizes)) or (apart and draws >= 20):
+        look.problems.append(sentence)
+    elif (lows[0].min() >= 0) != (lows[1].min() >= 0):
+        look.notes.append(sentence.replace(": give", ": if their ranges differ, give"))
+
+
+def _look_for_other_forms(look: Look, forget: ForgetItems, images: Tensor) -> None:
+    """Looks for items that batches hold in another form than the request does."""
+    found = forget.find(images)
+    there = torch.isin(forget.find(forget.images).cpu(), found.cpu())
+    items, rows = forget.images[~there][:_ITEMS].to(images), images[found < 0]
+    if not len(items) or not len(rows):
+        return
+    forms = {"with other values, such as another value range or normalisation": items}
+    if images.dim() == 4 and images.shape[1] == 3:
+        forms["with their channels in reverse order (BGR)"] = items.flip(1)
+    for how, other in forms.items():
+        alike = _correlation(other, rows)
+        same = int((alike.amax(1) > _SAME).sum())
+        near = int((alike.amax(1) > _NEAR).sum()) - same
+        if same:
+            look.problems.append(
+                f"{same} of {len(forget)} images to be forgotten are in the batches, but {how}, and would not be "
+                "recognised: give them as the batches hold them."
+            )
+            return
+        if near and other is items:
+            look.notes.append(
+                f"{near} of {len(forget)} images to be forgotten are nearly like some of the batches: if these are the "
+                "same pictures, resized in another way or from a JPEG file, give them as the batches hold them."
+            )
+    if images.dim() >= 3 and int((_correlation(items.flip(-1), rows).amax(1) > _SAME).sum()):
+        look.problems.append(
+            "Images to be forgotten are in the batches as in a mirror: random flips are at work, and forgotten images "
+            f"cannot be recognised in a batch: {WRAP}."
+        )
+
+
+def _correlation(one: Tensor, other: Tensor) -> Tensor:
+    def normed(images: Tensor) -> Tensor:
+        flat = images.detach().flatten(1).double()
+        return torch.nn.functional.normalize(flat - flat.mean(1, keepdim=True), dim=1)
+
+    return normed(one) @ normed(other).T
+
+
+def _chain(dataset: Any) -> Iterator[Any]:
+    """Gives a data set and those that it wraps."""
+    if dataset is None:
+        return
+    yield dataset
+    for inner in (getattr(dataset, "dataset", None), *(getattr(dataset, "datasets", None) or ())):
+        yield from _chain(inner)
+
+
+def _changes(dataset: Any, items: int = 8, looks: int = 6) -> bool:
+    """Returns whether a map-style data set gives other images at another look; random streams move."""
+    if isinstance(dataset, torch.utils.data.IterableDataset):
+        return False
+    try:
+        first = [_tensors(dataset[i]) for i in range(min(items, len(dataset)))]
+        again = ((i, _tensors(dataset[i])) for _ in range(looks) for i in range(len(first)))
+        return any(
+            a.shape != b.shape or not torch.equal(a, b)
+            for i, tensors in again
+            for a, b in zip(first[i], tensors, strict=True)
+        )
+    except Exception:  # a data set that cannot be looked at by index says nothing about augmentation
+        return False
+
+
+def _tensors(item: Any) -> list[Tensor]:
+    values: Iterable[Any] = (
+        item.values() if isinstance(item, dict) else item if isinstance(item, (tuple, list)) else [item]
+    )
+    return [value for value in values if isinstance(value, Tensor) and value.is_floating_point()]
+
+
+def _listed(leaves: list[Leaf]) -> str:
+    return ", ".join(shown(leaf.path) for leaf in leaves)
