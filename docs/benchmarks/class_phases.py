@@ -23,8 +23,9 @@ from ignite_unlearn.recipes.evaluations import class_evaluation
 from ignite_unlearn.recipes.finished import Finished
 from ignite_unlearn.recipes.judges import Judges
 from ignite_unlearn.recipes.kept_judges import kept_judges
-from ignite_unlearn.recipes.recipe import parse_options, show_value
+from ignite_unlearn.recipes.recipe import parse_options
 from ignite_unlearn.recipes.request import Request, check_request
+from ignite_unlearn.recipes.settings import show_value
 from ignite_unlearn.recipes.trained import Shelf
 
 BY_STEPS = {"start": "none", "unlearning_steps": 4, "unlearning_iterations": 15, "judge_every": 1}

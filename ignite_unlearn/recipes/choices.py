@@ -12,9 +12,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.fake_labels import Between, FakeLabel, Fixed, Generated, Unseen, UnseenQuantiles
 from ignite_unlearn.forget import Classifier, ForgetClasses
 from ignite_unlearn.latent_substitution import LatentDirection, Truncation
-from ignite_unlearn.recipes.augment import AUGMENTATIONS
 from ignite_unlearn.recipes.components import DropComponents, ForgetFromMixture
-from ignite_unlearn.recipes.precision import PRECISIONS
 from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour, Substitution
 
 Left: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -49,24 +47,30 @@ GENERATOR_HALVES = ("where_known", "always", "never")
 DISCRIMINATOR_STEPS = ("gauss_newton", "descent", "none")
 
 
-def check_choices(options: Mapping[str, Any]) -> None:
-    """Checks that every choice among the options is known.
+def check_together(options: Mapping[str, Any], *, conditional: bool) -> None:
+    """Checks that choices which fit by themselves fit together, before anything is trained.
+
+    Args:
+        options: of a recipe.
+        conditional: whether its nets take labels.
 
     Raises:
-        UnlearningError: if one is not.
+        UnlearningError: if they do not.
     """
-    for kind, choices in (
-        ("substitution", SUBSTITUTIONS),
-        ("fake_label", FAKE_LABELS),
-        ("generator_half", GENERATOR_HALVES),
-        ("discriminator_step", DISCRIMINATOR_STEPS),
-        ("start", STARTS),
-        ("augment", AUGMENTATIONS),
-        ("precision", PRECISIONS),
-        ("compile", COMPILERS),
-    ):
-        if kind in options and options[kind] not in choices:
-            raise UnlearningError(f"--set {kind}={options[kind]} is not known: choose of {', '.join(choices)}.")
+    components, latent = options.get("components", 0), options["latent"]
+    if components >= latent:
+        raise UnlearningError(
+            f"--set components={components} and --set latent={latent} do not fit: the first so many dimensions of a "
+            "latent choose a component, and at least one must be left."
+        )
+    substitution = options.get("substitution")
+    if substitution in ("other_class", "unconfused_class") and not conditional:
+        raise UnlearningError(f"--set substitution={substitution} needs a GAN of classes; this recipe's knows none.")
+    start = options.get("start", "none")
+    if start == "nearest_embedding" and not conditional:
+        raise UnlearningError(f"--set start={start} needs a table of labels, and this recipe's GAN has none.")
+    if start == "drop_components" and (conditional or components < 2):
+        raise UnlearningError(f"--set start={start} needs a GAN without labels, and --set components of at least 2.")
 
 
 def make_forget(options: Mapping[str, Any], classifier: Classifier | None) -> ForgetClasses:

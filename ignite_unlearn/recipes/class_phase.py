@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from ignite_unlearn.clock import wall_clock
+from ignite_unlearn.closed_form import label_embeddings
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.original import Original
@@ -53,7 +54,7 @@ def unlearn_classes(
         forget=make_forget(options, finder),
         substitution=substitution,
         fake_label=make_fake_label(options["fake_label"], data.unseen, data.unseen_labels, request.seed),
-        optimizer=_optimizer(getattr(generator, "embedding", None), options),
+        optimizer=_optimizer(label_embeddings(loop.gan), options),
         anchor=options["anchor"],
         batch_size=options["unlearning_batch_size"],
         steps=options["unlearning_steps"],
@@ -116,8 +117,8 @@ def _left(classifier: nn.Module, classes: tuple[int, ...], below: float) -> Left
     return lambda images, own: classifier(images).softmax(1)[:, list(classes)].sum(1) < below
 
 
-def _optimizer(embedding: nn.Module | None, options: Mapping[str, Any]) -> Callable[[Iterable[nn.Parameter]], Any]:
-    """Returns a factory that gives the generator's label embedding a learning rate of its own.
+def _optimizer(tables: Sequence[nn.Module], options: Mapping[str, Any]) -> Callable[[Iterable[nn.Parameter]], Any]:
+    """Returns a factory that gives the generator's tables of labels a learning rate of their own.
 
     A class is a row of that table: where it can move far, the weights that all classes share need not. The eps is as
     large as the gradients of the forgotten class: with Adam's usual one, weights whose gradients are near zero would
@@ -125,7 +126,7 @@ def _optimizer(embedding: nn.Module | None, options: Mapping[str, Any]) -> Calla
     """
 
     def make(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        own = {id(p) for p in embedding.parameters()} if embedding is not None else set()
+        own = {id(p) for table in tables for p in table.parameters()}
         parameters = list(parameters)
         rest = [p for p in parameters if id(p) not in own]
         groups: list[dict[str, Any]] = [

@@ -43,7 +43,7 @@ def train_judges(
     Args:
         data: the real data.
         make: makes an untrained classifier.
-        name: of the extractor in records.
+        name: of the recipe, which the extractor's begins with.
         progress: whether to show a bar.
     """
     epochs = max(1, min(_EPOCHS, _IMAGES // len(data.images)))
@@ -55,13 +55,17 @@ def train_judges(
 def as_judges(
     guide: nn.Module, classifier: nn.Module, data: ImageData, make: Callable[[ImageData], nn.Module], name: str
 ) -> Judges:
-    """Returns two trained nets as judges; see :func:`train_judges`."""
+    """Returns two trained nets as judges; see :func:`train_judges`.
+
+    The extractor's name in records tells the recipe, the net and how many features it has.
+    """
     for net in (guide, classifier):
         net.eval().requires_grad_(False)
     with torch.no_grad():
         found = torch.cat([classifier(part).argmax(1) for part in data.unseen.split(512)])
+        features = guide.get_submodule("features")(data.unseen[:1]).shape[1]
     accuracy = (found == data.unseen_labels).float().mean().item()
-    extractor = FeatureExtractor(guide.get_submodule("features"), name)
+    extractor = FeatureExtractor(guide.get_submodule("features"), f"{name}-{type(guide).__name__}-{features}")
     return Judges(extractor, guide, classifier, lambda: make(data), accuracy)
 
 

@@ -24,12 +24,11 @@ def kept_judges(request: Request) -> Judges:
         UnlearningError: if the file cannot be written.
     """
     recipe, data, out = request.recipe, request.data, request.out
-    name = f"{recipe.name}-cnn-64"
     fingerprint = {"recipe": recipe.name, "data": data.sha256}
     found = _read(request, fingerprint)
     if found is not None:
-        return as_judges(found[0], found[1], data, recipe.classifier, name)
-    judges = train_judges(data, recipe.classifier, name, progress=request.progress)
+        return as_judges(found[0], found[1], data, recipe.classifier, recipe.name)
+    judges = train_judges(data, recipe.classifier, recipe.name, progress=request.progress)
     state = {key: net.state_dict() for key, net in zip(_NAMES, (judges.guide, judges.classifier), strict=True)}
     save_weights(out / "judges.pt", state)
     add_note(out, "judges", {"fingerprint": fingerprint, "sha256": _sha256(state)})

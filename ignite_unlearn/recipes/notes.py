@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ignite_unlearn.files import write_json
+from ignite_unlearn.recipes.fingerprint import differences
 
 _NAME = "stages.json"
 
@@ -32,6 +33,8 @@ def kept_beside(folder: Path, name: str, fingerprint: Mapping[str, Any]) -> Path
         return None
     for other in sorted(folder.parent.iterdir()):
         note = read_notes(other).get(name)
-        if isinstance(note, dict) and note.get("fingerprint") == fingerprint and (other / f"{name}.pt").exists():
+        if not isinstance(note, dict) or not isinstance(note.get("fingerprint"), dict):
+            continue
+        if not differences(note["fingerprint"], fingerprint) and (other / f"{name}.pt").exists():
             return other
     return None

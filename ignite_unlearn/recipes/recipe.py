@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.features import tensors_sha256
+from ignite_unlearn.recipes.choices import check_together
 from ignite_unlearn.recipes.learning_steps import LearningStep
+from ignite_unlearn.recipes.settings import setting_of, show_value
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class Recipe:
     Attributes:
         name: as the launcher knows it.
         summary: one line.
-        options: every key that ``--set`` takes, with its default; the default's type is the option's.
+        options: every key that ``--set`` takes, with its default. What fits is told by ``SETTINGS`` in settings.py, or
+            by the default's type where the name is not in there.
         load_data: ``(data_root, options) -> ImageData``; raises UnlearningError where a root is needed or does not fit.
         generator: ``(options, data) -> net`` for latents ``(N, latent)``, and labels if it is conditional.
         discriminator: ``(options, data) -> net`` for images, and labels if it is conditional.
@@ -98,9 +101,11 @@ def parse_options(recipe: Recipe, settings: tuple[str, ...]) -> dict[str, Any]:
     """Returns the recipe's options with ``key=value`` settings applied.
 
     Raises:
-        UnlearningError: if a key is unknown or a value has another type than its default.
+        UnlearningError: if a key is unknown, or a value of any option does not fit.
     """
     options = dict(recipe.options)
+    for key, value in options.items():
+        setting_of(key, value).check(key, value)
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or key not in options:
@@ -108,10 +113,12 @@ def parse_options(recipe: Recipe, settings: tuple[str, ...]) -> dict[str, Any]:
                 f"--set {setting!r} is not an option of {recipe.name}: expected key=value with one of the keys "
                 f"{', '.join(options)}."
             )
-        if recipe.options[key] == ():  # no default: classes that only the data knows, by name or number
+        default = recipe.options[key]
+        if default == ():  # no default: classes that only the data knows, by name or number
             options[key] = tuple(part.strip() for part in text.split(",") if part.strip())
         else:
-            options[key] = _parse(key, text, options[key])
+            options[key] = setting_of(key, default).read(key, text, default)
+    check_together(options, conditional=recipe.conditional)
     return options
 
 
@@ -123,23 +130,7 @@ def as_settings(recipe: Recipe, options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def describe_options(recipe: Recipe) -> str:
-    """Returns the options and their defaults, a line each, as ``--set`` takes them."""
-    return "\n".join(f"  {key}={show_value(value)}" for key, value in recipe.options.items())
-
-
-def _parse(key: str, text: str, default: Any) -> Any:
-    kind = type(default)
-    try:
-        if kind is tuple:
-            return tuple(sorted({int(part) for part in text.split(",") if part.strip()}))
-        return kind(text)
-    except ValueError:
-        expected = {tuple: "whole numbers separated by commas", int: "a whole number", float: "a number"}[kind]
-        raise UnlearningError(
-            f"--set {key}={text} does not fit: expected {expected}, such as {show_value(default)}."
-        ) from None
-
-
-def show_value(value: Any) -> str:
-    """Returns an option's value as ``--set`` takes it."""
-    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+    """Returns the options, a line each: the default as ``--set`` takes it, the meaning, and what fits."""
+    shown = {f"{key}={show_value(value)}": setting_of(key, value).describe() for key, value in recipe.options.items()}
+    width = max(map(len, shown))
+    return "\n".join(f"  {option:{width}}  {text}".rstrip() for option, text in shown.items())

@@ -14,21 +14,14 @@ from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan import GAN
-from ignite_unlearn.recipes.choices import check_choices
+from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.recipes.copies import told, with_copies
+from ignite_unlearn.recipes.fingerprint import Watched, options_read
 from ignite_unlearn.recipes.forget_set import asked_images, checked
 from ignite_unlearn.recipes.notes import kept_beside
 from ignite_unlearn.recipes.precision import Precision
 from ignite_unlearn.recipes.recipe import ImageData, Recipe, parse_options
 from ignite_unlearn.record.folder import kept_aside
-
-_ORIGINAL_OPTIONS = (
-    "iterations", "batch_size", "precision", "augment", "g_lr", "d_lr", "latent", "components", "g_width", "d_width",
-)  # fmt: skip
-_COUNTS = (
-    "iterations", "batch_size", "unlearning_iterations", "unlearning_steps", "unlearning_batch_size", "samples",
-    "judge_every", "judge_samples", "items", "candidates", "held_rows", "every",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -95,13 +88,20 @@ class Request:
         }
         return {kind: (images, labels if self.recipe.conditional else None) for kind, (images, labels) in found.items()}
 
-    @property
+    @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """Everything that the original GAN depends on."""
-        options = {key: self.options[key] for key in _ORIGINAL_OPTIONS if key in self.options}
-        if options.get("augment") == "none":  # as before there was such an option
-            del options["augment"]
-        return {"recipe": self.recipe.name, "seed": self.seed, "data": self.data.sha256, **options}
+        """Everything that the original GAN depends on: every option that its training reads, and no other."""
+        read = options_read(self.recipe, self.options, self.data, self.device)
+        return {"recipe": self.recipe.name, "seed": self.seed, "data": self.data.sha256, **read}
+
+    @cached_property
+    def retain_fingerprint(self) -> dict[str, Any]:
+        """Everything that the retrained GAN depends on: the same, and every option that names what is forgotten."""
+        watched = Watched(self.options)
+        _ = replace(self, options=watched).forgotten
+        found = self.fingerprint | {key: value for key, value in self.options.items() if key in watched.read}
+        # A list of files may be another today. Of rows: a hash of pixels would tell whose they are.
+        return found | ({"forgotten": tensors_sha256(self.forgotten)} if self.options.get("files") else {})
 
     @property
     def kept_original(self) -> Path | None:
@@ -173,10 +173,6 @@ def check_request(
         UnlearningError: if anything in it does not fit.
     """
     options = parse_options(recipe, settings)
-    check_choices(options)
-    for key in _COUNTS:
-        if options.get(key, 1) < 1:
-            raise UnlearningError(f"--set {key}={options[key]} does not fit: expected at least 1.")
     where = _device(device)
     Precision(options.get("precision", "float32"), where)  # refuses what the device cannot do
     if download:

@@ -17,6 +17,7 @@ from ignite_unlearn.files import write_json
 from ignite_unlearn.metrics.distances import FID
 from ignite_unlearn.recipes.audits import audit_run
 from ignite_unlearn.recipes.evaluations import make_evaluation
+from ignite_unlearn.recipes.fingerprint import differences
 from ignite_unlearn.recipes.finished import Finished
 from ignite_unlearn.recipes.recipe import Recipe
 from ignite_unlearn.recipes.request import Request, check_request
@@ -68,9 +69,11 @@ class Table:
 
     def has(self, request: Request) -> bool:
         """Whether there is a row of the same seed, data and options."""
-        options = json.loads(json.dumps(dict(request.options)))
-        asked = (request.seed, request.data.sha256, options)
-        return any((row["seed"], row["data"]["sha256"], row["method"]["options"]) == asked for row in self.rows)
+        return any(
+            (row["seed"], row["data"]["sha256"]) == (request.seed, request.data.sha256)
+            and not differences(row["method"]["options"], request.options)
+            for row in self.rows
+        )
 
     def with_row(self, row: Mapping[str, Any]) -> Table:
         """Returns the table with a row in place of an older one of the same seed and classes."""
@@ -79,7 +82,7 @@ class Table:
 
     def spread_of(self, classes: Sequence[int]) -> float | None:
         """Returns the mean FID between retrained GANs of two seeds; None where it was not measured."""
-        found = [pair["fid"] for pair in self.spread if list(pair["classes"]) == list(classes)]
+        found = [pair["fid"] for pair in self.spread if sorted(pair["classes"]) == sorted(classes)]
         return sum(found) / len(found) if found else None
 
 
@@ -148,14 +151,14 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _key(row: Mapping[str, Any]) -> tuple[list[int], int]:
-    return list(row["forget"]["classes"]), row["seed"]
+    return sorted(row["forget"]["classes"]), row["seed"]
 
 
 def _spread(table: Table, requests: Sequence[Request]) -> list[Mapping[str, Any]]:
     """Returns the FIDs between retrained GANs of two seeds, beside older ones of what is not there now."""
     found = {(tuple(pair["classes"]), tuple(pair["seeds"])): pair for pair in table.spread}
-    for classes in sorted({tuple(request.options["classes"]) for request in requests}):
-        alike = [request for request in requests if tuple(request.options["classes"]) == classes]
+    for classes in sorted({tuple(sorted(request.options["classes"])) for request in requests}):
+        alike = [request for request in requests if tuple(sorted(request.options["classes"])) == classes]
         there = [request for request in alike if all((request.out / f"{gan}.pt").exists() for gan in GANS)]
         features = {request.seed: _features(request) for request in there} if len(there) > 1 else {}
         for seeds in combinations(sorted(features), 2):

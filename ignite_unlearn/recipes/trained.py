@@ -13,6 +13,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.files import read_weights, save_released, save_weights
 from ignite_unlearn.gan import GAN
 from ignite_unlearn.metrics.features import tensors_sha256
+from ignite_unlearn.recipes.fingerprint import differences
 from ignite_unlearn.recipes.notes import add_note, read_notes
 from ignite_unlearn.recipes.request import Request
 from ignite_unlearn.recipes.stages import train
@@ -64,15 +65,9 @@ class Shelf:
 
     def retrained(self) -> Trained:
         """Returns the GAN trained for as many epochs on the retain set alone; an old one only when resuming."""
-        options = self._request.options
-        asked = {key: options[key] for key in ("classes", "items", "first_item") if key in options}
-        fingerprint = self._request.fingerprint | {k: list(v) if isinstance(v, tuple) else v for k, v in asked.items()}
-        # A list of files may be another today, and copies join. Of rows: a hash of pixels would tell whose they are.
-        fingerprint["forgotten"] = tensors_sha256(self._request.forgotten)
-        if (
-            self._request.resume
-            and read_notes(self._request.out).get("retrained", {}).get("fingerprint") == fingerprint
-        ):
+        fingerprint = self._request.retain_fingerprint
+        made = read_notes(self._request.out).get("retrained", {}).get("fingerprint")
+        if self._request.resume and made is not None and not differences(made, fingerprint):
             return self._load("retrained", fingerprint)
         return self._train("retrained", ~self._request.forgotten, fingerprint)
 
@@ -108,11 +103,11 @@ class Shelf:
         note = read_notes(self._request.out).get(name, {})
         # A file that somebody put there has no note that is true of it; it is taken as it is.
         known = note.get("sha256") == _sha256(state)
-        made = note.get("fingerprint", fingerprint)
-        if known and made != fingerprint:
+        different = differences(note.get("fingerprint", fingerprint), fingerprint)
+        if known and different:
             raise UnlearningError(
-                f"{path} was made by {_difference(made, fingerprint)}: give another --out, the same "
-                "seed and options, or delete the file."
+                f"{path} was made by {', '.join(different)}: give another --out, the same seed and options, or delete "
+                "the file."
             )
         gan = self._request.gan(generator, discriminator)
         return Trained(gan, note["seconds"], note["iterations"]) if known else Trained(gan, None, None)
@@ -151,7 +146,3 @@ class Shelf:
 
 def _sha256(state: Mapping[str, Mapping[str, Tensor]]) -> str:
     return tensors_sha256(*(tensor for net in ("generator", "discriminator") for tensor in state[net].values()))
-
-
-def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={old.get(key)} (now {value})" for key, value in new.items() if old.get(key) != value)

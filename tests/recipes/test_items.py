@@ -104,7 +104,7 @@ def test_every_choice_runs(finished, root, half, step):
     [
         ("items=60", "at least one must be retained"),
         ("items=0", "expected at least 1"),
-        ("first_item=-1", "do not fit"),
+        ("first_item=-1", "expected at least 0"),
         ("generator_half=often", "choose of where_known, always, never"),
         ("discriminator_step=newton", "choose of gauss_newton"),
         ("fake_label=real", "choose of between"),

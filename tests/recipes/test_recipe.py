@@ -36,8 +36,8 @@ def test_the_nets_fit_the_data():
 
 
 def test_settings_are_read_by_the_type_of_their_default():
-    options = parse_options(RECIPE, ("classes=4,1,4", "iterations=20", "g_lr=1e-3", "substitution=mean_image"))
-    assert (options["classes"], options["iterations"], options["g_lr"]) == ((1, 4), 20, 1e-3)
+    options = parse_options(RECIPE, ("classes=4,1", "iterations=20", "g_lr=1e-3", "substitution=mean_image"))
+    assert (options["classes"], options["iterations"], options["g_lr"]) == ((4, 1), 20, 1e-3)
     assert options["substitution"] == "mean_image" and options["d_lr"] == RECIPE.options["d_lr"]
     assert all(f"  {key}=" in describe_options(RECIPE) for key in RECIPE.options)
 
