@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,23 +18,19 @@ from ignite_unlearn.fake_labels import FakeLabel
 from ignite_unlearn.forget import Forget, ForgetClasses
 from ignite_unlearn.forget_items import ForgetItems
 from ignite_unlearn.gan import GAN
+from ignite_unlearn.handlers.alarms import Alarms
 from ignite_unlearn.handlers.asked_labels import AskedLabels
 from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
-from ignite_unlearn.handlers.seen import Seen, dataset_size
-from ignite_unlearn.replay import Replay
+from ignite_unlearn.handlers.seen import Seen
 from ignite_unlearn.substitution import Substitution
 from ignite_unlearn.unlearning_step import DiscriminatorStep, OptimizerFactory, Rows, UnlearningStep, adam
 from ignite_unlearn.weights import KeptWeights
 
 PREFIX = "unlearning/"
-UNMEASURED = (
-    "The unlearning phase ended, but nothing has measured whether it forgot: attach StopWhenForgotten(unlearning, "
-    "judge, ...) or ErasureRecord(unlearning, folder, measure=...)."
-)
 _STEP = 1  # what a random number stream is for
 
 
@@ -77,6 +72,9 @@ class CascadedUnlearning:
         measured: whether something measures what was forgotten; ``StopWhenForgotten`` and ``ErasureRecord(measure=
             ...)`` say so when they are attached. A phase that ends without is warned of; set it where you measure by
             other means.
+        released: the GAN that is released where it is not the one that is trained, as ``ErasureRecord(released=...)``
+            says; a lagging average that is none of its nets is warned of.
+        states_given: how often :meth:`state_dict` was called; each state holds the original GAN.
 
     Raises:
         UnlearningError: if an argument does not fit.
@@ -139,15 +137,17 @@ class CascadedUnlearning:
         self.every = every
         self.max_iterations = max_iterations
         self.seed = seed
-        self.iterations = self.states_given = 0  # states hold the original GAN: a record says that they are there
+        self.iterations = 0
+        self.states_given = 0
         self.stopped_because: str | None = None
         self.bounds: Sequence[Mapping[str, Any]] = ()
         self.metrics: dict[str, float] = {}
         self.measured = False
+        self.released: GAN | None = None
         self.original: Original | None = None
         self._seen = Seen(forget)
         self._asked = self._watch_labels()
-        self._surprised = self._warned_of_labels = False
+        self._alarms = Alarms()
         self._last_good: KeptWeights | None = None
         self._running = self._stepped = False
         self._substituted = 0
@@ -306,16 +306,6 @@ class CascadedUnlearning:
         images, labels = form.images(batch), form.labels(batch)
         return Rows(images, labels, forget.rows(images, labels))
 
-    def _warn_of_labels(self) -> None:
-        if not self._warned_of_labels and self.asked_forgotten:
-            self._warned_of_labels = True
-            warnings.warn(
-                f"The loop's own step asked the generator for forgotten classes ({self.asked_forgotten} labels so far) "
-                "and so it learns them again: take the labels from the batch, or draw them by "
-                "unlearning.retained_labels(n).",
-                stacklevel=2,
-            )
-
     def _original(self) -> Original:
         assert self.original is not None, "attach() keeps it"
         return self.original
@@ -348,7 +338,7 @@ class CascadedUnlearning:
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
         if not self._stepped:
             return
-        self._warn_of_labels()
+        self._alarms.labels(self.asked_forgotten)
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
         engine.fire_event(UnlearningEvents.UNLEARNING_STEP_COMPLETED)
         if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
@@ -358,12 +348,8 @@ class CascadedUnlearning:
 
     def _look_at_what_was_seen(self, engine: Engine) -> None:
         self._seen.sync()
-        self._warn_of_labels()  # also after the phase, when learning goes on
-        # Replay leaves the forget set out on purpose.
-        if not self._surprised and not isinstance(engine.state.dataloader, Replay):
-            self._surprised = True
-            for sentence in self._seen.surprises(dataset_size(engine.state.dataloader)):
-                warnings.warn(sentence, stacklevel=2)
+        self._alarms.labels(self.asked_forgotten)  # also after the phase, when learning goes on
+        self._alarms.seen(self._seen, engine)
 
     def _run_terminated(self, engine: Engine) -> None:
         # After trainer.terminate(skip_completed=True) Events.COMPLETED never comes.
@@ -379,10 +365,11 @@ class CascadedUnlearning:
         assert self._last_good is not None
         self._last_good.renew()
         self._seen.sync()
-        if engine.state.epoch == 0:  # an engine whose events other loops fire knows no epochs
-            self._look_at_what_was_seen(engine)
         engine.fire_event(UnlearningEvents.UNLEARNING_ENDING)
-        if not self.measured:
-            self.measured = True  # said once
-            warnings.warn(UNMEASURED, stacklevel=2)
         engine.fire_event(UnlearningEvents.UNLEARNING_COMPLETED)
+        # After it: whoever turns warnings into errors keeps the record.
+        if engine.state.epoch == 0:  # an engine whose events other loops fire knows no epochs
+            self._alarms.seen(self._seen, engine)
+        if not self.measured:
+            self._alarms.unmeasured()
+        self._alarms.averages(engine, self.gan, self._original().teacher, self.released)

@@ -73,7 +73,7 @@ class UnlearningLoop:
     ) -> None:
         """Runs the loop with the phase attached; its data still holds the forget set."""
         request, engine = self._request, self.training.engine
-        unlearning.measured = True  # the recipe's own stages measure
+        unlearning.measured, unlearning.released = True, self.released  # the recipe's own stages measure
         with contextlib.ExitStack() as attached:
             attached.enter_context(torch.random.fork_rng(devices=[]))
             attached.enter_context(unlearning.attach(engine))

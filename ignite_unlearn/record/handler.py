@@ -13,6 +13,7 @@ from ignite.engine import Engine
 from PIL import Image
 from torch import Tensor
 
+from ignite_unlearn.audits.phase_checkpoints import phase_checkpoints
 from ignite_unlearn.audits.plan import Audit, audit_gans
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.clock import wall_clock
@@ -132,6 +133,8 @@ class ErasureRecord:
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
+        if self._released is not None:
+            self._unlearning.released = self._released
         if self._measure is not None or self._audits:
             self._unlearning.measured = True
         return PhaseHandle(
@@ -166,7 +169,8 @@ class ErasureRecord:
         with borrow(*(net for gan in gans.values() for net in (gan.generator, gan.discriminator)), seed=0):
             metrics, problems = self._measured(gans, failures)
             audits = self._audited(gans, failures)
-            record = self._record(gans, metrics, audits, [*problems, *(f"Not measured: {e}" for e in failures)])
+            said = [*problems, *(f"Not measured: {error}" for error in failures), *_saved(self._unlearning, engine)]
+            record = self._record(gans, metrics, audits, said)
             picture = self._picture(gans)
         if idist.get_rank() == 0:
             write_record(self.folder, record, picture)
@@ -203,7 +207,7 @@ class ErasureRecord:
         gans: Mapping[str, GAN],
         metrics: Mapping[str, Mapping[str, Any]],
         audits: Mapping[str, Sequence[Mapping[str, Any]]],
-        problems: Sequence[str],
+        said: Sequence[str],
     ) -> Record:
         unlearning, step, extractor = self._unlearning, self._unlearning.step, self._extractor
         forget, images = _described(unlearning.forget)
@@ -230,7 +234,7 @@ class ErasureRecord:
                 "samples": self._samples,
             },
             stopped_because=unlearning.stopped_because or "the run ended",
-            limits=[*limits(forget["kind"], audited=bool(self._audits)), *self._limits, *problems],
+            limits=[*limits(forget["kind"], audited=bool(self._audits)), *self._limits, *said],
             audits=audits,
             scores={name: score_histogram(gan, self._scores) for name, gan in gans.items()} if self._scores else {},
             curves=self._curves.as_dict(),
@@ -252,6 +256,14 @@ class ErasureRecord:
                 return None
             panels = {name: blanked(images, forget.images, forget.unseen) for name, images in panels.items()}
         return side_by_side(panels, _COLUMNS)
+
+
+def _saved(unlearning: CascadedUnlearning, trainer: Engine) -> list[str]:
+    """Returns where the phase's states lie, in a sentence for each place."""
+    return [
+        f"A state of the phase, which holds the original GAN, was saved to {place}: delete it."
+        for place in phase_checkpoints(unlearning, trainer)
+    ]
 
 
 def _described(forget: Any) -> tuple[dict[str, Any], Tensor | None]:

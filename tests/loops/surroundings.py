@@ -174,7 +174,7 @@ def both_nets_inside_one_module():
 @loop
 def ema_copy_by_ignites_handler():
     case = scheduled(plain_step)
-    ema = EMAHandler(case.gan.generator, momentum=0.1)
+    ema = EMAHandler(case.gan.generator, momentum=0.5)  # one that lags is warned of
     ema.attach(case.trainer, event=Events.ITERATION_COMPLETED)
     case.saved["ema"] = ema.ema_model
     return case

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine, Events
+from ignite.handlers import Checkpoint
 from torch import nn
 
 from ignite_unlearn import (
@@ -204,6 +205,19 @@ def test_a_script_without_measures_is_not_tested_and_says_who_asked(tmp_path):
     found = go(record, record._unlearning)
     assert found.verdict.value == "not-tested" and found.request == {"id": "R-1", "asked_by": "Ada", "run_by": "Bob"}
     assert found.found["rows"] == 6 * 4 and found.created.endswith("+00:00")
+
+
+def test_the_limits_name_where_the_phase_was_saved_to(tmp_path):
+    unlearning = phase(conditional())
+    record = ErasureRecord(unlearning, tmp_path / "record")
+    trainer = Engine(lambda engine, batch: None)
+    saver = Checkpoint({"unlearning": unlearning}, str(tmp_path / "saved"))
+    with unlearning.attach(trainer), record.attach(trainer):
+        trainer.add_event_handler(Events.ITERATION_COMPLETED(every=3), saver)
+        trainer.run([(IMAGES, LABELS)] * 3)
+    (named,) = [limit for limit in Record.read(record.folder).limits if "holds the original GAN, was saved" in limit]
+    (file,) = (tmp_path / "saved").iterdir()
+    assert str(file) in named
 
 
 def test_the_bounds_of_a_stopping_handler_enter_the_record(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import lightning.pytorch
@@ -11,6 +11,7 @@ import pytorch_lightning
 from ignite.engine import Engine, Events
 
 from ignite_unlearn import GAN, CascadedUnlearning, UnlearningError
+from ignite_unlearn.averages import swapping
 from ignite_unlearn.fake_labels import FakeLabel
 from ignite_unlearn.forget import Forget
 from ignite_unlearn.handlers.original import Original
@@ -45,7 +46,7 @@ class Unlearning(lightning.pytorch.Callback, pytorch_lightning.Callback):
 
     Raises:
         UnlearningError: if an argument does not fit; by ``fit``, if the module does not train this GAN, or takes its
-            batches from the loader by itself.
+            batches from the loader by itself, or if a callback swaps an average of the weights in.
     """
 
     def __init__(self, gan: GAN, *, forget: Forget, substitution: Substitution, fake_label: FakeLabel, **options: Any):
@@ -66,7 +67,7 @@ class Unlearning(lightning.pytorch.Callback, pytorch_lightning.Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begins: checkpoints are loaded now, and the nets on their device."""
         phase = self.phase
-        _refuse_what_cannot_work(phase.gan, pl_module)
+        _refuse_what_cannot_work(phase.gan, pl_module, trainer.callbacks)
         if self._saved is not None or phase.iterations == 0:
             phase.original = Original(phase.gan, phase.forget, phase.seed)
         if self._saved is not None:
@@ -112,7 +113,7 @@ def _put_back(trainer: Any) -> None:
     vars(trainer.strategy).pop("batch_to_device", None)
 
 
-def _refuse_what_cannot_work(gan: GAN, module: Any) -> None:
+def _refuse_what_cannot_work(gan: GAN, module: Any, callbacks: Iterable[Any]) -> None:
     name, inside = type(module).__name__, set(module.modules())
     for net in ("generator", "discriminator"):
         if getattr(gan, net) not in inside:
@@ -120,6 +121,12 @@ def _refuse_what_cannot_work(gan: GAN, module: Any) -> None:
                 f"The GAN's {net} is not in the {name} that trainer.fit() was given: make the GAN of that module's "
                 "nets, gan(module, ...)."
             )
+    average = swapping(callbacks)
+    if average is not None:
+        raise UnlearningError(
+            f"{average} puts an average of older weights in the place of the unlearned ones when fit() ends, and so "
+            "brings back what was forgotten: leave it out of the trainer that unlearns."
+        )
     if "dataloader_iter" in inspect.signature(module.training_step).parameters:
         raise UnlearningError(
             f"{name}.training_step() takes its batches from a dataloader_iter, where none can be replaced: let it take "

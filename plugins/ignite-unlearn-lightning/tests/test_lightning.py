@@ -11,6 +11,7 @@ import pytest
 import pytorch_lightning
 import torch
 from ignite.engine import Events
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader
@@ -380,6 +381,21 @@ def test_a_step_that_takes_its_batches_itself_is_refused(batches):
         pytest.raises(UnlearningError, match=r"^LitGAN.training_step\(\) takes its batches from a dataloader_iter"),
     ):
         fit(module, batches, phase_of(module))
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("name", ["WeightAveraging", "EMAWeightAveraging", "StochasticWeightAveraging"])
+def test_an_average_that_is_swapped_in_when_fit_ends_is_refused(name, first, batches):
+    kind = getattr(lightning.pytorch.callbacks, name, None)
+    if kind is None:  # Lightning before 2.6 has one of the three
+        kind = type(name, (lightning.pytorch.Callback,), {})
+    average = kind(swa_lrs=1e-3) if name.startswith("Stoch") else kind()
+    module = lit_gan()
+    # Stochastic averaging is refused by Lightning itself for a GAN's two optimizers, where it comes first.
+    with pytest.raises(
+        (UnlearningError, MisconfigurationException), match=f"^{name} puts an average|works with 1 `optimizer`"
+    ):
+        fit(module, batches, *([average, phase_of(module)] if first else [phase_of(module), average]))
 
 
 def test_a_missing_or_old_toolkit_is_said_in_a_sentence(sentence):

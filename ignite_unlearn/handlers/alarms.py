@@ -1,0 +1,74 @@
+"""What a phase warns of while it runs: one sentence each, each said once."""
+
+from __future__ import annotations
+
+import warnings
+
+from ignite.engine import Engine
+
+from ignite_unlearn.averages import averages, kept_around, lag
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.handlers.seen import Seen, dataset_size
+from ignite_unlearn.replay import Replay
+
+_LAGS = 0.75  # of the way to the unlearned generator
+
+
+class Alarms:
+    """Says what a phase must not be silent about.
+
+    Example:
+        >>> alarms = Alarms()
+        >>> alarms.labels(0)  # nothing to say
+        >>> with warnings.catch_warnings(record=True) as said:
+        ...     warnings.simplefilter("always")
+        ...     alarms.unmeasured()
+        ...     alarms.unmeasured()
+        >>> len(said)
+        1
+    """
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def seen(self, seen: Seen, engine: Engine) -> None:
+        """Looks at what the batches of the first epoch held."""
+        # Replay leaves the forget set out on purpose.
+        if "seen" not in self._said and not isinstance(engine.state.dataloader, Replay):
+            self._said.add("seen")
+            for sentence in seen.surprises(dataset_size(engine.state.dataloader)):
+                self._say(sentence, sentence)
+
+    def labels(self, asked: int) -> None:
+        """Looks at how many labels of forgotten classes the loop's own step gave the generator."""
+        if asked:
+            self._say(
+                "labels",
+                f"The loop's own step asked the generator for forgotten classes ({asked} labels so far) and so it "
+                "learns them again: take the labels from the batch, or draw them by unlearning.retained_labels(n).",
+            )
+
+    def unmeasured(self) -> None:
+        """Says that a phase ended while nothing measured what it forgot."""
+        self._say(
+            "unmeasured",
+            "The unlearning phase ended, but nothing has measured whether it forgot: attach "
+            "StopWhenForgotten(unlearning, judge, ...) or ErasureRecord(unlearning, folder, measure=...).",
+        )
+
+    def averages(self, engine: Engine, gan: GAN, teacher: GAN, released: GAN | None) -> None:
+        """Looks for averages of the generator around a trainer that are still near the original."""
+        known = (teacher.generator, None if released is None else released.generator)
+        for name, average in averages(gan.generator, kept_around(engine)):
+            if average not in known and lag(average, gan.generator, teacher.generator) > _LAGS:
+                self._say(
+                    "averages",
+                    f"The loop keeps an average of the generator ({name}) that is still nearer to the original than to "
+                    "the unlearned one, and so still knows what was to be forgotten: release the generator itself, or "
+                    "make the average shorter and judge it, ErasureRecord(..., released=GAN(average, ...)).",
+                )
+
+    def _say(self, what: str, sentence: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            warnings.warn(sentence, stacklevel=3)
