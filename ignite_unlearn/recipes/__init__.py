@@ -33,7 +33,7 @@ RECIPES = {
     ),
     "folder-class": (
         "ignite_unlearn.recipes.folder_class",
-        "forget one class of your own images (CLASS/*.png by --data-root)",
+        "forget a class of your own images (CLASS/*.png by --data-root, --set classes=NAME)",
     ),
     "mnist-items": (
         "ignite_unlearn.recipes.mnist_items",
@@ -45,7 +45,7 @@ RECIPES = {
     ),
     "folder-items": (
         "ignite_unlearn.recipes.folder_items",
-        "forget single images of your own (CLASS/*.png by --data-root)",
+        "forget single images of your own (by --data-root, --set files=a.png,b/c.png)",
     ),
 }
 
