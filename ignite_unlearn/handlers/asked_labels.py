@@ -66,19 +66,25 @@ class AskedLabels:
             return
         tensors = [value for value in inputs if isinstance(value, Tensor) and value.dim() and len(value)]
         with torch.no_grad():
-            for value in tensors:
-                whole = not value.is_floating_point() and not value.is_complex() and value.dtype != torch.bool
-                if whole and value.numel() == len(value):
-                    given = value.reshape(-1)
-                elif value.dim() == 2 and value.shape[1] == self._labels:
-                    # One row of zeros and a one for each image, else these are no labels.
-                    ones = value == 1
-                    given = torch.where((ones | (value == 0)).all(1) & (ones.sum(1) == 1), ones.int().argmax(1), -1)
-                else:
-                    continue
-                known = torch.tensor(self._classes, device=given.device)
-                self._total = self._total + (given[:, None] == known).sum()
+            given = next((value.reshape(-1) for value in tensors if _is_label(value)), None)
+            if given is not None:
+                self._add(given)
                 return
+            for value in tensors:
+                if value.dim() == 2 and value.shape[1] == self._labels:
+                    # One row of zeros and a one for each image, else these are no labels but perhaps latents.
+                    ones = value == 1
+                    hot = (ones | (value == 0)).all(1) & (ones.sum(1) == 1)
+                    self._add(torch.where(hot, ones.int().argmax(1), -1))
+
+    def _add(self, labels: Tensor) -> None:
+        forgotten = torch.tensor(self._classes, device=labels.device)
+        self._total = self._total + (labels[:, None] == forgotten).sum()
+
+
+def _is_label(value: Tensor) -> bool:
+    whole = not value.is_floating_point() and not value.is_complex() and value.dtype != torch.bool
+    return whole and value.numel() == len(value)
 
 
 class _Hook:

@@ -8,6 +8,7 @@ from ignite.engine import Engine
 from torch import nn
 
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass, UnlearningError
+from ignite_unlearn.handlers.asked_labels import AskedLabels
 from tests.handlers.test_cascade import data
 from tests.loops.case import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z
@@ -100,6 +101,16 @@ def test_one_hot_labels_given_by_name_and_columns_are_read_too():
     with unlearning.attach(trainer), pytest.warns(UserWarning, match="asked the generator"):
         trainer.run(data(1))
     assert unlearning.asked_forgotten == 4
+
+
+def test_latents_as_long_as_there_are_classes_are_no_labels():
+    net = Generator(CLASSES)
+    asked = AskedLabels(net, (2,), labels=Z)
+    asked.begin()
+    net(torch.randn(6, Z), over_all(6))
+    net(torch.eye(Z)[:3] * 2, torch.tensor([0, 1, 1]))
+    asked.end()
+    assert asked.count() == 2
 
 
 def test_wrapped_and_compiled_generators_are_watched_and_left_as_they_are():
