@@ -101,6 +101,8 @@ def train(rank, path, phase):
     trainer = Engine(step)
     with unlearning.attach(trainer):
         trainer.run([tuple(t[mine] for t in global_batch(i)) for i in range(ITERATIONS)])
+    if idist.get_rank() == idist.get_world_size() - 1:  # the one of two that holds no row of the forget set
+        torch.save((unlearning.rows_found, unlearning.items_found), f"{path}.seen")
     if idist.get_rank() == 0:
         state = {"g": netG.state_dict(), "d": netD.state_dict(), "world": idist.get_world_size()}
         torch.save({**state, "metrics": unlearning.metrics, "iterations": unlearning.iterations}, path)
@@ -114,6 +116,8 @@ def test_two_processes_equal_one(tmp_path, phase, steps):
     in_two(train, str(tmp_path / "two.pt"), phase)
     one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
     assert (one["world"], two["world"], two["iterations"]) == (1, 2, steps)
+    seen = [torch.load(tmp_path / f"{name}.pt.seen", weights_only=True) for name in ("one", "two")]
+    assert seen[0] == seen[1] and seen[0][0] > 0 and (seen[0][1] == 2) == (phase == "items")
     torch.manual_seed(0)
     untrained = Generator().double().state_dict()
     for net in ("g", "d"):
