@@ -226,7 +226,7 @@ def phase():
 def test_the_original_gan_is_found_in_files_nested_and_renamed(tmp_path):
     it, unlearning = phase()
     trainer = Engine(lambda engine, batch: None)
-    unlearning.attach(trainer)
+    unlearning.attach(trainer).remove()
     original = it.teacher()
     with torch.no_grad():
         it.generator.weight.add_(0.5)
