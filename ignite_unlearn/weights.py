@@ -64,15 +64,27 @@ def load_weights(net: nn.Module, state: Mapping[str, Any], what: str) -> None:
     """Loads a state dict into a net.
 
     Raises:
-        UnlearningError: if the state is of another net; nothing is loaded then.
+        UnlearningError: if the state is of another net, or holds other kinds of numbers, such as whole or complex ones
+            for real ones; nothing is loaded then.
     """
     own = net.state_dict()
     missing, extra = own.keys() - state.keys(), state.keys() - own.keys()
-    shapes = [k for k in own.keys() & state.keys() if isinstance(own[k], Tensor) and own[k].shape != state[k].shape]
-    for problem, keys in (("lacks", missing), ("has an unknown", extra), ("has another shape for", shapes)):
+    both = {k: (own[k], state[k]) for k in own if k in state and isinstance(own[k], Tensor)}
+    shapes = [k for k, (mine, new) in both.items() if getattr(new, "shape", None) != mine.shape]
+    kinds = [k for k, (mine, new) in both.items() if k not in shapes and _kind(mine) != _kind(new)]
+    for problem, keys in (
+        ("lacks", missing),
+        ("has an unknown", extra),
+        ("has another shape for", shapes),
+        ("has another kind of numbers for", kinds),
+    ):
         if keys:
             raise UnlearningError(
                 f"The checkpoint is of another {what}: it {problem} {sorted(keys)[0]!r} ({len(keys)} such "
                 f"entries). Load the checkpoint of these nets, or build the nets that it was saved from."
             )
     net.load_state_dict(dict(state))
+
+
+def _kind(tensor: Tensor) -> str:
+    return "complex" if tensor.is_complex() else "real" if tensor.is_floating_point() else "whole"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from ignite_unlearn.recipes.recipe import ImageData, Recipe
 from ignite_unlearn.recipes.settings import SETTINGS
@@ -39,8 +40,10 @@ class Watched(Mapping[str, Any]):
         return len(self._content)
 
 
-def options_read(recipe: Recipe, options: Mapping[str, Any], data: ImageData, device: torch.device) -> dict[str, Any]:
-    """Returns the options that the training of an original reads, with their values.
+def options_read(
+    recipe: Recipe, options: Mapping[str, Any], data: ImageData, device: torch.device
+) -> tuple[dict[str, Any], dict[str, nn.Module]]:
+    """Returns the options that the training of an original reads, with their values, and its untrained nets by name.
 
     The nets and their training are made once to see it; nothing is trained, and no random number of others is used up.
     """
@@ -48,9 +51,10 @@ def options_read(recipe: Recipe, options: Mapping[str, Any], data: ImageData, de
     with torch.random.fork_rng(devices=[]):
         generator, discriminator = recipe.generator(watched, data), recipe.discriminator(watched, data)
     GANTraining(generator.to(device), discriminator.to(device), recipe.learning_step, watched)
+    nets = {"generator": generator, "discriminator": discriminator}
     # How long, and on how many images at a time, is asked by what runs it.
     read = (watched.read | {"iterations", "batch_size"}) - _SPEED
-    return {key: value for key, value in options.items() if key in read}
+    return {key: value for key, value in options.items() if key in read}, nets
 
 
 def differences(noted: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
@@ -72,7 +76,8 @@ def differences(noted: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]
     for key in dict.fromkeys([*asked, *noted]):
         old, new = (_value(key, content) for content in (noted, asked))
         if old != new:
-            found.append(f"{key}={old} (now {new})")
+            was, now = (f"{key}={value}" if value is not None else f"no {key}" for value in (old, new))
+            found.append(f"{was} (now {now if new is None or old is None else new})")
     return found
 
 

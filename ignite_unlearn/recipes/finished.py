@@ -74,14 +74,14 @@ class Finished:
         """Returns the original, the unlearned and, where there is one, the retrained GAN.
 
         Raises:
-            UnlearningError: if a file is missing, or of other nets.
+            UnlearningError: if a file is missing, of other nets, or not what it was when the run ended.
         """
         shelf, out = Shelf(self.request), self.request.out
         names = [name for name in GANS if self.record.metrics.get(name) is not None]
         for name in names:  # or the shelf would train it
             if not (out / f"{name}.pt").exists():
                 raise UnlearningError(f"{out / name}.pt is not there, and cannot be measured: run again.")
-        return {name: getattr(shelf, name)().gan for name in names}
+        return {name: shelf.finished(name).gan for name in names}
 
     def judges(self) -> Judges:
         """Returns the run's judges; trained anew from their own seeds where they are not in its folder."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from torch import nn
 
-from ignite_unlearn.files import read_weights, save_weights
-from ignite_unlearn.metrics.features import tensors_sha256
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.files import save_weights
+from ignite_unlearn.recipes.fingerprint import differences
 from ignite_unlearn.recipes.judges import Judges, as_judges, train_judges
-from ignite_unlearn.recipes.notes import add_note, kept_beside, read_notes
+from ignite_unlearn.recipes.noted import form_of, look_beside, nets_sha256, read_noted
+from ignite_unlearn.recipes.notes import add_note
 from ignite_unlearn.recipes.request import Request
 from ignite_unlearn.weights import load_weights
 
@@ -31,28 +30,27 @@ def kept_judges(request: Request) -> Judges:
     judges = train_judges(data, recipe.classifier, recipe.name, progress=request.progress)
     state = {key: net.state_dict() for key, net in zip(_NAMES, (judges.guide, judges.classifier), strict=True)}
     save_weights(out / "judges.pt", state)
-    add_note(out, "judges", {"fingerprint": fingerprint, "sha256": _sha256(state)})
+    add_note(out, "judges", {"fingerprint": fingerprint, "sha256": nets_sha256(state)})
     return judges
 
 
 def _read(request: Request, fingerprint: dict[str, str]) -> list[nn.Module] | None:
-    source = request.out if (request.out / "judges.pt").exists() else kept_beside(request.out, "judges", fingerprint)
-    note = read_notes(source).get("judges", {}) if source is not None else {}
-    if source is None or note.get("fingerprint") != fingerprint:
+    """Returns the nets of a file that is what was noted, of this data, and fits; what judges must be known."""
+    nets = {key: request.recipe.classifier(request.data).to(request.device) for key in _NAMES}
+    form, out = form_of(nets), request.out
+    assert form is not None
+    source = out if (out / "judges.pt").exists() else look_beside(out, "judges", fingerprint, form).folder
+    if source is None:
         return None
-    state = read_weights(source / "judges.pt")
-    if note.get("sha256") != _sha256(state):  # somebody else's file: what judges must be known
+    try:
+        state, note = read_noted(source, "judges")
+    except UnlearningError:
         return None
-    nets = [request.recipe.classifier(request.data).to(request.device) for _ in _NAMES]
-    for net, key in zip(nets, _NAMES, strict=True):
+    if note is None or differences(note.get("fingerprint", {}), fingerprint) or form_of(state) != form:
+        return None
+    for key, net in nets.items():
         load_weights(net, state[key], key)
-    if source != request.out:
-        save_weights(request.out / "judges.pt", state)
-        add_note(request.out, "judges", note)
-    return nets
-
-
-def _sha256(state: Mapping[str, Any]) -> str | None:
-    if not all(isinstance(state.get(key), dict) for key in _NAMES):
-        return None
-    return tensors_sha256(*(tensor for key in _NAMES for tensor in state[key].values()))
+    if source != out:
+        save_weights(out / "judges.pt", state)
+        add_note(out, "judges", note)
+    return list(nets.values())

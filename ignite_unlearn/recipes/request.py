@@ -18,7 +18,7 @@ from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.recipes.copies import told, with_copies
 from ignite_unlearn.recipes.fingerprint import Watched, options_read
 from ignite_unlearn.recipes.forget_set import asked_images, checked
-from ignite_unlearn.recipes.notes import kept_beside
+from ignite_unlearn.recipes.noted import Beside, Form, form_of, look_beside
 from ignite_unlearn.recipes.precision import Precision
 from ignite_unlearn.recipes.recipe import ImageData, Recipe, parse_options
 from ignite_unlearn.record.folder import kept_aside
@@ -91,8 +91,7 @@ class Request:
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """Everything that the original GAN depends on: every option that its training reads, and no other."""
-        read = options_read(self.recipe, self.options, self.data, self.device)
-        return {"recipe": self.recipe.name, "seed": self.seed, "data": self.data.sha256, **read}
+        return {"recipe": self.recipe.name, "seed": self.seed, "data": self.data.sha256, **self._original[0]}
 
     @cached_property
     def retain_fingerprint(self) -> dict[str, Any]:
@@ -104,9 +103,17 @@ class Request:
         return found | ({"forgotten": tensors_sha256(self.forgotten)} if self.options.get("files") else {})
 
     @property
-    def kept_original(self) -> Path | None:
+    def kept_original(self) -> Beside:
         """The folder beside ``out`` that holds an original GAN made in the same way, if there is one."""
-        return kept_beside(self.out, "original", self.fingerprint)
+        return look_beside(self.out, "original", self.fingerprint, self._original[1])
+
+    @cached_property
+    def _original(self) -> tuple[dict[str, Any], Form]:
+        """The options that the original's training reads, and the form of its nets."""
+        options, nets = options_read(self.recipe, self.options, self.data, self.device)
+        form = form_of(nets)
+        assert form is not None
+        return options, form
 
     def gan(self, generator: nn.Module, discriminator: nn.Module) -> GAN:
         """Returns the two nets, thawed, as a GAN that knows how they are called."""
@@ -122,8 +129,9 @@ class Request:
         """Returns what the run would do, in words."""
         data, options, out = self.data, self.options, self.out
         original = "load" if (out / "original.pt").exists() else f"train {options['iterations']} iterations for"
-        if self.kept_original is not None:
-            original = f"copy {self.kept_original / 'original.pt'}, made in the same way, to"
+        beside = self.kept_original
+        if beside.folder is not None:
+            original = f"copy {beside.folder / 'original.pt'}, made in the same way, to"
         aside = kept_aside(out)
         kept = "" if aside is None else f"; the record that is there is kept as {aside.name}"
         what = "items" if self.recipe.forgets_items else f"classes {', '.join(map(data.named, options['classes']))}"
@@ -140,6 +148,7 @@ class Request:
             f"forget: {what}, {int(self.forgotten.sum())} training images",
             *self._copies(),
             *(f"note: {note}" for note in data.notes),
+            *beside.passed_over,
             *(f"{i}. {step}" for i, step in enumerate(steps, 1)),
         ])  # fmt: skip
 

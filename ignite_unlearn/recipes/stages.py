@@ -15,11 +15,13 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ignite_unlearn.clock import wall_clock
-from ignite_unlearn.errors import UnlearningDivergedError
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.files import read_weights, save_weights
+from ignite_unlearn.recipes.fingerprint import differences
 from ignite_unlearn.recipes.training import Batches, GANTraining
 
 _CHECKPOINT_EVERY = 100  # iterations
+_MADE_BY = "made_by"  # in a checkpoint: the fingerprint of its training
 
 
 class _Clock:
@@ -58,6 +60,7 @@ def train(
     iterations: int,
     batch_size: int,
     seed: int,
+    fingerprint: Mapping[str, Any],
     title: str,
     folder: Path,
     resume: bool = False,
@@ -66,6 +69,7 @@ def train(
     """Trains a GAN from the start, or from its last checkpoint, and returns the seconds it took.
 
     Raises:
+        UnlearningError: if the checkpoint that is there is of another training.
         UnlearningDivergedError: if a loss is not finite at the end of an epoch; the last checkpoint stays.
 
     Args:
@@ -75,6 +79,7 @@ def train(
         iterations: how long.
         batch_size: images in a batch.
         seed: of batches and latents.
+        fingerprint: what the training depends on; a checkpoint of another one is refused.
         title: of the bar, and name of the checkpoint.
         folder: where the checkpoint is kept until the training is done.
         resume: whether to go on from the checkpoint if there is one.
@@ -82,12 +87,13 @@ def train(
     """
     clock, path = _Clock(), folder / f"{title}.checkpoint.pt"
     objects = {**training.state_objects(), "clock": clock, "stream": _Stream()}
-    saver = Checkpoint(objects, lambda content, *_: save_weights(path, content))
+    made_by = {key: list(value) if isinstance(value, tuple) else value for key, value in fingerprint.items()}
+    saver = Checkpoint(objects, lambda content, *_: save_weights(path, {**content, _MADE_BY: made_by}))
     length = min(_CHECKPOINT_EVERY, iterations)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         if resume and path.exists():
-            Checkpoint.load_objects(objects, read_weights(path))
+            _go_on(objects, path, fingerprint)
         # Before the checkpoint is saved: it must hold a state that is worth going on from.
         training.engine.add_event_handler(Events.EPOCH_COMPLETED, _stop_on_nan, title)
         training.engine.add_event_handler(Events.EPOCH_COMPLETED, saver)
@@ -95,6 +101,25 @@ def train(
             training.engine.run(Batches(images, labels, batch_size, length), max_iters=iterations, epoch_length=length)
     path.unlink(missing_ok=True)
     return clock.seconds
+
+
+def _go_on(objects: Mapping[str, Any], path: Path, fingerprint: Mapping[str, Any]) -> None:
+    content = read_weights(path)
+    made_by = content.pop(_MADE_BY, None)
+    if not isinstance(made_by, dict):
+        raise UnlearningError(f"{path} does not tell by which seed and options: delete the file to begin anew.")
+    different = differences(made_by, fingerprint)
+    if different:
+        raise UnlearningError(
+            f"{path} is of a training by {', '.join(different)}: resume with the seed and options that began it, "
+            "give another --out, or delete the file to begin anew."
+        )
+    try:
+        Checkpoint.load_objects(objects, content)
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise UnlearningError(
+            f"{path} does not fit this training ({str(error).splitlines()[0]}): delete the file to begin anew."
+        ) from error
 
 
 def _stop_on_nan(engine: Engine, title: str) -> None:

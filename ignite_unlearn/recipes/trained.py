@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +11,19 @@ import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.files import read_weights, save_released, save_weights
+from ignite_unlearn.files import save_released, save_weights
 from ignite_unlearn.gan import GAN
-from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.recipes.fingerprint import differences
-from ignite_unlearn.recipes.notes import add_note, read_notes
+from ignite_unlearn.recipes.noted import nets_sha256, read_noted
+from ignite_unlearn.recipes.notes import add_note, read_note
 from ignite_unlearn.recipes.request import Request
 from ignite_unlearn.recipes.stages import train
 from ignite_unlearn.recipes.training import GANTraining
 from ignite_unlearn.weights import load_weights
+
+logger = logging.getLogger(__name__)
+
+NETS = ("generator", "discriminator")
 
 
 @dataclass(frozen=True)
@@ -64,20 +69,31 @@ class Shelf:
         return self._train("original", torch.ones_like(self._request.forgotten), self._request.fingerprint)
 
     def retrained(self) -> Trained:
-        """Returns the GAN trained for as many epochs on the retain set alone; an old one only when resuming."""
+        """Returns the GAN trained for as many epochs on the retain set alone; an old one only when resuming.
+
+        Raises:
+            UnlearningError: if the file that is there is not the one that its note is about.
+        """
         fingerprint = self._request.retain_fingerprint
-        made = read_notes(self._request.out).get("retrained", {}).get("fingerprint")
-        if self._request.resume and made is not None and not differences(made, fingerprint):
+        note = read_note(self._request.out, "retrained")
+        if self._request.resume and note is not None and not differences(note.get("fingerprint", {}), fingerprint):
             return self._load("retrained", fingerprint)
         return self._train("retrained", ~self._request.forgotten, fingerprint)
 
-    def unlearned(self) -> Trained:
-        """Returns the unlearned GAN of a finished run.
+    def finished(self, name: str) -> Trained:
+        """Returns a GAN of a finished run, which trains nothing.
 
         Raises:
-            UnlearningError: if there is none, or it is of other nets.
+            UnlearningError: if it is missing, of other nets, or not what the run made. An original that somebody put
+                there, of which nothing is noted, is taken as it is.
         """
-        return self._load("unlearned", {})
+        if name != "original" and read_note(self._request.out, name) is None:
+            raise UnlearningError(
+                f"{self._request.out / 'stages.json'} says nothing of {name}.pt, which may be any: put the run's "
+                "stages.json back, or run again."
+            )
+        made = {"original": self._request.fingerprint, "retrained": self._request.retain_fingerprint}
+        return self._load(name, made.get(name, {}))
 
     def save(self, name: str, gan: GAN, **note: Any) -> None:
         """Saves a GAN's weights, and a note of how it was made."""
@@ -85,13 +101,13 @@ class Shelf:
         save_weights(self._request.out / f"{name}.pt", state)
         if name == "unlearned":
             save_released(self._request.out / f"{name}.safetensors", state)
-        add_note(self._request.out, name, {**note, "sha256": _sha256(state)})
+        add_note(self._request.out, name, {**note, "sha256": nets_sha256(state)})
 
     def _load(self, name: str, fingerprint: Mapping[str, Any]) -> Trained:
         path = self._request.out / f"{name}.pt"
-        generator, discriminator = self.nets()
-        state = read_weights(path)
-        for key, net in (("generator", generator), ("discriminator", discriminator)):
+        state, note = read_noted(self._request.out, name)
+        nets = dict(zip(NETS, self.nets(), strict=True))
+        for key, net in nets.items():
             if not isinstance(state.get(key), dict):
                 raise UnlearningError(
                     f"{path} has no weights of a {key}: expected a dict with 'generator' and 'discriminator'."
@@ -100,17 +116,18 @@ class Shelf:
                 load_weights(net, state[key], key)
             except UnlearningError as error:
                 raise UnlearningError(f"{path}: {error}") from error
-        note = read_notes(self._request.out).get(name, {})
-        # A file that somebody put there has no note that is true of it; it is taken as it is.
-        known = note.get("sha256") == _sha256(state)
-        different = differences(note.get("fingerprint", fingerprint), fingerprint)
-        if known and different:
+            if not all(bool(tensor.isfinite().all()) for tensor in net.state_dict().values()):
+                raise UnlearningError(f"{path} holds weights that are not finite: delete it, or give an intact one.")
+        gan = self._request.gan(nets["generator"], nets["discriminator"])
+        if note is None:  # a file that somebody put there
+            return Trained(gan, None, None)
+        different = differences(note.get("fingerprint", {}), fingerprint) if fingerprint else []
+        if different:
             raise UnlearningError(
                 f"{path} was made by {', '.join(different)}: give another --out, the same seed and options, or delete "
                 "the file."
             )
-        gan = self._request.gan(generator, discriminator)
-        return Trained(gan, note["seconds"], note["iterations"]) if known else Trained(gan, None, None)
+        return Trained(gan, note.get("seconds"), note.get("iterations"))
 
     def _train(self, name: str, rows: Tensor, fingerprint: Mapping[str, Any]) -> Trained:
         request = self._request
@@ -127,6 +144,7 @@ class Shelf:
             iterations=iterations,
             batch_size=request.options["batch_size"],
             seed=request.seed,
+            fingerprint=fingerprint,
             title=name,
             folder=request.out,
             resume=request.resume,
@@ -138,11 +156,10 @@ class Shelf:
 
     def _borrow_original(self) -> None:
         """Copies the original of a run in a sibling folder that was made in the same way, if there is one."""
-        source = self._request.kept_original
-        if source is not None:
-            save_weights(self._request.out / "original.pt", read_weights(source / "original.pt"))
-            add_note(self._request.out, "original", read_notes(source)["original"])
-
-
-def _sha256(state: Mapping[str, Mapping[str, Tensor]]) -> str:
-    return tensors_sha256(*(tensor for net in ("generator", "discriminator") for tensor in state[net].values()))
+        beside = self._request.kept_original
+        for sentence in beside.passed_over:
+            logger.info(sentence)
+        if beside.folder is not None:
+            state, note = read_noted(beside.folder, "original")
+            save_weights(self._request.out / "original.pt", state)
+            add_note(self._request.out, "original", note or {})

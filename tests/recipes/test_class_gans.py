@@ -83,7 +83,7 @@ def test_the_average_begins_with_what_the_closed_form_has_changed(tmp_path):
     asked = request(tmp_path, "mnist-class", (*SHORT, "unlearning_iterations=1", "unlearning_lr=0", "embedding_lr=0"))
     run(asked)
     shelf = Shelf(asked)
-    original, unlearned = shelf.original().gan, shelf.unlearned().gan
+    original, unlearned = shelf.original().gan, shelf.finished("unlearned").gan
     latents = torch.randn(20, 64)
     made, old = (
         {k: g.sample(20, torch.full((20,), k), latents=latents) for k in range(3)} for g in (unlearned, original)
@@ -123,8 +123,8 @@ def test_nets_follow_the_data(size, channels, conditional):
 
 def test_originals_are_not_shared_between_a_conditional_and_an_unconditional_recipe(tmp_path):
     Shelf(request(tmp_path / "a", "mnist-class")).original()
-    assert request(tmp_path / "b", "mnist-class", (*SHORT, "classes=2")[1:]).kept_original == tmp_path / "a"
-    assert request(tmp_path / "b", "mnist-class-unconditional").kept_original is None
+    assert request(tmp_path / "b", "mnist-class", (*SHORT, "classes=2")[1:]).kept_original.folder == tmp_path / "a"
+    assert request(tmp_path / "b", "mnist-class-unconditional").kept_original.folder is None
 
 
 def test_the_record_shows_no_image_of_the_forgotten_class_of_an_unconditional_gan(tmp_path):

@@ -70,9 +70,9 @@ def test_a_newer_option_counts_in_an_older_note_as_what_was_done_without_it(tmp_
     add_note(tmp_path / "old", "original", note)
     # The folder's own, and one beside it, are used as they are; with another value they are not.
     assert Shelf(asked(tmp_path / "old")).original().seconds == original.seconds
-    assert asked(tmp_path / "new").kept_original == tmp_path / "old"
+    assert asked(tmp_path / "new").kept_original.folder == tmp_path / "old"
     augmented = (*SHORT, "augment=diffaug")
-    assert asked(tmp_path / "new", augmented).kept_original is None
+    assert asked(tmp_path / "new", augmented).kept_original.folder is None
     with pytest.raises(ValueError, match=r"was made by augment=none \(now diffaug\)"):
         Shelf(asked(tmp_path / "old", augmented)).original()
 
@@ -191,4 +191,4 @@ def test_a_note_that_is_damaged_is_no_match(tmp_path):
     Shelf(asked(tmp_path / "a")).original()
     for content in ([], {"original": 3}, {"original": {"fingerprint": "x"}}, {"original": {}}):
         (tmp_path / "a" / "stages.json").write_text(json.dumps(content))
-        assert asked(tmp_path / "b").kept_original is None
+        assert asked(tmp_path / "b").kept_original.folder is None

@@ -183,7 +183,7 @@ def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypat
     def go(it, folder, resume=False):
         return train(
             it, asked.data.images, asked.data.labels, iterations=12, batch_size=8, seed=0, title="original",
-            folder=folder, resume=resume, progress=False,
+            fingerprint=asked.fingerprint, folder=folder, resume=resume, progress=False,
         )  # fmt: skip
 
     whole = training()
