@@ -154,11 +154,13 @@ class CascadedUnlearning:
 
     @property
     def found(self) -> dict[str, int | None]:
-        """What of the request the loop's batches held so far: ``rows``, and distinct ``items`` ``of`` so many.
+        """What was seen of the request so far: ``rows`` in the batches, distinct ``items`` ``of`` so many, ``asked``.
 
-        The latter two are None where the request names no single images, or they cannot be told.
+        Items are None where the request names no single images, or they cannot be told. ``asked`` is
+        :attr:`asked_forgotten`.
         """
-        return {"rows": self.rows_found, "items": self.items_found, "of": self._seen.named}
+        seen = self._seen
+        return {"rows": seen.forgotten, "items": seen.items, "of": seen.named, "asked": self.asked_forgotten}
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""

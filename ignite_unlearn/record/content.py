@@ -69,7 +69,8 @@ class Record:
         curves: numbers over the phase: ``{name: {"iteration": [...], "value": [...]}}``.
         bounds: what the phase was asked to reach: each with ``name``, ``value`` when it ended, ``at_most`` and
             ``at_least`` (None where there is none).
-        found: ``rows`` of the forget set that the phase's batches held, distinct ``items`` among them, ``of`` so many.
+        found: ``rows`` of the forget set that the phase's batches held, distinct ``items`` among them, ``of`` so many,
+            and how many forgotten labels the loop ``asked`` its generator for.
         created: when it was written, UTC, ISO 8601.
         request: ``id``, ``asked_by`` and ``run_by``, as far as the user gave them.
         weights_sha256: of the weights to release: their types, shapes and values; see :func:`weights_sha256`.
@@ -135,7 +136,7 @@ class Record:
         content["seconds"] = {name: self.seconds.get(name) for name in _SPENT}
         content["iterations"] = {name: self.iterations.get(name) for name in _SPENT}
         content["request"] = {name: self.request.get(name) for name in REQUEST}
-        content["found"] = {name: self.found.get(name) for name in ("rows", "items", "of")}
+        content["found"] = {name: self.found.get(name) for name in ("rows", "items", "of", "asked")}
         verdict = self.verdict
         said = {"schema": SCHEMA, "verdict": verdict.value, "reasons": verdict.reasons}
         return _plain({**said, **content, "speedup": self.speedup})

@@ -210,6 +210,9 @@ def _rows(record: Record) -> Iterator[Finding]:
         )
     elif rows == 0:
         yield Finding(None, "No batch of the phase held an image of the forget set.")
+    if record.found.get("asked"):
+        asked = f"The loop gave its generator {record.found['asked']} labels of forgotten classes"
+        yield Finding(None, f"{asked}: learning on like this brings them back.")
 
 
 def _end(record: Record) -> Iterator[Finding]:
