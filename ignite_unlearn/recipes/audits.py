@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ignite_unlearn.audits.leftovers import in_folder
+from ignite_unlearn.audits.leftovers import in_folder, only_of
 from ignite_unlearn.audits.membership import membership, monte_carlo, nearest_sample, set_membership
 from ignite_unlearn.audits.plan import Audit, audit_gans
 from ignite_unlearn.audits.realism import Realism
@@ -54,7 +54,7 @@ def audit_run(finished: Finished, *, files: bool = True) -> Record:
     plan = _item_audits(request, gans) if request.recipe.forgets_items else _class_audits(request, gans, judges)
     found = audit_gans(gans, plan, progress=request.progress)
     if files:
-        found["unlearned"].append(_leftovers(request))
+        found["unlearned"].append(_leftovers(request, gans))
     record = _with(finished.record, found, judges, request)
     return write_record(request.out, record, safe_picture(request, gans, judges.classifier))
 
@@ -134,11 +134,11 @@ def _relearning(request: Request, level: Callable[[GAN], float], reached: float)
     return partial(relearning, learn=learn, level=level, **options)
 
 
-def _leftovers(request: Request) -> AuditResult:
+def _leftovers(request: Request, gans: Mapping[str, GAN]) -> AuditResult:
     """Returns the files that still derive from the forget set; a copy of an image in one that stays is a failure."""
     forgotten: Tensor = request.data.images[request.forgotten]
     searched = forgotten[:_COMPARED]
-    found = in_folder(request.out, _STAY, searched)
+    found = in_folder(request.out, _STAY, searched, original=only_of(gans["original"], gans["unlearned"]))
     names = [leftover.where.rpartition("/")[2] for leftover in found]
     told = "; ".join(f"{name} ({leftover.why})" for name, leftover in zip(names, found, strict=True))
     count, copied = len(found), [name for name, left in zip(names, found, strict=True) if left.certain]

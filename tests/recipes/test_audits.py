@@ -94,6 +94,7 @@ def test_no_file_of_a_run_holds_a_forgotten_image(kind, request):
     found = in_folder(out, set(), forgotten)
     assert {left.where.rpartition("/")[2] for left in found} == {
         "original.pt", "unlearned.pt", "unlearned.safetensors", "retrained.pt", "judges.pt", "samples.png",
+        "record.html",
     }  # fmt: skip
     assert not any(left.certain for left in found)
     for name in ("record.json", "record.html", "stages.json"):
@@ -116,7 +117,7 @@ def _numbers_of(images):
 def test_an_interrupted_audit_leaves_the_record_as_it_was(digits, monkeypatch):
     out, _ = digits
     before = (out / "record.json").read_bytes()
-    monkeypatch.setattr(module, "in_folder", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(module, "in_folder", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         audit_run(Finished.read(out, device="cpu", progress=False))
     assert (out / "record.json").read_bytes() == before and torch.is_grad_enabled()
