@@ -8,7 +8,7 @@ from ignite.engine import Engine
 
 from ignite_unlearn.averages import averages, kept_around, lag
 from ignite_unlearn.gan import GAN
-from ignite_unlearn.handlers.seen import Seen, dataset_size
+from ignite_unlearn.handlers.seen import Seen, by_chance, dataset_size
 from ignite_unlearn.replay import Replay
 
 _LAGS = 0.75  # of the way to the unlearned generator
@@ -33,10 +33,11 @@ class Alarms:
 
     def seen(self, seen: Seen, engine: Engine) -> None:
         """Looks at what the batches of the first epoch held."""
+        loader = engine.state.dataloader
         # Replay leaves the forget set out on purpose.
-        if "seen" not in self._said and not isinstance(engine.state.dataloader, Replay):
+        if "seen" not in self._said and not isinstance(loader, Replay) and not by_chance(loader):
             self._said.add("seen")
-            for sentence in seen.surprises(dataset_size(engine.state.dataloader)):
+            for sentence in seen.surprises(dataset_size(loader)):
                 self._say(sentence, sentence)
 
     def labels(self, asked: int) -> None:

@@ -133,8 +133,19 @@ def dataset_size(loader: Any) -> int | None:
         >>> dataset_size(torch.utils.data.DataLoader(data)), dataset_size([data[0]])
         (5, None)
     """
-    again = getattr(getattr(loader, "sampler", None), "replacement", False)
     try:
-        return None if again else len(loader.dataset)
+        return None if by_chance(loader) else len(loader.dataset)
     except (AttributeError, TypeError, NotImplementedError):
         return None
+
+
+def by_chance(loader: Any) -> bool:
+    """Returns whether an epoch is drawn with replacement: then what it lacks, it lacks by chance.
+
+    Example:
+        >>> data = torch.utils.data.TensorDataset(torch.zeros(5, 1))
+        >>> some = torch.utils.data.RandomSampler(data, replacement=True)
+        >>> [by_chance(torch.utils.data.DataLoader(data, sampler=sampler)) for sampler in (some, None)]
+        [True, False]
+    """
+    return bool(getattr(getattr(loader, "sampler", loader), "replacement", False))

@@ -3,7 +3,7 @@ import warnings
 import pytest
 import torch
 from ignite.engine import Engine, Events
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from ignite_unlearn import (
     GAN,
@@ -73,6 +73,13 @@ def test_an_item_that_is_missing_is_told_of_where_every_image_was_drawn():
 
 def test_classes_that_no_batch_holds_are_warned_of():
     run(make(), [(X, Y % 2)], said="None of the 12 rows that the batches held so far belongs to the forgotten classes")
+
+
+def test_what_a_random_draw_lacks_by_chance_is_no_alarm():
+    few = RandomSampler(X, replacement=True, num_samples=4, generator=torch.Generator().manual_seed(1))
+    unlearning = of_items(X[[3]])
+    run(unlearning, DataLoader(X, batch_size=2, sampler=few), epochs=1)
+    assert unlearning.rows_found == 0
 
 
 def test_a_loop_of_nothing_but_the_forget_set_is_warned_of():
