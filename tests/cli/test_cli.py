@@ -192,7 +192,7 @@ def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
     shown = call("report", tmp_path, "--verify")
     assert shown.exit_code == 0, shown.output
     assert "class 3 (147 training images)" in shown.output and "forgotten share" in shown.output
-    assert shown.output.count("as recorded") == 5
+    assert shown.output.count("as recorded") == 6
     again = call("evaluate", tmp_path, "--device", "cpu", "--quiet")
     assert again.exit_code == 0, again.output
     assert "unlearned forgotten_share" in again.output and "retrained" not in again.output
