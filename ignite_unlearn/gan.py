@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from ignite_unlearn.batch import Accessor, BatchForm, Path
 from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.logits import logits_before_sigmoids
+from ignite_unlearn.nets import as_called, frozen_copy, refuse_net, takes_labels, unwrap
 
 Scores = Literal["logits", "probabilities", "critic"]
 SCORE_NAMES = ("adv_output", "adv", "logits", "score", "scores", "validity", "output")
@@ -67,8 +67,8 @@ class GAN:
         if labels is not None and labels < 2:
             raise UnlearningError(f"GAN(..., labels={labels}) must be the number of classes, at least 2, or None.")
         for net, what in ((generator, "generator"), (discriminator, "discriminator")):
-            _refuse_net(net, what)
-        self.called = _as_called(generator)
+            refuse_net(net, what)
+        self.called = as_called(generator)
         self.generator = unwrap(generator)
         self.discriminator = unwrap(discriminator)
         self.latents = latents
@@ -77,7 +77,7 @@ class GAN:
         self.batch = BatchForm(image, label)
         self._generate = generate or _call_generator
         self._discriminate = discriminate or (
-            _call_with_labels if labels is not None and _takes_labels(self.discriminator) else _call_without_labels
+            _call_with_labels if labels is not None and takes_labels(self.discriminator) else _call_without_labels
         )
 
     @property
@@ -186,8 +186,8 @@ class GAN:
     def teacher(self) -> GAN:
         """Returns a frozen copy of this GAN in eval mode: what the generator and discriminator know now."""
         frozen = copy.copy(self)
-        frozen.generator = _frozen_copy(self.generator)
-        frozen.discriminator = _frozen_copy(self.discriminator)
+        frozen.generator = frozen_copy(self.generator)
+        frozen.discriminator = frozen_copy(self.discriminator)
         return frozen
 
     def rescored(self, score: Callable[[Tensor, Tensor | None], Tensor]) -> GAN:
@@ -202,59 +202,9 @@ class GAN:
 _CALL_ERRORS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
 
 
-def _refuse_net(net: Any, what: str) -> None:
-    if not isinstance(net, nn.Module):
-        raise UnlearningError(f"GAN(...) got {type(net).__name__} for the {what}: expected an nn.Module.")
-    if isinstance(net, torch.jit.ScriptModule):
-        raise UnlearningError(
-            f"The {what} is a TorchScript module, which cannot be borrowed and put back: give the nn.Module that it "
-            "was scripted or traced from."
-        )
-    if any(nn.parameter.is_lazy(parameter) for parameter in net.parameters()):
-        raise UnlearningError(
-            f"The {what} has lazy parameters that have no shape yet: load its trained weights, or call it once, before "
-            "GAN(...)."
-        )
-
-
-def unwrap(net: nn.Module) -> nn.Module:
-    """Returns the net inside ``DataParallel``, ``DistributedDataParallel``, ``torch.compile`` and opacus' wrapper."""
-    while (inner := _inside(net)) is not None:
-        net = inner
-    return net
-
-
-def _inside(net: nn.Module) -> nn.Module | None:
-    if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        return net.module
-    # Known by name: importing what knows them takes seconds, and opacus may not be there.
-    kinds = {kind.__name__ for kind in type(net).__mro__}
-    name = "_orig_mod" if "OptimizedModule" in kinds else "_module" if "GradSampleModule" in kinds else ""
-    inner = getattr(net, name, None)
-    return inner if isinstance(inner, nn.Module) else None
-
-
-def _as_called(net: nn.Module) -> nn.Module:
-    """Returns the module whose hooks every call of the net runs: what is compiled runs those of its wrapper."""
-    while type(net).__name__ != "OptimizedModule" and (inner := _inside(net)) is not None:
-        net = inner
-    return net
-
-
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, ended with a full stop."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."
-
-
-def _frozen_copy(net: nn.Module) -> nn.Module:
-    # The old weight_norm and spectral_norm keep a computed, non-leaf weight as attribute, which deepcopy refuses.
-    computed = {
-        id(value): value.detach().clone()
-        for module in net.modules()
-        for value in vars(module).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    }
-    return copy.deepcopy(net, dict(computed)).eval().requires_grad_(False)
 
 
 def _call_generator(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
@@ -267,21 +217,6 @@ def _call_with_labels(discriminator: nn.Module, images: Tensor, labels: Tensor |
 
 def _call_without_labels(discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Any:
     return discriminator(images)
-
-
-def _takes_labels(discriminator: nn.Module) -> bool:
-    parameters = list(inspect.signature(discriminator.forward).parameters.values())
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    if any(p.kind == p.VAR_POSITIONAL for p in parameters):
-        children = list(discriminator.children())
-        if len(children) == 1 and not isinstance(discriminator, nn.Sequential):  # a wrapper of somebody's own
-            return _takes_labels(children[0])
-        return not isinstance(discriminator, nn.Sequential)
-    # A second argument with a default may be a switch (return_features=False): only a name of a label's counts then.
-    return len(positional) > 1 and (
-        positional[1].default is inspect.Parameter.empty
-        or positional[1].name in {"y", "c", "label", "labels", "target", "targets", "cond", "class_labels", "classes"}
-    )
 
 
 def _first_tensor(output: Any) -> Tensor | None:

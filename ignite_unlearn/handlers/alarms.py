@@ -8,7 +8,7 @@ from ignite.engine import Engine
 
 from ignite_unlearn.averages import averages, kept_around, lag
 from ignite_unlearn.gan import GAN
-from ignite_unlearn.handlers.seen import Seen, by_chance, dataset_size
+from ignite_unlearn.handlers.seen import Seen
 from ignite_unlearn.replay import Replay
 
 _LAGS = 0.75  # of the way to the unlearned generator
@@ -32,13 +32,12 @@ class Alarms:
         self._said: set[str] = set()
 
     def seen(self, seen: Seen, engine: Engine) -> None:
-        """Looks at what the batches of the first epoch held."""
-        loader = engine.state.dataloader
+        """Looks at what the batches held so far, from the first epoch on until there is something to say."""
         # Replay leaves the forget set out on purpose.
-        if "seen" not in self._said and not isinstance(loader, Replay) and not by_chance(loader):
-            self._said.add("seen")
-            for sentence in seen.surprises(dataset_size(loader)):
-                self._say(sentence, sentence)
+        if not isinstance(engine.state.dataloader, Replay):
+            sentence = seen.surprise(engine.state.dataloader)
+            if sentence is not None:
+                self._say("seen", sentence)
 
     def labels(self, asked: int) -> None:
         """Looks at how many labels of forgotten classes the loop's own step gave the generator."""

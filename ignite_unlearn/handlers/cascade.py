@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import ignite.distributed as idist
-import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
 
@@ -15,17 +13,14 @@ from ignite_unlearn.borrow import borrow, step_seed
 from ignite_unlearn.closed_form import Start
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.fake_labels import FakeLabel
-from ignite_unlearn.forget import Forget, ForgetClasses
-from ignite_unlearn.forget_items import ForgetItems
+from ignite_unlearn.forget import Forget
 from ignite_unlearn.gan import GAN
-from ignite_unlearn.handlers.alarms import Alarms
-from ignite_unlearn.handlers.asked_labels import AskedLabels
 from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
-from ignite_unlearn.handlers.seen import Seen
+from ignite_unlearn.handlers.watch import Watch
 from ignite_unlearn.substitution import Substitution
 from ignite_unlearn.unlearning_step import DiscriminatorStep, OptimizerFactory, Rows, UnlearningStep, adam
 from ignite_unlearn.weights import KeptWeights
@@ -69,11 +64,9 @@ class CascadedUnlearning:
         bounds: what a :class:`~ignite_unlearn.StopWhenForgotten` was asked to reach: ``name``, ``value`` when the phase
             ended, ``at_most``, ``at_least``; empty where none judged.
         metrics: the numbers of the last unlearning step.
-        measured: whether something measures what was forgotten; ``StopWhenForgotten`` and ``ErasureRecord(measure=
-            ...)`` say so when they are attached. A phase that ends without is warned of; set it where you measure by
-            other means.
-        released: the GAN that is released where it is not the one that is trained, as ``ErasureRecord(released=...)``
-            says; a lagging average that is none of its nets is warned of.
+        measured: whether something measures what was forgotten, ``StopWhenForgotten`` or ``ErasureRecord(measure=)``;
+            set it where you measure by other means. A phase that ends without is warned of.
+        released: the GAN that is released in place of the trained one, as ``ErasureRecord(released=...)`` says.
         states_given: how often :meth:`state_dict` was called; each state holds the original GAN.
 
     Raises:
@@ -124,15 +117,9 @@ class CascadedUnlearning:
         self.gan = gan
         self.forget = forget
         self.step = UnlearningStep(
-            gan,
-            substitution=substitution,
-            fake_label=fake_label,
-            optimizer=optimizer,
-            anchor=anchor,
-            batch_size=batch_size,
-            generator_steps=steps,
-            discriminator_step=discriminator_step,
-        )
+            gan, substitution=substitution, fake_label=fake_label, optimizer=optimizer, anchor=anchor,
+            batch_size=batch_size, generator_steps=steps, discriminator_step=discriminator_step,
+        )  # fmt: skip
         self.start = start
         self.every = every
         self.max_iterations = max_iterations
@@ -145,9 +132,7 @@ class CascadedUnlearning:
         self.measured = False
         self.released: GAN | None = None
         self.original: Original | None = None
-        self._seen = Seen(forget)
-        self._asked = self._watch_labels()
-        self._alarms = Alarms()
+        self._watch = Watch(gan, forget)
         self._last_good: KeptWeights | None = None
         self._running = self._stepped = False
         self._substituted = 0
@@ -159,7 +144,7 @@ class CascadedUnlearning:
         Items are None where the request names no single images, or they cannot be told. ``asked`` is
         :attr:`asked_forgotten`.
         """
-        seen = self._seen
+        seen = self._watch.seen
         return {"rows": seen.forgotten, "items": seen.items, "of": seen.named, "asked": self.asked_forgotten}
 
     def check(self, loader: Any) -> CheckReport:
@@ -184,13 +169,13 @@ class CascadedUnlearning:
             {
                 Events.ITERATION_STARTED: self._before_learning,
                 Events.ITERATION_COMPLETED: self._after_learning,
-                Events.EPOCH_COMPLETED: self._look_at_what_was_seen,
+                Events.EPOCH_COMPLETED: self._watch.epoch_ended,
                 Events.TERMINATE: self._run_terminated,
                 Events.COMPLETED: self._run_ended,
             },
             events={event: EVENT_TO_ATTR.get(event) for event in UnlearningEvents},
             metrics_prefix=PREFIX,
-            also=self._stop_watching,
+            also=self._watch.end_step,
         )
 
     def stop(self, reason: str) -> None:
@@ -206,40 +191,28 @@ class CascadedUnlearning:
     @property
     def rows_found(self) -> int:
         """How many rows of the forget set the batches held so far, counted over epochs."""
-        return self._seen.forgotten
+        return self._watch.seen.forgotten
 
     @property
     def items_found(self) -> int | None:
         """How many distinct items the batches held so far; None for classes, and where the loop augments."""
-        return self._seen.items
+        return self._watch.seen.items
 
     @property
     def asked_forgotten(self) -> int:
         """How many labels of forgotten classes this process's learning steps gave the generator so far."""
-        return 0 if self._asked is None else self._asked.count()
+        return self._watch.asked
 
     def retained_labels(self, n: int) -> Tensor:
         """Returns ``n`` labels of retained classes, each equally likely: what a loop gives its generator.
 
-        A loop that draws labels over all classes teaches the generator the forgotten ones again. They are drawn from
-        PyTorch's global stream, as ``torch.randint`` would.
-
-        Args:
-            n: how many.
-
-        Returns:
-            int64, shape ``(n,)``, on the generator's device.
+        int64 ``(n,)`` on the generator's device, drawn from PyTorch's global stream as by ``torch.randint``. A loop
+        that draws labels over all classes teaches the generator the forgotten ones again.
 
         Raises:
             UnlearningError: if the GAN is unconditional, or no class is retained.
         """
-        forgotten = self.forget.classes if isinstance(self.forget, ForgetClasses) else ()
-        kept = [k for k in range(self.gan.labels or 0) if k not in forgotten]
-        if not kept:
-            raise UnlearningError(
-                "retained_labels() needs a conditional GAN, GAN(..., labels=how many), and a class that stays."
-            )
-        return torch.tensor(kept)[torch.randint(len(kept), (n,))].to(self.gan.device)
+        return self._watch.retained_labels(n)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the state of the phase, the teacher's weights included: tensors and plain values only."""
@@ -249,7 +222,7 @@ class CascadedUnlearning:
         return {
             "iterations": self.iterations,
             "stopped_because": self.stopped_because,
-            "seen": {**self._seen.state_dict(), "asked_forgotten": self.asked_forgotten},
+            "seen": self._watch.state_dict(),
             "step": self.step.state_dict(),
             "original": self.original.state_dict(),
         }
@@ -267,61 +240,37 @@ class CascadedUnlearning:
         original.load_state_dict(state["original"])
         self.step.load_state_dict(state["step"])
         self.original, self.seed = original, original.seed
-        self._seen.load_state_dict(state["seen"], mine=idist.get_rank() == 0)
-        if self._asked is not None:
-            self._asked.set(int(state["seen"]["asked_forgotten"]))
+        self._watch.load_state_dict(state["seen"])
         self.iterations = int(state["iterations"])
         self.stopped_because = state["stopped_because"]
 
     def _before_learning(self, engine: Engine) -> None:
         batch = engine.state.batch
-        rows = self._rows(batch)
+        rows = self._watch.rows(batch)
         self._stepped = False
         if self.active:
             if not self._running:
                 self._begin(engine)
             if self.active and (engine.state.iteration - 1) % self.every == 0:
                 self._unlearn(rows)
-        self._substituted = self._seen.add(rows.images, rows.forgotten)
+        self._substituted = self._watch.seen.add(rows.images, rows.forgotten)
         # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
         if self._substituted:
-            original = self._original()
-            engine.state.batch = original.substitute(batch, self.gan, rows.forgotten, engine.state.iteration)
-        if self._asked is not None:
-            self._asked.begin()
-
-    def _watch_labels(self) -> AskedLabels | None:
-        if self.gan.labels is None or not isinstance(self.forget, ForgetClasses):
-            return None
-        return AskedLabels(self.gan.called, self.forget.classes, self.gan.labels)
-
-    def _stop_watching(self) -> None:
-        if self._asked is not None:
-            self._asked.end()
-
-    def _rows(self, batch: Any) -> Rows:
-        forget, form = self.forget, self.gan.batch
-        if isinstance(forget, ForgetItems) and forget.augmented and not form.has_images(batch):
-            # A loop that fetches its images inside the step, from a SubstitutedDataset: the request has its own images.
-            labels = None if forget.labels is None else forget.labels[:0]
-            return Rows(forget.images[:0], labels, torch.zeros(0, dtype=torch.bool))
-        images, labels = form.images(batch), form.labels(batch)
-        return Rows(images, labels, forget.rows(images, labels))
-
-    def _original(self) -> Original:
-        assert self.original is not None, "attach() keeps it"
-        return self.original
+            assert self.original is not None, "attach() keeps it"
+            engine.state.batch = self.original.substitute(batch, self.gan, rows.forgotten, engine.state.iteration)
+        self._watch.begin_step()
 
     def _begin(self, engine: Engine) -> None:
+        assert self.original is not None
         if self.iterations == 0:
-            self._original().begin(self.gan, self.start, self.step.substitution)
+            self.original.begin(self.gan, self.start, self.step.substitution)
         self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
         self._running = True
         engine.fire_event(UnlearningEvents.UNLEARNING_STARTED)
 
     def _unlearn(self, rows: Rows) -> None:
-        teacher, regions = self._original().teacher, self._original().regions
-        assert self._last_good is not None
+        assert self._last_good is not None and self.original is not None
+        teacher, regions = self.original.teacher, self.original.regions
         self._last_good.renew()
         with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _STEP, self.iterations)):
             try:
@@ -334,24 +283,19 @@ class CascadedUnlearning:
         self._stepped = True
 
     def _after_learning(self, engine: Engine) -> None:
-        self._stop_watching()
+        self._watch.end_step()
         # After the step: some loops assign state.metrics anew in every iteration.
         numbers = {**self.metrics, "rows_substituted": float(self._substituted), "iterations": float(self.iterations)}
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
         if not self._stepped:
             return
-        self._alarms.labels(self.asked_forgotten)
+        self._watch.step_was_taken()
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
         engine.fire_event(UnlearningEvents.UNLEARNING_STEP_COMPLETED)
         if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
             self.stopped_because = f"its budget of {self.max_iterations} iterations is spent"
         if not self.active:
             self._end(engine)
-
-    def _look_at_what_was_seen(self, engine: Engine) -> None:
-        self._seen.sync()
-        self._alarms.labels(self.asked_forgotten)  # also after the phase, when learning goes on
-        self._alarms.seen(self._seen, engine)
 
     def _run_terminated(self, engine: Engine) -> None:
         # After trainer.terminate(skip_completed=True) Events.COMPLETED never comes.
@@ -364,14 +308,10 @@ class CascadedUnlearning:
 
     def _end(self, engine: Engine) -> None:
         self._running = False
-        assert self._last_good is not None
+        assert self._last_good is not None and self.original is not None
         self._last_good.renew()
-        self._seen.sync()
+        self._watch.seen.sync()
         engine.fire_event(UnlearningEvents.UNLEARNING_ENDING)
         engine.fire_event(UnlearningEvents.UNLEARNING_COMPLETED)
         # After it: whoever turns warnings into errors keeps the record.
-        if engine.state.epoch == 0:  # an engine whose events other loops fire knows no epochs
-            self._alarms.seen(self._seen, engine)
-        if not self.measured:
-            self._alarms.unmeasured()
-        self._alarms.averages(engine, self.gan, self._original().teacher, self.released)
+        self._watch.phase_ended(engine, self.original.teacher, measured=self.measured, released=self.released)

@@ -12,12 +12,15 @@ from ignite_unlearn.distributed import sum_over_processes
 from ignite_unlearn.forget import Forget
 from ignite_unlearn.forget_items import ForgetItems
 
+_ENOUGH = 5  # where so many are expected, none is no chance: exp(-5) is less than a hundredth
+
 
 class Seen:
     """Counts rows of batches, those of the forget set among them, and distinct items; of all processes after ``sync``.
 
     Args:
         forget: the request.
+        labels: how many classes there are; None where nobody knows.
 
     Example:
         >>> images = torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -28,8 +31,9 @@ class Seen:
         (3, 1, 1)
     """
 
-    def __init__(self, forget: Forget):
+    def __init__(self, forget: Forget, labels: int | None = None):
         self._forget = forget
+        self._labels = labels
         # In this process, and in all others as of the last sync.
         self._counts = torch.zeros(2, 2, dtype=torch.int64)
         self._items: Tensor | None = None
@@ -93,59 +97,48 @@ class Seen:
             self._items = torch.zeros_like(self._items)
             self._items[here] = state["items"]
 
-    def surprises(self, dataset_size: int | None) -> list[str]:
-        """Returns what an epoch of these batches leaves to be said, a sentence each.
-
-        Args:
-            dataset_size: how many images the loop goes through in an epoch, where that is known.
-        """
+    def surprise(self, loader: Any) -> str | None:
+        """Returns what these batches leave to be said of a loader in a sentence, or None."""
         if self.rows == 0 or getattr(self._forget, "augmented", False):
-            return []
-        if self.forgotten == self.rows:
-            return [
+            return None
+        size, once = drawn_from(loader)
+        complete = size is not None and once and self.rows >= size
+        if self.forgotten == self.rows and (complete or self.rows >= 3 * _ENOUGH):
+            return (
                 f"All {self.rows} rows that the batches held so far belong to the forget set, so the loop learned from "
                 "substitutes alone: give it the retained images too."
-            ]
+            )
         if self._items is None:
-            if self.forgotten:
-                return []
-            return [
+            # So many rows hold one of a class by chance, unless classes are very uneven.
+            if self.forgotten or not (complete or self.rows >= _ENOUGH * (self._labels or 10)):
+                return None
+            return (
                 f"None of the {self.rows} rows that the batches held so far belongs to the forgotten classes, so "
-                "nothing was replaced and the discriminator had nothing to unlearn: check where the labels are, GAN("
-                "..., label=...), and how the classes are numbered."
-            ]
-        missing = self._items.shape[1] - (self.items or 0)
-        complete = dataset_size is not None and self.rows >= dataset_size
-        if missing and (self.items == 0 or complete):
-            return [
-                f"{missing} of the {self._items.shape[1]} images to be forgotten were not among the {self.rows} that "
-                "the batches held so far, so they were not replaced: give them as the batches hold them (value range, "
-                "channel order, size, file format), or wrap an augmenting data set in SubstitutedDataset."
-            ]
-        return []
-
-
-def dataset_size(loader: Any) -> int | None:
-    """Returns how many images an epoch goes through where each is drawn once; None where nobody knows.
-
-    Example:
-        >>> data = torch.utils.data.TensorDataset(torch.zeros(5, 1))
-        >>> dataset_size(torch.utils.data.DataLoader(data)), dataset_size([data[0]])
-        (5, None)
-    """
-    try:
-        return None if by_chance(loader) else len(loader.dataset)
-    except (AttributeError, TypeError, NotImplementedError):
+                "nothing was replaced and the discriminator had nothing to unlearn: check where the labels are, "
+                "GAN(..., label=...), and how the classes are numbered."
+            )
+        items = self._items.shape[1]
+        missing = items - (self.items or 0)
+        expected = _ENOUGH if size is None else items * self.rows / size
+        if missing and (complete or (missing == items and expected >= _ENOUGH)):
+            return (
+                f"{missing} of the {items} images to be forgotten were not among the {self.rows} that the batches held "
+                "so far, so they were not replaced: give them as the batches hold them (value range, channel order, "
+                "size, file format), or wrap an augmenting data set in SubstitutedDataset."
+            )
         return None
 
 
-def by_chance(loader: Any) -> bool:
-    """Returns whether an epoch is drawn with replacement: then what it lacks, it lacks by chance.
+def drawn_from(loader: Any) -> tuple[int | None, bool]:
+    """Returns how many images a loader draws from, None where nobody knows, and whether an epoch draws each once.
 
     Example:
         >>> data = torch.utils.data.TensorDataset(torch.zeros(5, 1))
-        >>> some = torch.utils.data.RandomSampler(data, replacement=True)
-        >>> [by_chance(torch.utils.data.DataLoader(data, sampler=sampler)) for sampler in (some, None)]
-        [True, False]
+        >>> drawn_from(torch.utils.data.DataLoader(data)), drawn_from([data[0]])
+        ((5, True), (None, True))
     """
-    return bool(getattr(getattr(loader, "sampler", loader), "replacement", False))
+    once = not any(getattr(owner, "replacement", False) for owner in (loader, getattr(loader, "sampler", None)))
+    try:
+        return len(loader.dataset), once
+    except (AttributeError, TypeError, NotImplementedError):
+        return None, once

@@ -21,11 +21,10 @@ _FINAL_LR = 0.1  # the share of the learning rate that training ends with, and t
 class Batches:
     """Endless random batches of images and labels, drawn from torch's global stream; an epoch is ``length`` of them."""
 
-    replacement = True  # as torch's RandomSampler says it
-
     def __init__(self, images: Tensor, labels: Tensor, batch_size: int, length: int):
         self.images, self.labels = images, labels
         self.batch_size, self.length = batch_size, length
+        self.dataset, self.replacement = images, True  # as a DataLoader and its sampler say what is drawn from
 
     def __len__(self) -> int:
         return self.length

@@ -122,7 +122,7 @@ def test_wrapped_and_compiled_generators_are_watched_and_left_as_they_are():
             called, out = wrap(net), []
             unlearning = make(called)
             if not watched:
-                unlearning._asked = None
+                unlearning._watch._asked = None
             trainer = loop(called, over_all, lambda net, z, y, out=out: out.append(net(z, y).detach()))
             with unlearning.attach(trainer), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message=".*asked the generator")

@@ -1,0 +1,109 @@
+"""What a phase looks at while it runs, and never touches: rows of batches, labels that are asked for, averages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine
+from torch import Tensor
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget import Forget, ForgetClasses
+from ignite_unlearn.forget_items import ForgetItems
+from ignite_unlearn.gan import GAN
+from ignite_unlearn.handlers.alarms import Alarms
+from ignite_unlearn.handlers.asked_labels import AskedLabels
+from ignite_unlearn.handlers.seen import Seen
+from ignite_unlearn.unlearning_step import Rows
+
+
+class Watch:
+    """Watches a loop for a phase, and warns of what would otherwise be silent.
+
+    Args:
+        gan: the GAN that the loop trains.
+        forget: the request.
+
+    Attributes:
+        seen: what of the request the batches held.
+        alarms: what is said of it.
+    """
+
+    def __init__(self, gan: GAN, forget: Forget):
+        self._gan = gan
+        self._forget = forget
+        self.seen = Seen(forget, gan.labels)
+        self.alarms = Alarms()
+        self._asked: AskedLabels | None = None
+        if gan.labels is not None and isinstance(forget, ForgetClasses):
+            self._asked = AskedLabels(gan.called, forget.classes, gan.labels)
+
+    @property
+    def asked(self) -> int:
+        """How many labels of forgotten classes the loop's own step gave the generator."""
+        return 0 if self._asked is None else self._asked.count()
+
+    def rows(self, batch: Any) -> Rows:
+        """Returns the rows of a batch, and which of them belong to the forget set.
+
+        Raises:
+            UnlearningError: if the batch holds no images, or rows cannot be found in it.
+        """
+        forget, form = self._forget, self._gan.batch
+        if isinstance(forget, ForgetItems) and forget.augmented and not form.has_images(batch):
+            # A loop that fetches its images inside the step, from a SubstitutedDataset: the request has its own images.
+            labels = None if forget.labels is None else forget.labels[:0]
+            return Rows(forget.images[:0], labels, torch.zeros(0, dtype=torch.bool))
+        images, labels = form.images(batch), form.labels(batch)
+        return Rows(images, labels, forget.rows(images, labels))
+
+    def retained_labels(self, n: int) -> Tensor:
+        """Returns ``n`` labels of retained classes; see :meth:`.CascadedUnlearning.retained_labels`."""
+        forgotten = self._forget.classes if isinstance(self._forget, ForgetClasses) else ()
+        kept = [k for k in range(self._gan.labels or 0) if k not in forgotten]
+        if not kept:
+            raise UnlearningError(
+                "retained_labels() needs a conditional GAN, GAN(..., labels=how many), and a class that stays."
+            )
+        return torch.tensor(kept)[torch.randint(len(kept), (n,))].to(self._gan.device)
+
+    def begin_step(self) -> None:
+        """Begins to look at the loop's own step."""
+        if self._asked is not None:
+            self._asked.begin()
+
+    def end_step(self) -> None:
+        """Takes the hook off the generator; safe to call twice."""
+        if self._asked is not None:
+            self._asked.end()
+
+    def step_was_taken(self) -> None:
+        """Warns of what the step of an unlearning iteration asked for."""
+        self.alarms.labels(self.asked)
+
+    def epoch_ended(self, engine: Engine) -> None:
+        """Learns what all processes saw, and warns; a collective call."""
+        self.seen.sync()
+        self.alarms.labels(self.asked)  # also after the phase, when learning goes on
+        self.alarms.seen(self.seen, engine)
+
+    def phase_ended(self, engine: Engine, teacher: GAN, *, measured: bool, released: GAN | None) -> None:
+        """Warns of what the end of a phase leaves open."""
+        if engine.state.epoch == 0:  # an engine whose events other loops fire knows no epochs
+            self.alarms.seen(self.seen, engine)
+        if not measured:
+            self.alarms.unmeasured()
+        self.alarms.averages(engine, self._gan, teacher, released)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns all counts."""
+        return {**self.seen.state_dict(), "asked_forgotten": self.asked}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads the counts."""
+        self.seen.load_state_dict(state, mine=idist.get_rank() == 0)
+        if self._asked is not None:
+            self._asked.set(int(state["asked_forgotten"]))

@@ -1,0 +1,101 @@
+"""Somebody else's nets: what can be borrowed, what is inside of a wrapper, and how its ``forward`` is called."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ignite_unlearn.errors import UnlearningError
+
+
+def refuse_net(net: Any, what: str) -> None:
+    """Refuses what cannot be borrowed and put back.
+
+    Args:
+        net: what was given.
+        what: it is, ``"generator"`` or ``"discriminator"``.
+
+    Raises:
+        UnlearningError: if it is no ``nn.Module``, one of TorchScript, or has parameters without a shape.
+
+    Example:
+        >>> refuse_net(nn.Linear(1, 1), "generator")
+    """
+    if not isinstance(net, nn.Module):
+        raise UnlearningError(f"GAN(...) got {type(net).__name__} for the {what}: expected an nn.Module.")
+    if isinstance(net, torch.jit.ScriptModule):
+        raise UnlearningError(
+            f"The {what} is a TorchScript module, which cannot be borrowed and put back: give the nn.Module that it "
+            "was scripted or traced from."
+        )
+    if any(nn.parameter.is_lazy(parameter) for parameter in net.parameters()):
+        raise UnlearningError(
+            f"The {what} has lazy parameters that have no shape yet: load its trained weights, or call it once, before "
+            "GAN(...)."
+        )
+
+
+def unwrap(net: nn.Module) -> nn.Module:
+    """Returns the net inside ``DataParallel``, ``DistributedDataParallel``, ``torch.compile`` and opacus' wrapper."""
+    while (inner := _inside(net)) is not None:
+        net = inner
+    return net
+
+
+def _inside(net: nn.Module) -> nn.Module | None:
+    if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        return net.module
+    # Known by name: importing what knows them takes seconds, and opacus may not be there.
+    kinds = {kind.__name__ for kind in type(net).__mro__}
+    name = "_orig_mod" if "OptimizedModule" in kinds else "_module" if "GradSampleModule" in kinds else ""
+    inner = getattr(net, name, None)
+    return inner if isinstance(inner, nn.Module) else None
+
+
+def as_called(net: nn.Module) -> nn.Module:
+    """Returns the module whose hooks every call of the net runs: what is compiled runs those of its wrapper."""
+    while type(net).__name__ != "OptimizedModule" and (inner := _inside(net)) is not None:
+        net = inner
+    return net
+
+
+def frozen_copy(net: nn.Module) -> nn.Module:
+    """Returns a copy in eval mode whose parameters ask for no gradients.
+
+    Example:
+        >>> frozen_copy(nn.Linear(1, 1)).weight.requires_grad
+        False
+    """
+    # The old weight_norm and spectral_norm keep a computed, non-leaf weight as attribute, which deepcopy refuses.
+    computed = {
+        id(value): value.detach().clone()
+        for module in net.modules()
+        for value in vars(module).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
+    return copy.deepcopy(net, dict(computed)).eval().requires_grad_(False)
+
+
+def takes_labels(discriminator: nn.Module) -> bool:
+    """Returns whether a discriminator's ``forward`` takes labels beside the images, as far as its signature tells.
+
+    Example:
+        >>> takes_labels(nn.Linear(1, 1)), takes_labels(nn.Bilinear(1, 1, 1))
+        (False, True)
+    """
+    parameters = list(inspect.signature(discriminator.forward).parameters.values())
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    if any(p.kind == p.VAR_POSITIONAL for p in parameters):
+        children = list(discriminator.children())
+        if len(children) == 1 and not isinstance(discriminator, nn.Sequential):  # a wrapper of somebody's own
+            return takes_labels(children[0])
+        return not isinstance(discriminator, nn.Sequential)
+    # A second argument with a default may be a switch (return_features=False): only a name of a label's counts then.
+    return len(positional) > 1 and (
+        positional[1].default is inspect.Parameter.empty
+        or positional[1].name in {"y", "c", "label", "labels", "target", "targets", "cond", "class_labels", "classes"}
+    )
