@@ -125,7 +125,9 @@ def _scores(
     seed: int,
 ) -> tuple[Tensor, Tensor]:
     if not len(items) or not len(unseen):
-        raise UnlearningError(f"{len(items)} items and {len(unseen)} unseen images: a membership audit needs both.")
+        raise UnlearningError(
+            f"There are {len(items)} forgotten and {len(unseen)} unseen images: a membership audit needs both."
+        )
     both = None if labels is None or unseen_labels is None else torch.cat([labels, unseen_labels])
     with borrow(gan.generator, gan.discriminator, seed=seed), torch.no_grad():
         scores = attack(gan)(torch.cat([items, unseen]).to(gan.device), both).cpu().double()

@@ -30,7 +30,9 @@ class Realism:
 
     def __init__(self, features: Callable[[Tensor], Tensor], real: Tensor, *, quantile: float = 0.95):
         if len(real) < 10:
-            raise UnlearningError(f"Realism() got {len(real)} real images: expected at least ten of the class.")
+            raise UnlearningError(
+                f"There are fewer than ten images of the class, {len(real)}: expected ten to know others by."
+            )
         self._features = features
         with torch.no_grad():
             self._real = features(real).flatten(1).double()

@@ -84,6 +84,23 @@ def judged(
     return AuditResult(audit, unit, value, low, high, passed, verdict, dict(details or {}))
 
 
+def not_tested(audit: str, reason: str) -> AuditResult:
+    """Returns the result of an audit that cannot be made: no number, and neither passed nor failed.
+
+    Args:
+        audit: as in :class:`AuditResult`.
+        reason: why not, a sentence or the end of one.
+
+    Example:
+        >>> not_tested("recovery", "There are fewer than ten images, 7.").verdict
+        'not tested: there are fewer than ten images, 7'
+    """
+    first, rest = reason[:1], reason[1:].rstrip(".")
+    # A name, such as GAN, stays as it is.
+    said = (first if rest[:1].isupper() else first.lower()) + rest
+    return AuditResult(audit, "", None, None, None, None, f"not tested: {said}")
+
+
 def seen_against(result: AuditResult, original: AuditResult) -> AuditResult:
     """Returns the result without its "passed" where the original GAN passes the same audit too.
 

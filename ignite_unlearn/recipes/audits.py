@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 
 import torch
@@ -101,17 +101,28 @@ def _class_audits(request: Request, gans: Mapping[str, GAN], judges: Judges) -> 
             labels=labels[0],
             unseen_labels=labels[1],
         ),
-        partial(
-            recovery,
-            classifier=judges.guide,
-            classes=classes,
-            confirm=judges.classifier,
-            realistic=Realism(judges.extractor.model, data.images[forgotten]),
-            restarts=_RESTARTS,
-            progress=False,
-        ),
+        _recovery(request, judges),
         _relearning(request, level, _BACK * level(gans["original"])),
     ]
+
+
+def _recovery(request: Request, judges: Judges) -> Audit:
+    """Returns the audit; that there are too few images to know a real one by is said when it is made."""
+
+    @wraps(recovery)
+    def search(gan: GAN, *, judge: AuditResult | None = None) -> AuditResult:
+        return recovery(
+            gan,
+            judges.guide,
+            request.options["classes"],
+            confirm=judges.classifier,
+            realistic=Realism(judges.extractor.model, request.data.images[request.forgotten]),
+            restarts=_RESTARTS,
+            judge=judge,
+            progress=False,
+        )
+
+    return search
 
 
 def _relearning(request: Request, level: Callable[[GAN], float], reached: float) -> Audit:

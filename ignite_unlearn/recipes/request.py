@@ -97,10 +97,12 @@ class Request:
     def retain_fingerprint(self) -> dict[str, Any]:
         """Everything that the retrained GAN depends on: the same, and every option that names what is forgotten."""
         watched = Watched(self.options)
-        _ = replace(self, options=watched).forgotten
+        _ = replace(self, options=watched).asked
         found = self.fingerprint | {key: value for key, value in self.options.items() if key in watched.read}
-        # A list of files may be another today. Of rows: a hash of pixels would tell whose they are.
-        return found | ({"forgotten": tensors_sha256(self.forgotten)} if self.options.get("files") else {})
+        # A list of files may be another today, and copies were not always forgotten too. The hash is of rows: one of
+        # pixels would tell whose they are.
+        more = bool(self.options.get("files")) or not torch.equal(self.asked, self.forgotten)
+        return found | ({"forgotten": tensors_sha256(self.forgotten)} if more else {})
 
     @property
     def kept_original(self) -> Beside:

@@ -1,5 +1,6 @@
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from ignite_unlearn.audits.leftovers import in_folder
 from ignite_unlearn.files import read_weights, save_weights
 from ignite_unlearn.recipes import audits as module
 from ignite_unlearn.recipes import judges as judges_module
+from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.audits import audit_run
 from ignite_unlearn.recipes.digits import RECIPE as DIGITS
 from ignite_unlearn.recipes.finished import Finished
@@ -17,6 +19,8 @@ from ignite_unlearn.recipes.request import check_request
 from ignite_unlearn.recipes.run import run
 from ignite_unlearn.record.content import GANS, Record
 from ignite_unlearn.record.folder import verify
+from tests.recipes.test_class_gans import SHORT as SHORT_CLASS
+from tests.recipes.test_class_gans import data
 from tests.recipes.test_run import SHORT
 
 SHORT_ITEMS = (
@@ -38,7 +42,8 @@ def quick():
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     out = tmp_path_factory.mktemp("digits")
-    run(check_request(DIGITS, settings=SHORT, out=out, device="cpu", progress=False, retrain=True))
+    settings = (*SHORT, "batch_size=32")  # so that a batch holds some of the class
+    run(check_request(DIGITS, settings=settings, out=out, device="cpu", progress=False, retrain=True))
     return out, None
 
 
@@ -121,3 +126,30 @@ def test_an_interrupted_audit_leaves_the_record_as_it_was(digits, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         audit_run(Finished.read(out, device="cpu", progress=False))
     assert (out / "record.json").read_bytes() == before and torch.is_grad_enabled()
+
+
+def test_a_class_of_few_images_is_audited_as_far_as_it_can_be(tmp_path):
+    """Six training images and no unseen one: no membership, no search; the record says so."""
+    whole = data()
+    kept = (whole.labels != 1) | (whole.labels == 1).cumsum(0).le(6)
+    few = replace(
+        whole,
+        images=whole.images[kept],
+        labels=whole.labels[kept],
+        unseen=whole.unseen[whole.unseen_labels != 1],
+        unseen_labels=whole.unseen_labels[whole.unseen_labels != 1],
+    )
+    recipe = replace(load_recipe("mnist-class"), load_data=lambda root, options: few)
+    asked = check_request(recipe, settings=SHORT_CLASS, out=tmp_path / "a", device="cpu", progress=False, retrain=True)
+    record = audit_run(Finished(asked, run(asked)))
+    assert record.audits == Record.read(asked.out).audits and int(asked.forgotten.sum()) == 6
+    for results in record.audits.values():
+        said = {result["audit"]: result for result in results}
+        assert said["membership, discriminator's score"]["verdict"] == (
+            "not tested: there are 6 forgotten and 0 unseen images: a membership audit needs both"
+        )
+        assert said["recovery by search"]["verdict"].startswith("not tested: there are fewer than ten images")
+        assert {said[name]["passed"] for name in said if "not tested" in said[name]["verdict"]} == {None}
+        assert said["relearning"]["value"] is not None
+    assert record.metrics["unlearned"]["recovery_share"] is None
+    assert "not tested: there are fewer than ten images" in (asked.out / "record.html").read_text()
