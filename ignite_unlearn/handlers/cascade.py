@@ -76,14 +76,11 @@ class CascadedUnlearning:
         >>> import torch
         >>> from ignite.engine import Engine
         >>> from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
-        >>> class Generator(torch.nn.Module):
-        ...     def __init__(self):
-        ...         super().__init__()
-        ...         self.embed, self.linear = torch.nn.Embedding(3, 8), torch.nn.Linear(8, 16)
-        ...     def forward(self, z, y):
-        ...         return self.linear(z + self.embed(y)).view(-1, 1, 4, 4)
+        >>> netG = torch.nn.Embedding(3, 16)
         >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
-        >>> gan = GAN(Generator(), netD, latents=(8,), labels=3)
+        >>> gan = GAN(
+        ...     netG, netD, latents=(16,), labels=3, generate=lambda net, z, y: (z + net(y)).view(-1, 1, 4, 4)
+        ... )
         >>> batches = [(torch.zeros(6, 1, 4, 4), torch.arange(6) % 3)] * 4
         >>> trainer = Engine(lambda engine, batch: batch[1].tolist())
         >>> unlearning = CascadedUnlearning(
@@ -139,13 +136,8 @@ class CascadedUnlearning:
 
     @property
     def found(self) -> dict[str, int | None]:
-        """What was seen of the request so far: ``rows`` in the batches, distinct ``items`` ``of`` so many, ``asked``.
-
-        Items are None where the request names no single images, or they cannot be told. ``asked`` is
-        :attr:`asked_forgotten`.
-        """
-        seen = self._watch.seen
-        return {"rows": seen.forgotten, "items": seen.items, "of": seen.named, "asked": self.asked_forgotten}
+        """What was seen of the request so far: see the ``found`` of a record."""
+        return self._watch.found
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
@@ -154,8 +146,7 @@ class CascadedUnlearning:
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches the phase to a trainer and keeps the original GAN as teacher: load its weights before.
 
-        Returns:
-            One handle for all; ``handle.remove()``, or leaving ``with``, takes everything off the trainer again.
+        ``handle.remove()``, or leaving ``with``, takes everything off the trainer again.
 
         Raises:
             UnlearningError: if the phase is attached already, the trainer has one, or a net is under opacus.
@@ -170,7 +161,7 @@ class CascadedUnlearning:
                 Events.ITERATION_STARTED: self._before_learning,
                 Events.ITERATION_COMPLETED: self._after_learning,
                 Events.EPOCH_COMPLETED: self._watch.epoch_ended,
-                Events.TERMINATE: self._run_terminated,
+                Events.TERMINATE: self._run_ended,  # where completion is skipped, nothing else comes
                 Events.COMPLETED: self._run_ended,
             },
             events={event: EVENT_TO_ATTR.get(event) for event in UnlearningEvents},
@@ -206,11 +197,8 @@ class CascadedUnlearning:
     def retained_labels(self, n: int) -> Tensor:
         """Returns ``n`` labels of retained classes, each equally likely: what a loop gives its generator.
 
-        int64 ``(n,)`` on the generator's device, drawn from PyTorch's global stream as by ``torch.randint``. A loop
-        that draws labels over all classes teaches the generator the forgotten ones again.
-
-        Raises:
-            UnlearningError: if the GAN is unconditional, or no class is retained.
+        int64 ``(n,)`` on the generator's device, drawn from PyTorch's global stream as by ``torch.randint``. Raises
+        UnlearningError if the GAN is unconditional, or no class is retained.
         """
         return self._watch.retained_labels(n)
 
@@ -296,11 +284,6 @@ class CascadedUnlearning:
             self.stopped_because = f"its budget of {self.max_iterations} iterations is spent"
         if not self.active:
             self._end(engine)
-
-    def _run_terminated(self, engine: Engine) -> None:
-        # After trainer.terminate(skip_completed=True) Events.COMPLETED never comes.
-        if engine.should_terminate == "skip_completed":
-            self._run_ended(engine)
 
     def _run_ended(self, engine: Engine) -> None:
         if self._running:

@@ -42,6 +42,12 @@ class Watch:
             self._asked = AskedLabels(gan.called, forget.classes, gan.labels)
 
     @property
+    def found(self) -> dict[str, int | None]:
+        """What was seen of the request: ``rows``, distinct ``items`` ``of`` so many (None for a class), ``asked``."""
+        seen = self.seen
+        return {"rows": seen.forgotten, "items": seen.items, "of": seen.named, "asked": self.asked}
+
+    @property
     def asked(self) -> int:
         """How many labels of forgotten classes the loop's own step gave the generator."""
         return 0 if self._asked is None else self._asked.count()
