@@ -192,3 +192,14 @@ def test_a_note_that_is_damaged_is_no_match(tmp_path):
     for content in ([], {"original": 3}, {"original": {"fingerprint": "x"}}, {"original": {}}):
         (tmp_path / "a" / "stages.json").write_text(json.dumps(content))
         assert asked(tmp_path / "b").kept_original.folder is None
+
+
+def test_a_retrained_gan_that_saw_copies_of_the_items_is_another(tmp_path):
+    """As it was made before copies joined a request."""
+    plain = request(tmp_path / "a", "mnist-items", ("items=2", "iterations=3"))
+    copied = plain.data.images.clone()
+    kept, gone = (~plain.forgotten).nonzero()[0].item(), plain.forgotten.nonzero()[0].item()
+    copied[kept] = copied[gone]
+    joined = replace(plain, data=replace(plain.data, images=copied))
+    assert bool(joined.forgotten[kept]) and not bool(joined.asked[kept])
+    assert "forgotten" in joined.retain_fingerprint and "forgotten" not in plain.retain_fingerprint
