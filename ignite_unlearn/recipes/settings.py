@@ -117,6 +117,9 @@ SETTINGS: Mapping[str, Setting] = {
     "classes": Setting(tuple, "the classes to forget"),
     "items": _count("how many training images to forget"),
     "first_item": _count("which of the seed's order of training images is the first to forget", 0),
+    "files": Setting(
+        str, "which images to forget, in place of items: names separated by commas, or @FILE with one a line"
+    ),
     "size": _count("height and width of the images that the GAN makes", 16),
     "channels": _count("1 for grey, 3 for colour", 1, at_most=3),
     # The original and the retrained GAN.

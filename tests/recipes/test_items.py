@@ -61,7 +61,7 @@ def test_the_record_says_what_was_forgotten_and_how_well_by_number_alone(finishe
     assert {path.name for path in out.iterdir()} == {
         "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "unlearned.safetensors",
         "retrained.pt", "judges.pt",
-        "stages.json",
+        "stages.json", "forget.key",
     }  # fmt: skip
     assert [row[0] for row in record.table() if row[0] == "membership AUC, items"] == ["membership AUC, items"]
 

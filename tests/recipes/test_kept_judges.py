@@ -44,7 +44,10 @@ def test_judges_that_somebody_changed_or_made_of_other_data_are_not_believed(tmp
     state = read_weights(tmp_path / "judges.pt")
     state["guide"]["scores.bias"] += 1
     save_weights(tmp_path / "judges.pt", state)
-    assert judges_of(tmp_path).extractor.sha256 == first.extractor.sha256 and len(calls) == 1
+    again = judges_of(tmp_path)
+    # Trained from the same seed; the last digits may differ where a loaded machine sums in another order.
+    weights = zip(again.guide.parameters(), first.guide.parameters(), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-3) for a, b in weights) and len(calls) == 1
     add_note(tmp_path, "judges", {**read_notes(tmp_path)["judges"], "fingerprint": {}})
     judges_of(tmp_path)
     save_weights(tmp_path / "judges.pt", {"guide": 1})

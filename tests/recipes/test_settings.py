@@ -40,7 +40,7 @@ def test_every_number_of_every_recipe_has_a_bound_that_its_default_keeps_and_a_m
     shown = describe_options(recipe).splitlines()
     assert len(shown) == len(recipe.options)
     for (key, default), line in zip(recipe.options.items(), shown, strict=True):
-        setting = SETTINGS[key]
+        setting = setting_of(key, default)
         assert line.startswith(f"  {key}={show_value(default)} ") and setting.text and setting.text in line
         if setting.kind in (int, float):
             assert setting.at_least is not None or setting.above is not None
@@ -49,7 +49,7 @@ def test_every_number_of_every_recipe_has_a_bound_that_its_default_keeps_and_a_m
 @pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)
 def test_numbers_beyond_their_bounds_and_those_that_are_none_are_refused(recipe):
     for key, default in recipe.options.items():
-        setting = SETTINGS[key]
+        setting = setting_of(key, default)
         if setting.kind not in (int, float):
             continue
         low = setting.at_least if setting.above is None else setting.above
