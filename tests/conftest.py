@@ -22,6 +22,14 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=without)
 
 
+@pytest.fixture
+def tmp_path(tmp_path):
+    """A folder with none beside it: a run uses what it finds in those, and would find what other tests made."""
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)

@@ -114,10 +114,7 @@ def parse_options(recipe: Recipe, settings: tuple[str, ...]) -> dict[str, Any]:
                 f"{', '.join(options)}."
             )
         default = recipe.options[key]
-        if default == ():  # no default: classes that only the data knows, by name or number
-            options[key] = tuple(part.strip() for part in text.split(",") if part.strip())
-        else:
-            options[key] = setting_of(key, default).read(key, text, default)
+        options[key] = setting_of(key, default).read(key, text, default)
     check_together(options, conditional=recipe.conditional)
     return options
 

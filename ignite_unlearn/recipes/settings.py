@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,8 @@ class Setting:
     """An option.
 
     Attributes:
-        kind: of its values; a tuple is one of whole numbers, each named once, in the order given.
+        kind: of its values; a tuple is one of whole numbers, each named once, in the order given, or, where the default
+            is empty, of names that only the data knows.
         text: what it means, as ``show`` says it.
         at_least: the smallest number that fits.
         above: numbers that fit are larger.
@@ -50,7 +51,7 @@ class Setting:
             UnlearningError: if it stands for none, or for one that does not fit.
         """
         try:
-            value = self._value(text)
+            value = self._value(text, default)
         except (ValueError, KeyError):
             raise UnlearningError(
                 f"--set {key}={text} does not fit: expected {_WORDS[self.kind]}, such as {show_value(default)}."
@@ -80,11 +81,12 @@ class Setting:
         fits = f"one of {', '.join(self.choices)}" if self.choices else self._bounds()
         return "; ".join(part for part in (self.text, fits) if part)
 
-    def _value(self, text: str) -> Any:
+    def _value(self, text: str, default: Any) -> Any:
         if self.kind is bool:
             return {"true": True, "false": False}[text.strip().lower()]
         if self.kind is tuple:
-            return tuple(int(part) for part in text.split(",") if part.strip())
+            read: Callable[[str], Any] = int if default else str.strip
+            return tuple(read(part) for part in text.split(",") if part.strip())
         return self.kind(text)
 
     def _fits(self, value: float) -> bool:

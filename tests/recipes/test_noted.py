@@ -27,14 +27,6 @@ def asked(out, *settings, name="mnist-class", **changes):
     return request(out, name, (*SHORT, *settings), **changes)
 
 
-@pytest.fixture
-def tmp_path(tmp_path):
-    """A folder with none beside it: originals of other tests would be used."""
-    folder = tmp_path / "runs"
-    folder.mkdir()
-    return folder
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(judges_module, "_EPOCHS", 1)

@@ -30,6 +30,9 @@ def test_classes_keep_the_order_that_they_are_given_in_and_none_is_named_twice(t
     assert parse_options(RECIPE, ("classes=4,1",))["classes"] == (4, 1)
     with pytest.raises(UnlearningError, match="classes=4,1,4 does not fit: 4 is named twice"):
         parse_options(RECIPE, ("classes=4,1,4",))
+    with pytest.raises(UnlearningError, match="classes=cat,dog,cat does not fit: cat is named twice"):
+        parse_options(load_recipe("folder-class"), ("classes=cat,dog, cat",))
+    assert parse_options(load_recipe("folder-class"), ("classes=dog, 2",))["classes"] == ("dog", "2")
     asked = [check_request(RECIPE, settings=(f"classes={c}",), out=tmp_path / "out") for c in ("4,1", "1,4")]
     assert asked[0].forgotten.equal(asked[1].forgotten)
 
