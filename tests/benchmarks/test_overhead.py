@@ -109,6 +109,7 @@ def test_the_handler_costs_no_more_than_the_same_work_inline(quick):
     assert quick or median <= 1.10
 
 
+@pytest.mark.filterwarnings("ignore:None of the:UserWarning")  # on purpose: no row is to be replaced
 def test_attached_but_idle_costs_next_to_nothing(quick):
     loop, data = training()
     other, _ = training()
