@@ -68,6 +68,7 @@ class CascadedUnlearning:
             set it where you measure by other means. A phase that ends without is warned of.
         released: the GAN that is released in place of the trained one, as ``ErasureRecord(released=...)`` says.
         states_given: how often :meth:`state_dict` was called; each state holds the original GAN.
+        handle: what :meth:`attach` returned last; ``handle.remove()`` makes room for the next request on a trainer.
 
     Raises:
         UnlearningError: if an argument does not fit.
@@ -129,6 +130,7 @@ class CascadedUnlearning:
         self.measured = False
         self.released: GAN | None = None
         self.original: Original | None = None
+        self.handle: PhaseHandle | None = None
         self._watch = Watch(gan, forget)
         self._last_good: KeptWeights | None = None
         self._running = self._stepped = False
@@ -154,7 +156,7 @@ class CascadedUnlearning:
         refuse_private(self.gan)
         if self.original is None:
             self.original = Original(self.gan, self.forget, self.seed)
-        return PhaseHandle(
+        self.handle = PhaseHandle(
             self,
             trainer,
             {
@@ -168,6 +170,7 @@ class CascadedUnlearning:
             metrics_prefix=PREFIX,
             also=self._watch.end_step,
         )
+        return self.handle
 
     def stop(self, reason: str) -> None:
         """Ends the phase: no more unlearning steps; the batch is substituted until the handle is removed."""
@@ -195,11 +198,7 @@ class CascadedUnlearning:
         return self._watch.asked
 
     def retained_labels(self, n: int) -> Tensor:
-        """Returns ``n`` labels of retained classes, each equally likely: what a loop gives its generator.
-
-        int64 ``(n,)`` on the generator's device, drawn from PyTorch's global stream as by ``torch.randint``. Raises
-        UnlearningError if the GAN is unconditional, or no class is retained.
-        """
+        """Returns labels of retained classes for a loop's generator, int64 ``(n,)``; drawn as by ``torch.randint``."""
         return self._watch.retained_labels(n)
 
     def state_dict(self) -> dict[str, Any]:

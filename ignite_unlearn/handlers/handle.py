@@ -58,7 +58,8 @@ class PhaseHandle:
         also: Callable[[], None] | None = None,
     ):
         _refuse_twice(owner, trainer, bool(events))
-        self._owner, self._trainer, self._also = owner, trainer, also
+        # Weak: a phase keeps its handle, and must not keep a trainer alive that nobody else wants.
+        self._owner, self._trainer, self._also = owner, weakref.ref(trainer), also
         # Registering twice would list the event twice.
         self._events = {e: a for e, a in (events or {}).items() if e not in trainer._allowed_events}
         self._metrics_prefix = metrics_prefix
@@ -89,25 +90,29 @@ class PhaseHandle:
             return
         self._there = False
         _attached.pop(self._owner, None)
+        trainer = self._trainer()
+        if trainer is not None:
+            self._take_off(trainer)
+        self._release()
+        self._handles, self._events = [], {}
+        if self._also is not None:
+            self._also()
+
+    def _take_off(self, trainer: Engine) -> None:
         if self._is_phase:
-            _with_phase.discard(self._trainer)
-        state = self._trainer.state
+            _with_phase.discard(trainer)
         for handle in self._handles:
             handle.remove()
         for event, attribute in self._events.items():
             # Ignite has no way to unregister an event, so its own two tables are put back by hand.
-            if event in self._trainer._allowed_events:
-                self._trainer._allowed_events.remove(event)
-            self._trainer._event_handlers.pop(event, None)
+            if event in trainer._allowed_events:
+                trainer._allowed_events.remove(event)
+            trainer._event_handlers.pop(event, None)
             if attribute is not None:
-                vars(state).pop(attribute, None)
-        self._release()
+                vars(trainer.state).pop(attribute, None)
         if self._metrics_prefix is not None:
-            for name in [name for name in state.metrics if name.startswith(self._metrics_prefix)]:
-                del state.metrics[name]
-        self._handles, self._events = [], {}
-        if self._also is not None:
-            self._also()
+            for name in [name for name in trainer.state.metrics if name.startswith(self._metrics_prefix)]:
+                del trainer.state.metrics[name]
 
     def __enter__(self) -> PhaseHandle:
         return self

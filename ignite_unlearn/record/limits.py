@@ -5,7 +5,8 @@ from __future__ import annotations
 ALWAYS = (
     "No formal guarantee: the numbers are measurements, on one seed, of what was looked for.",
     "The original GAN still holds what was forgotten, and so do its checkpoints, copies and backups: delete them.",
-    "The keyed hash names the forget set to whoever holds forget.key: keep that file apart from the record.",
+    "The keyed hash names the forget set to whoever holds forget.key: keep that file, and stages.json with its hash of "
+    "all data, apart from the record.",
 )
 CLASSES = (
     "The discriminator of a class phase still knows its members: whoever has it tells training images of the class "

@@ -84,7 +84,11 @@ def speed(record: Record) -> str:
 
 def said(audit: Mapping[str, Any]) -> str:
     """Returns an audit's outcome in a word; files that were found are to be deleted, which nothing passes or fails."""
-    return "found" if audit.get("unit") == "files" and audit["passed"] is None else _SAID[audit["passed"]]
+    if audit["passed"] is None and audit.get("unit") == "files":
+        return "found"
+    if audit["passed"] is None and str(audit["verdict"]).startswith("not tested"):
+        return "not tested"
+    return _SAID[audit["passed"]]
 
 
 @cache

@@ -69,6 +69,17 @@ def test_a_trainer_takes_one_phase_at_a_time_as_when_a_cell_of_a_notebook_is_run
     assert second.iterations == 3
 
 
+def test_a_phase_that_was_attached_by_somebody_else_can_be_taken_off():
+    first, second, trainer = make(), make(), Engine(lambda e, b: None)
+    first.attach(trainer)  # as a plug-in does, which keeps no handle
+    with pytest.raises(UnlearningError, match="attached to this trainer already"):
+        second.attach(trainer)
+    first.handle.remove()
+    with second.attach(trainer):
+        trainer.run(data(2))
+    assert (first.iterations, second.iterations) == (0, 2)
+
+
 def test_a_phase_whose_trainer_is_gone_may_be_attached_to_a_new_one():
     unlearning = make()
     unlearning.attach(Engine(lambda e, b: None))

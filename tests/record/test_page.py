@@ -116,6 +116,12 @@ def test_files_that_were_found_are_neither_passed_nor_failed(tmp_path):
     assert "<td>found</td><td>found: 3 files to delete</td>" in text
 
 
+def test_an_audit_that_could_not_be_made_is_called_not_tested(tmp_path):
+    audits = {"unlearned": [{"audit": "a", "unit": "", "passed": None, "verdict": "not tested: too few images"}]}
+    text, _ = page(tmp_path, audits=audits)
+    assert "<td>not tested</td><td>not tested: too few images</td>" in text
+
+
 def test_a_failed_audit_is_seen(tmp_path):
     audits = {"unlearned": [{"audit": "a", "passed": False, "verdict": "it remembers"}]}
     text, _ = page(tmp_path, audits=audits)
