@@ -57,6 +57,11 @@ class Finished:
             resume=True,
             progress=progress,
         )
+        if "hmac_sha256" not in record.forget:
+            raise UnlearningError(
+                f"{folder / 'record.json'} was written before records held keyed hashes, and cannot be checked: run "
+                "again."
+            )
         recorded = record.data["sha256"]
         if recorded is not None and request.data.sha256 != recorded:
             raise UnlearningError(

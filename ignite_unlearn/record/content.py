@@ -151,7 +151,7 @@ class Record:
         content = read_json(folder)
         metrics = {gan: dict(found) if found else None for gan, found in content["metrics"].items()}
         extractors = [found.pop("feature_extractor", {}) for found in metrics.values() if found]
-        known = {f.name: content[f.name] for f in fields(cls) if f.name in content}
+        known = {"created": "", **{f.name: content[f.name] for f in fields(cls) if f.name in content}}
         return cls(**{**known, "metrics": metrics, "feature_extractor": extractors[0] if extractors else {}})
 
     @staticmethod

@@ -68,6 +68,7 @@ def test_a_number_that_was_made_up_is_seen(folder, tmp_path):
     [
         (lambda content: content["data"].update(sha256="0" * 64), "The data is not what"),
         (lambda content: content["forget"].update(hmac_sha256="0" * 64), "another forget set"),
+        (lambda content: content["forget"].pop("hmac_sha256"), "before records held keyed hashes"),
         (lambda content: content.update(recipe="mine"), "no stock recipe"),
     ],
 )

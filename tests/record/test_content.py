@@ -50,6 +50,14 @@ def test_what_is_no_record_is_refused(tmp_path, content, message):
         Record.read(tmp_path)
 
 
+def test_a_record_from_before_there_was_a_date_is_not_given_todays(tmp_path):
+    write_record(tmp_path, record())
+    content = json.loads((tmp_path / "record.json").read_text())
+    del content["created"]
+    (tmp_path / "record.json").write_text(json.dumps(content))
+    assert Record.read(tmp_path).created == ""
+
+
 def test_inversion_counts_as_unlearning_and_without_retraining_there_is_no_speedup():
     assert record(seconds={"unlearning": 1.0, "inversion": 2.0, "retraining": 60.0}).speedup == 20
     assert record(seconds={"unlearning": 1.0}, metrics={"original": {}, "unlearned": {}}).speedup is None

@@ -290,7 +290,10 @@ def test_fit_ends_when_forgotten_or_when_a_handler_says_so(batches, tmp_path):
     )
     Snapshots(unlearning.phase.gan, tmp_path / "before_after.png").attach(unlearning.engine)
     assert fit(module, batches, unlearning).global_step == 4
-    assert unlearning.phase.stopped_because.startswith("its bounds were reached") and (tmp_path / "before_after.png").exists()
+    assert (
+        unlearning.phase.stopped_because.startswith("its bounds were reached")
+        and (tmp_path / "before_after.png").exists()
+    )
 
     module = lit_gan()
     unlearning = phase_of(module)
