@@ -31,7 +31,7 @@ nitpick_ignore_regex = [
     (
         r"py:class",
         r"(Accessor|Attack|Audit|Classifier|FakeScores|Images|Inverter|Judge|Measure|OptimizerFactory|Pairs|Scores|"
-        r"MakeAttack|Row|Left|Start|DiscriminatorStep|.*\._[A-Z]\w+|.*Judges)",
+        r"MakeAttack|Row|Left|Start|DiscriminatorStep|Labelled|(.*\.)?T|.*\.Beside|.*\._[A-Z]\w+|.*Judges)",
     ),
     # Other projects' objects: their inventories would have to be downloaded, and a build downloads nothing.
     (

@@ -138,7 +138,7 @@ class CascadedUnlearning:
 
     @property
     def found(self) -> dict[str, int | None]:
-        """What was seen of the request so far: see the ``found`` of a record."""
+        """What was seen of the request so far, as a record has it under ``found``."""
         return self._watch.found
 
     def check(self, loader: Any) -> CheckReport:

@@ -43,7 +43,7 @@ class Watch:
 
     @property
     def found(self) -> dict[str, int | None]:
-        """What was seen of the request: ``rows``, distinct ``items`` ``of`` so many (None for a class), ``asked``."""
+        """What was seen of the request, ``rows``, distinct ``items`` ``of`` so many (None for a class), ``asked``."""
         seen = self.seen
         return {"rows": seen.forgotten, "items": seen.items, "of": seen.named, "asked": self.asked}
 

@@ -90,12 +90,12 @@ class Request:
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
-        """Everything that the original GAN depends on: every option that its training reads, and no other."""
+        """Everything that the original GAN depends on, every option that its training reads, and no other."""
         return {"recipe": self.recipe.name, "seed": self.seed, "data": self.data.sha256, **self._original[0]}
 
     @cached_property
     def retain_fingerprint(self) -> dict[str, Any]:
-        """Everything that the retrained GAN depends on: the same, and every option that names what is forgotten."""
+        """Everything that the retrained GAN depends on, the same, and every option that names what is forgotten."""
         watched = Watched(self.options)
         _ = replace(self, options=watched).asked
         found = self.fingerprint | {key: value for key, value in self.options.items() if key in watched.read}
