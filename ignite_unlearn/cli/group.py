@@ -39,14 +39,14 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def exit_by(value: str, *, also: str = "not-forgotten") -> None:
+def exit_by(value: str, *, fail_on: str = "not-forgotten") -> None:
     """Ends with the status of a verdict.
 
     Args:
         value: of the verdict.
-        also: ``"not-tested"``: what was not tested is a failure too.
+        fail_on: ``"not-tested"`` makes what was not tested a failure too.
     """
     if value == "not-forgotten":
         sys.exit(NOT_FORGOTTEN)
-    if value == "not-tested" and also == "not-tested":
+    if value == "not-tested" and fail_on == "not-tested":
         sys.exit(NOT_TESTED)

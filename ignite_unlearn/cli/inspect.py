@@ -105,7 +105,7 @@ def report(folder: Path, show: bool, verify: bool, fail_on: str | None, as_json:
     if any(result != "as recorded" for _, result in files):
         sys.exit(1)
     if fail_on is not None:
-        exit_by(record.verdict.value, also=fail_on)
+        exit_by(record.verdict.value, fail_on=fail_on)
 
 
 @main.command()
