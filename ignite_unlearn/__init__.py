@@ -6,47 +6,47 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ignite_unlearn.closed_form import NearestEmbedding
-    from ignite_unlearn.content import refuse_overlap
+    from ignite_unlearn.cascade.closed_form import NearestEmbedding
+    from ignite_unlearn.cascade.fake_labels import Between, Fixed, Generated, Unseen, UnseenQuantiles
+    from ignite_unlearn.cascade.gauss_newton import GaussNewton
+    from ignite_unlearn.cascade.latent_substitution import LatentDirection, Truncation
+    from ignite_unlearn.cascade.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour
     from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
-    from ignite_unlearn.fake_labels import Between, Fixed, Generated, Unseen, UnseenQuantiles
-    from ignite_unlearn.forget import ForgetClasses
-    from ignite_unlearn.forget_items import ForgetItems
-    from ignite_unlearn.gan import GAN
-    from ignite_unlearn.gauss_newton import GaussNewton
+    from ignite_unlearn.forget.forget import ForgetClasses
+    from ignite_unlearn.forget.image_index import refuse_overlap
+    from ignite_unlearn.forget.inversion import Inversion
+    from ignite_unlearn.forget.items import ForgetItems
+    from ignite_unlearn.gan.gan import GAN
     from ignite_unlearn.handlers.cascade import CascadedUnlearning
     from ignite_unlearn.handlers.events import UnlearningEvents
+    from ignite_unlearn.handlers.replaced_rows import SubstitutedDataset
+    from ignite_unlearn.handlers.replay import Replay
     from ignite_unlearn.handlers.snapshots import Snapshots
     from ignite_unlearn.handlers.stopping import StopWhenForgotten
-    from ignite_unlearn.handlers.substitute_batch import SubstitutedDataset
-    from ignite_unlearn.inversion import Inversion
-    from ignite_unlearn.latent_substitution import LatentDirection, Truncation
     from ignite_unlearn.record.handler import ErasureRecord
-    from ignite_unlearn.replay import Replay
-    from ignite_unlearn.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour
 
 __version__ = "0.1.0"
 
 # Loaded on first use, so that the launcher's --help need not wait for torch.
 _MODULES = {
-    "closed_form": ["NearestEmbedding"],
-    "content": ["refuse_overlap"],
+    "cascade.closed_form": ["NearestEmbedding"],
+    "forget.image_index": ["refuse_overlap"],
     "errors": ["UnlearningDivergedError", "UnlearningError"],
-    "fake_labels": ["Between", "Fixed", "Generated", "Unseen", "UnseenQuantiles"],
-    "forget": ["ForgetClasses"],
-    "forget_items": ["ForgetItems"],
-    "gan": ["GAN"],
-    "gauss_newton": ["GaussNewton"],
+    "cascade.fake_labels": ["Between", "Fixed", "Generated", "Unseen", "UnseenQuantiles"],
+    "forget.forget": ["ForgetClasses"],
+    "forget.items": ["ForgetItems"],
+    "gan.gan": ["GAN"],
+    "cascade.gauss_newton": ["GaussNewton"],
     "handlers.cascade": ["CascadedUnlearning"],
     "handlers.events": ["UnlearningEvents"],
     "handlers.snapshots": ["Snapshots"],
     "handlers.stopping": ["StopWhenForgotten"],
-    "handlers.substitute_batch": ["SubstitutedDataset"],
-    "inversion": ["Inversion"],
-    "latent_substitution": ["LatentDirection", "Truncation"],
+    "handlers.replaced_rows": ["SubstitutedDataset"],
+    "forget.inversion": ["Inversion"],
+    "cascade.latent_substitution": ["LatentDirection", "Truncation"],
     "record.handler": ["ErasureRecord"],
-    "replay": ["Replay"],
-    "substitution": ["MeanImage", "Noise", "OtherClass", "RetainedNeighbour"],
+    "handlers.replay": ["Replay"],
+    "cascade.substitution": ["MeanImage", "Noise", "OtherClass", "RetainedNeighbour"],
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -17,16 +17,16 @@ import click
 
 from ignite_unlearn.audits.realism import Realism
 from ignite_unlearn.audits.recovery import recovery
-from ignite_unlearn.gan import GAN
-from ignite_unlearn.recipes.class_phase import unlearn_classes
-from ignite_unlearn.recipes.evaluations import class_evaluation
-from ignite_unlearn.recipes.finished import Finished
-from ignite_unlearn.recipes.judges import Judges
-from ignite_unlearn.recipes.kept_judges import kept_judges
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.recipe import parse_options
-from ignite_unlearn.recipes.request import Request, check_request
 from ignite_unlearn.recipes.settings import show_value
-from ignite_unlearn.recipes.trained import Shelf
+from ignite_unlearn.runs.class_phase import unlearn_classes
+from ignite_unlearn.runs.evaluations import class_evaluation
+from ignite_unlearn.runs.finished import Finished
+from ignite_unlearn.runs.judges import Judges
+from ignite_unlearn.runs.kept_judges import kept_judges
+from ignite_unlearn.runs.request import Request, check_request
+from ignite_unlearn.runs.shelf import Shelf
 
 BY_STEPS = {"start": "none", "unlearning_steps": 4, "unlearning_iterations": 15, "judge_every": 1}
 VARIANTS: dict[str, dict[str, Any]] = {

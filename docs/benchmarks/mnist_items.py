@@ -20,12 +20,12 @@ from ignite.engine import Engine
 from tqdm.auto import tqdm
 
 from ignite_unlearn.metrics.distances import FID
-from ignite_unlearn.recipes.item_evaluation import ItemEvaluation
-from ignite_unlearn.recipes.item_phase import ItemPhase
-from ignite_unlearn.recipes.judges import train_judges
-from ignite_unlearn.recipes.mnist_items import RECIPE
-from ignite_unlearn.recipes.request import Request, check_request
-from ignite_unlearn.recipes.trained import Shelf
+from ignite_unlearn.recipes.stock.mnist_items import RECIPE
+from ignite_unlearn.runs.item_evaluation import ItemEvaluation
+from ignite_unlearn.runs.item_phase import ItemPhase
+from ignite_unlearn.runs.judges import train_judges
+from ignite_unlearn.runs.request import Request, check_request
+from ignite_unlearn.runs.shelf import Shelf
 
 SUBSTITUTIONS = ("mean_image", "retained_neighbour", "latent_direction", "truncation", "noise")
 FAKE_LABELS = ("fixed", "generated", "generated_frozen", "unseen", "unseen_frozen", "unseen_quantiles",

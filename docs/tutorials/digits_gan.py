@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.functional import cross_entropy, interpolate, relu
 
-from ignite_unlearn.recipes.nets import SmallDiscriminator, SmallGenerator
+from ignite_unlearn.recipes.nets.strided import SmallDiscriminator, SmallGenerator
 
 LATENT, CLASSES, BATCH = 64, 10, 64
 

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ignite_unlearn.image_files import SUFFIXES
+from ignite_unlearn.utils.image_files import SUFFIXES
 
 WEIGHTS, ARRAYS, PICTURE, ARCHIVE = "weights", "arrays", "picture", "archive"
 _NAMES = {

@@ -14,8 +14,8 @@ from ignite.engine import Engine
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from ignite_unlearn.gan import GAN
-from ignite_unlearn.nets import unwrap
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.nets import unwrap
 
 Holding: TypeAlias = "Tensor | nn.Module | Dataset | torch.optim.Optimizer"
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), type, types.ModuleType, types.FunctionType, torch.device)

@@ -15,10 +15,10 @@ from ignite_unlearn.audits.file_contents import ARCHIVE, ARRAYS, PICTURE, WEIGHT
 from ignite_unlearn.audits.holdings import Own, holdings, tensors
 from ignite_unlearn.audits.near_copies import NearCopies
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget_items import ForgetItems
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.forget.items import ForgetItems
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.cascade import CascadedUnlearning
-from ignite_unlearn.replay import Replay
+from ignite_unlearn.handlers.replay import Replay
 
 _PHASE = {"iterations", "stopped_because", "step", "original"}  # the keys of a phase's state
 _TELLING = 8  # numbers in a weight that two GANs do not share by chance

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.audits.result import AuditResult, judged
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.intervals import wilson
 from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MonteCarlo, NearestSample, auc, bootstrap
 

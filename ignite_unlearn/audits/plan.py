@@ -14,7 +14,7 @@ from ignite_unlearn.audits.reconstruction import reconstruction
 from ignite_unlearn.audits.recovery import recovery
 from ignite_unlearn.audits.result import AuditResult, not_tested, seen_against
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.gan.gan import GAN
 
 Audit: TypeAlias = Callable[..., AuditResult]  # (gan, *, judge), such as functools.partial(membership, items=..., ...)
 

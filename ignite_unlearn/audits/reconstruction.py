@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.audits.result import AuditResult, judged
-from ignite_unlearn.borrow import borrow
-from ignite_unlearn.forget_items import Inverter
-from ignite_unlearn.gan import GAN
-from ignite_unlearn.inversion import Inversion
+from ignite_unlearn.forget.inversion import Inversion
+from ignite_unlearn.forget.items import Inverter
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import auc, bootstrap
 
 

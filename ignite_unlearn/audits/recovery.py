@@ -11,11 +11,11 @@ from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
 from ignite_unlearn.audits.result import AuditResult, judged
-from ignite_unlearn.borrow import borrow
-from ignite_unlearn.closed_form import label_embeddings
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget import Classifier
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.forget.forget import Classifier
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.layers import label_embeddings
 from ignite_unlearn.metrics.intervals import wilson
 
 

@@ -8,9 +8,9 @@ from typing import TypeAlias
 from tqdm.auto import tqdm
 
 from ignite_unlearn.audits.result import AuditResult, judged
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
 
 Learn: TypeAlias = Callable[[GAN], Callable[[], object]]
 Level: TypeAlias = Callable[[GAN], float]

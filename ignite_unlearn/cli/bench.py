@@ -33,9 +33,9 @@ def table(
 
     Rows are kept in a JSON file beside the page: what is there already is not measured again.
     """
+    from ignite_unlearn.bench.page import write_page
+    from ignite_unlearn.bench.rows import Table, measure, table_requests
     from ignite_unlearn.recipes import load_recipe
-    from ignite_unlearn.recipes.table import Table, measure, table_requests
-    from ignite_unlearn.recipes.table_page import write_page
 
     found, kept = load_recipe(recipe), page.with_suffix(".json")
     folder = runs or Path("runs") / "table" / recipe

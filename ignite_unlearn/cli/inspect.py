@@ -33,7 +33,7 @@ def _of_a_finished_run(command: Callable[..., Any]) -> Callable[..., Any]:
 @in_one_sentence
 def evaluate(folder: Path, data_root: Path | None, device: str | None, quiet: bool, as_json: bool) -> None:
     """Measure a finished run's GANs again, beside what its record says."""
-    from ignite_unlearn.recipes.finished import Finished
+    from ignite_unlearn.runs.finished import Finished
 
     finished = Finished.read(folder, data_root=data_root, device=device, progress=not quiet)
     measured = finished.measure()
@@ -51,9 +51,9 @@ def audit(folder: Path, data_root: Path | None, device: str | None, quiet: bool,
 
     Status 3: the record's verdict is NOT FORGOTTEN.
     """
-    from ignite_unlearn.recipes.audits import audit_run
-    from ignite_unlearn.recipes.finished import Finished
     from ignite_unlearn.record.page import said
+    from ignite_unlearn.runs.audits import audit_run
+    from ignite_unlearn.runs.finished import Finished
 
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
     finished = Finished.read(folder, data_root=data_root, device=device, progress=not quiet)

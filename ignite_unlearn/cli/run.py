@@ -63,7 +63,7 @@ def run(recipe: str, out: Path | None, dry_run: bool, quiet: bool, **asked: Any)
     Status 3: the record's verdict is NOT FORGOTTEN.
     """
     from ignite_unlearn.recipes import load_recipe
-    from ignite_unlearn.recipes.request import check_request
+    from ignite_unlearn.runs.request import check_request
 
     found = load_recipe(recipe)
     out = out or Path("runs") / recipe
@@ -72,7 +72,7 @@ def run(recipe: str, out: Path | None, dry_run: bool, quiet: bool, **asked: Any)
     if dry_run:
         return
 
-    from ignite_unlearn.recipes.run import run as run_request
+    from ignite_unlearn.runs.run import run as run_request
 
     # An engine logs what is raised anyway, and an error here is one sentence.
     logging.getLogger("ignite").setLevel(logging.CRITICAL)

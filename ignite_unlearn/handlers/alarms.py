@@ -6,10 +6,10 @@ import warnings
 
 from ignite.engine import Engine
 
-from ignite_unlearn.averages import averages, kept_around, lag
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.gan.averages import averages, kept_around, lag
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.replay import Replay
 from ignite_unlearn.handlers.seen import Seen
-from ignite_unlearn.replay import Replay
 
 _LAGS = 0.75  # of the way to the unlearned generator
 

@@ -9,21 +9,21 @@ from typing import Any
 from ignite.engine import Engine, Events
 from torch import Tensor
 
-from ignite_unlearn.borrow import borrow, step_seed
-from ignite_unlearn.closed_form import Start
+from ignite_unlearn.cascade.closed_form import Start
+from ignite_unlearn.cascade.fake_labels import FakeLabel
+from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, Rows, UnlearningStep, adam
+from ignite_unlearn.cascade.substitution import Substitution
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
-from ignite_unlearn.fake_labels import FakeLabel
-from ignite_unlearn.forget import Forget
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.gan.borrow import borrow, step_seed
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.watch import Watch
-from ignite_unlearn.substitution import Substitution
-from ignite_unlearn.unlearning_step import DiscriminatorStep, OptimizerFactory, Rows, UnlearningStep, adam
-from ignite_unlearn.weights import KeptWeights
 
 PREFIX = "unlearning/"
 _STEP = 1  # what a random number stream is for

@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from ignite_unlearn.batch import WITHOUT_BATCH
-from ignite_unlearn.borrow import borrow
-from ignite_unlearn.closed_form import Start
+from ignite_unlearn.cascade.closed_form import Start
+from ignite_unlearn.cascade.step import Rows, UnlearningStep
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget import Forget, LatentRegions
-from ignite_unlearn.forget_items import ForgetItems, Inverter
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.forget.forget import Forget, LatentRegions
+from ignite_unlearn.forget.inversion import Inversion, Inverted
+from ignite_unlearn.forget.items import ForgetItems, Inverter
+from ignite_unlearn.gan.batch import WITHOUT_BATCH
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.looks import (
     Look,
     look_at_dataset,
@@ -30,8 +32,6 @@ from ignite_unlearn.handlers.looks import (
 )
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
-from ignite_unlearn.inversion import Inversion, Inverted
-from ignite_unlearn.unlearning_step import Rows, UnlearningStep
 
 _ROWS = 4  # enough to see shapes and ranges
 _BATCHES = 4  # that are looked at

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ignite_unlearn.batch import Leaf, shown
-from ignite_unlearn.content import ContentIndex
+from ignite_unlearn.cascade.fake_labels import Between, Unseen
+from ignite_unlearn.cascade.gauss_newton import GaussNewton
+from ignite_unlearn.cascade.step import UnlearningStep
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.fake_labels import Between, Unseen
-from ignite_unlearn.forget import Forget, ForgetClasses
-from ignite_unlearn.forget_items import ForgetItems
-from ignite_unlearn.gan import GAN, first_line
-from ignite_unlearn.gauss_newton import GaussNewton
-from ignite_unlearn.handlers.substitute_batch import SubstitutedDataset
-from ignite_unlearn.unlearning_step import UnlearningStep
+from ignite_unlearn.forget.forget import Forget, ForgetClasses
+from ignite_unlearn.forget.image_index import ContentIndex
+from ignite_unlearn.forget.items import ForgetItems
+from ignite_unlearn.gan.batch import Leaf, shown
+from ignite_unlearn.gan.gan import GAN, first_line
+from ignite_unlearn.handlers.replaced_rows import SubstitutedDataset
 
 _ITEMS = 512  # items that are compared with rows of batches
 _SAME, _NEAR = 0.9999, 0.99  # correlations of pictures that are the same but for brightness, and nearly

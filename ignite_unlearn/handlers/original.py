@@ -8,14 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from ignite_unlearn.borrow import borrow, step_seed
-from ignite_unlearn.closed_form import Start
-from ignite_unlearn.distributed import share
-from ignite_unlearn.forget import Forget, LatentRegions
-from ignite_unlearn.gan import GAN
-from ignite_unlearn.handlers.substitute_batch import substitute_rows
-from ignite_unlearn.substitution import Substitution
-from ignite_unlearn.weights import load_weights, same_weights
+from ignite_unlearn.cascade.closed_form import Start
+from ignite_unlearn.cascade.substitution import Substitution
+from ignite_unlearn.forget.forget import Forget, LatentRegions
+from ignite_unlearn.gan.borrow import borrow, step_seed
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.weights import load_weights, same_weights
+from ignite_unlearn.handlers.replaced_rows import substitute_rows
+from ignite_unlearn.utils.distributed import share
 
 _REGIONS, _SUBSTITUTES, _START = 0, 2, 3  # what a random number stream is for
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.gan.gan import GAN
 
 
 def refuse_private(gan: GAN) -> None:

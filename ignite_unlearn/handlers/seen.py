@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ignite_unlearn.distributed import sum_over_processes
-from ignite_unlearn.forget import Forget
-from ignite_unlearn.forget_items import ForgetItems
+from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.forget.items import ForgetItems
+from ignite_unlearn.utils.distributed import sum_over_processes
 
 _ENOUGH = 5  # where so many are expected, none is no chance: exp(-5) is less than a hundredth
 

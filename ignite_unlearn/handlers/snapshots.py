@@ -9,11 +9,11 @@ import torch
 from ignite.engine import Engine
 from torch import Tensor
 
-from ignite_unlearn.borrow import borrow
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
-from ignite_unlearn.pictures import save_picture, side_by_side
+from ignite_unlearn.utils.pictures import save_picture, side_by_side
 
 
 class Snapshots:

@@ -11,12 +11,12 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.cascade import PREFIX, CascadedUnlearning
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
-from ignite_unlearn.weights import KeptWeights
 
 Judge: TypeAlias = Callable[[], Mapping[str, float]]
 

@@ -10,14 +10,14 @@ import torch
 from ignite.engine import Engine
 from torch import Tensor
 
+from ignite_unlearn.cascade.step import Rows
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget import Forget, ForgetClasses
-from ignite_unlearn.forget_items import ForgetItems
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.forget.forget import Forget, ForgetClasses
+from ignite_unlearn.forget.items import ForgetItems
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.alarms import Alarms
 from ignite_unlearn.handlers.asked_labels import AskedLabels
 from ignite_unlearn.handlers.seen import Seen
-from ignite_unlearn.unlearning_step import Rows
 
 
 class Watch:

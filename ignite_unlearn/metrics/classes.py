@@ -9,9 +9,9 @@ import torch
 from ignite.exceptions import NotComputableError
 from torch import Tensor
 
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget import Classifier
+from ignite_unlearn.forget.forget import Classifier
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.collected import Collected, as_it_is
 from ignite_unlearn.metrics.intervals import wilson
 

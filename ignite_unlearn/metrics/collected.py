@@ -9,8 +9,8 @@ import torch
 from ignite.metrics import Metric
 from torch import Tensor
 
-from ignite_unlearn.distributed import gather_rows
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.distributed import gather_rows
 
 
 def as_it_is(output: Any) -> Any:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.classifier import train_classifier
 
 

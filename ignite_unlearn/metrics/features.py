@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.feature_rows import feature_rows
 from ignite_unlearn.metrics.image_folder import folder_batches
+from ignite_unlearn.utils.hashing import tensors_sha256
 
 
 class FeatureExtractor:
@@ -78,13 +78,3 @@ class FeatureExtractor:
     def sha256(self) -> str:
         """The hash of the model's parameters and buffers."""
         return tensors_sha256(*self.model.state_dict().values())
-
-
-def tensors_sha256(*tensors: Tensor) -> str:
-    """Returns the SHA-256 of tensors' types, shapes and values."""
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        values = tensor.detach().cpu().contiguous()
-        digest.update(f"{values.dtype}{tuple(values.shape)}".encode())
-        digest.update(values.flatten().view(torch.uint8).numpy().tobytes() if values.numel() else b"")
-    return digest.hexdigest()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ignite_unlearn.image_files import image_files, read_image
+from ignite_unlearn.utils.image_files import image_files, read_image
 
 
 def folder_batches(folder: Path | str, batch_size: int) -> Iterator[Tensor]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from ignite_unlearn.files import write_whole
-from ignite_unlearn.image_files import image_files
-from ignite_unlearn.metrics.features import FeatureExtractor, tensors_sha256
+from ignite_unlearn.metrics.features import FeatureExtractor
+from ignite_unlearn.utils.files import write_whole
+from ignite_unlearn.utils.hashing import tensors_sha256
+from ignite_unlearn.utils.image_files import image_files
 
 
 def kept_features(extractor: FeatureExtractor, images: Tensor | Path | str, folder: Path | str) -> np.ndarray:

@@ -14,9 +14,9 @@ import torch
 from ignite.exceptions import NotComputableError
 from torch import Tensor
 
-from ignite_unlearn.borrow import borrow
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.collected import Collected, as_it_is
 
 Attack: TypeAlias = Callable[[Tensor, "Tensor | None"], Tensor]

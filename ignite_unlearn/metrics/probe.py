@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ignite_unlearn.linear_probe import fit_probe
+from ignite_unlearn.utils.linear_probe import fit_probe
 
 _AT_ONCE = 512
 
@@ -21,7 +21,7 @@ class LinearProbe:
         features: images ``(N, ...)`` to features ``(N, F)``, such as the discriminator's last hidden layer.
         members: retained training images ``(M, ...)``.
         unseen: images ``(K, ...)`` that were never trained on; not those that the attack is judged by.
-        ridge: as for :func:`~ignite_unlearn.linear_probe.fit_probe`.
+        ridge: as for :func:`~ignite_unlearn.utils.linear_probe.fit_probe`.
 
     Raises:
         UnlearningError: if one of the two kinds is missing.

@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from ignite_unlearn.recipes.learning_steps import HingeStep
-from ignite_unlearn.recipes.nets import SmallClassifier, SmallDiscriminator, StridedGenerator
-from ignite_unlearn.recipes.recipe import ImageData, Recipe
+from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.nets.strided import SmallClassifier, SmallDiscriminator, StridedGenerator
+from ignite_unlearn.recipes.recipe import Recipe
+from ignite_unlearn.recipes.training.learning_steps import HingeStep
 
 _OPTIONS = {
     "fake_label": "between",

@@ -8,10 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from ignite_unlearn.recipes.dcgan import DCDiscriminator, DCGenerator
-from ignite_unlearn.recipes.learning_steps import DCGANStep
-from ignite_unlearn.recipes.nets import SmallClassifier
-from ignite_unlearn.recipes.recipe import ImageData, Recipe
+from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.nets.dcgan import DCDiscriminator, DCGenerator
+from ignite_unlearn.recipes.nets.strided import SmallClassifier
+from ignite_unlearn.recipes.recipe import Recipe
+from ignite_unlearn.recipes.training.learning_steps import DCGANStep
 
 _OPTIONS = {
     "items": 64,

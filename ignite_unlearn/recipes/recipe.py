@@ -7,59 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.metrics.features import tensors_sha256
-from ignite_unlearn.recipes.choices import check_together
-from ignite_unlearn.recipes.learning_steps import LearningStep
+from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.methods.choices import check_together
 from ignite_unlearn.recipes.settings import setting_of, show_value
-
-
-@dataclass(frozen=True)
-class ImageData:
-    """Real images in [-1, 1] with their labels.
-
-    Attributes:
-        name: what the data is.
-        images: images that the GAN is trained on, float32 ``(N, C, H, W)``.
-        labels: their classes, int64 ``(N,)``.
-        unseen: images that it is not trained on.
-        unseen_labels: their classes.
-        classes: how many classes there are.
-        class_names: what they are called; none where they are known by number.
-        files: where the training images come from; none where they have no files of their own.
-        notes: sentences about the data that a user should know before the run.
-    """
-
-    name: str
-    images: Tensor
-    labels: Tensor
-    unseen: Tensor
-    unseen_labels: Tensor
-    classes: int
-    class_names: tuple[str, ...] = ()
-    files: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """Height and width of the images."""
-        return self.images.shape[-1]
-
-    @property
-    def channels(self) -> int:
-        """Channels of the images."""
-        return self.images.shape[1]
-
-    def named(self, number: int) -> str:
-        """Returns a class's number, with its name where it has one."""
-        return f"{number} ({self.class_names[number]})" if self.class_names else str(number)
-
-    @property
-    def sha256(self) -> str:
-        """The hash of all images and labels."""
-        return tensors_sha256(self.images, self.labels, self.unseen, self.unseen_labels)
+from ignite_unlearn.recipes.training.learning_steps import LearningStep
 
 
 @dataclass(frozen=True)

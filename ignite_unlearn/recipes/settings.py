@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes import choices
-from ignite_unlearn.recipes.augment import AUGMENTATIONS
-from ignite_unlearn.recipes.precision import PRECISIONS
+from ignite_unlearn.recipes.methods import choices
+from ignite_unlearn.recipes.training.augment import AUGMENTATIONS
+from ignite_unlearn.recipes.training.precision import PRECISIONS
 
 _WORDS = {
     int: "a whole number",

@@ -15,18 +15,16 @@ from torch import Tensor
 
 from ignite_unlearn.audits.phase_checkpoints import phase_checkpoints
 from ignite_unlearn.audits.plan import Audit, audit_gans
-from ignite_unlearn.borrow import borrow
-from ignite_unlearn.clock import wall_clock
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget import ForgetClasses
-from ignite_unlearn.forget_items import ForgetItems
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.forget.forget import ForgetClasses
+from ignite_unlearn.forget.items import ForgetItems
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.metrics.features import FeatureExtractor
-from ignite_unlearn.pictures import side_by_side
 from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
@@ -34,6 +32,8 @@ from ignite_unlearn.record.limits import limits
 from ignite_unlearn.record.numbers import as_numbers
 from ignite_unlearn.record.pictures import blanked
 from ignite_unlearn.record.scores import score_histogram
+from ignite_unlearn.utils.clock import wall_clock
+from ignite_unlearn.utils.pictures import side_by_side
 
 Measure: TypeAlias = Callable[[GAN], Mapping[str, Any]]
 _DRAWN, _COLUMNS = 32, 8  # images of each GAN on the page

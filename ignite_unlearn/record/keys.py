@@ -15,9 +15,9 @@ from pathlib import Path
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.files import read_released, read_weights, write_whole
-from ignite_unlearn.gan import GAN
-from ignite_unlearn.metrics.features import tensors_sha256
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.files import read_released, read_weights, write_whole
+from ignite_unlearn.utils.hashing import tensors_sha256
 
 KEY_FILE = "forget.key"
 

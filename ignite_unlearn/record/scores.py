@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from ignite_unlearn.gan import GAN
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import DiscriminatorScore
 
 

@@ -23,8 +23,8 @@ from torch import nn
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetItems, MeanImage, Replay, UnlearningError
 from ignite_unlearn.audits.leftovers import delete, in_folder, in_objects, only_of
 from ignite_unlearn.audits.near_copies import NearCopies
-from ignite_unlearn.files import save_released
-from ignite_unlearn.pictures import side_by_side
+from ignite_unlearn.utils.files import save_released
+from ignite_unlearn.utils.pictures import side_by_side
 
 FORGOTTEN = torch.rand(3, 1, 12, 12, generator=torch.Generator().manual_seed(0)) * 2 - 1
 OTHERS = torch.rand(30, 1, 12, 12, generator=torch.Generator().manual_seed(1)) * 2 - 1

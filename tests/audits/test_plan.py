@@ -11,7 +11,7 @@ from ignite_unlearn.audits.reconstruction import reconstruction
 from ignite_unlearn.audits.recovery import recovery
 from ignite_unlearn.audits.relearning import relearning
 from ignite_unlearn.audits.result import AuditResult, not_tested
-from ignite_unlearn.inversion import Inversion
+from ignite_unlearn.forget.inversion import Inversion
 from tests.audits.gans import CLASSES, PROTOTYPES, class_gan, classifier
 
 LABELS = torch.arange(CLASSES).repeat(3)

@@ -9,8 +9,8 @@ from ignite.engine import Engine
 from torch.nn.functional import smooth_l1_loss
 
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
-from ignite_unlearn.recipes.digits import RECIPE
-from ignite_unlearn.recipes.training import GANTraining
+from ignite_unlearn.recipes.stock.digits_class import RECIPE
+from ignite_unlearn.recipes.training.gan_training import GANTraining
 
 pytestmark = pytest.mark.bench
 BATCH, ROUNDS, WARM_UP, TARGET = 64, 55, 5, 8

@@ -7,7 +7,7 @@ from PIL import Image
 
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.metrics.features import FeatureExtractor
-from ignite_unlearn.recipes.image_folder import read_images
+from ignite_unlearn.recipes.data.image_folder import read_images
 
 RAMP = np.tile(np.linspace(0, 65535, 64).astype(np.uint16), (64, 1))
 

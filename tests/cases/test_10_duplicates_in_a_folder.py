@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ignite_unlearn.recipes.folder_items import RECIPE
-from ignite_unlearn.recipes.item_phase import ItemPhase
-from ignite_unlearn.recipes.request import check_request
-from ignite_unlearn.recipes.trained import Shelf
+from ignite_unlearn.recipes.stock.folder_items import RECIPE
+from ignite_unlearn.runs.item_phase import ItemPhase
+from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.runs.shelf import Shelf
 
 SMALL = (
     "size=16", "items=4", "g_width=8", "d_width=8", "candidates=64", "samples=64", "held_rows=16",

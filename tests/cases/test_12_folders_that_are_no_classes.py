@@ -9,7 +9,7 @@ from PIL import Image
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.recipe import as_settings
-from ignite_unlearn.recipes.request import check_request
+from ignite_unlearn.runs.request import check_request
 
 RECIPE = load_recipe("folder-class")
 

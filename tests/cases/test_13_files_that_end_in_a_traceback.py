@@ -12,8 +12,8 @@ from torch import nn
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.metrics.kept import kept_features
-from ignite_unlearn.recipes.idx import read_idx
-from ignite_unlearn.recipes.image_folder import load_image_folder, read_images
+from ignite_unlearn.recipes.data.idx import read_idx
+from ignite_unlearn.recipes.data.image_folder import load_image_folder, read_images
 
 
 def chunk(kind, data):

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from ignite_unlearn.cli import main
 from ignite_unlearn.cli.text import format_table
-from ignite_unlearn.recipes import judges
 from ignite_unlearn.record.content import GANS
 from ignite_unlearn.record.folder import write_record
+from ignite_unlearn.runs import judges
 from tests.record.records import record
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +173,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ignite_unlearn.recipes.run.kept_judges", interrupt)
+    monkeypatch.setattr("ignite_unlearn.runs.run.kept_judges", interrupt)
     result = run(tmp_path / "out")
     assert result.exit_code == 130 and "--resume" in result.output
 

@@ -23,7 +23,7 @@ from ignite_unlearn import (
     Unseen,
     UnseenQuantiles,
 )
-from ignite_unlearn.distributed import shard
+from ignite_unlearn.utils.distributed import shard
 from tests.loops.nets import CLASSES, SIZE, Z, real_images
 from tests.processes import in_two
 

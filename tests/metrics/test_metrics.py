@@ -9,7 +9,8 @@ from torch import nn
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.classes import ClassShare
 from ignite_unlearn.metrics.distances import FID, KID
-from ignite_unlearn.metrics.features import FeatureExtractor, tensors_sha256
+from ignite_unlearn.metrics.features import FeatureExtractor
+from ignite_unlearn.utils.hashing import tensors_sha256
 
 PIXELS = FeatureExtractor(nn.Flatten(), "pixels", batch_size=64)
 

@@ -9,11 +9,11 @@ import torch
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes import RECIPES, load_recipe
-from ignite_unlearn.recipes import judges as judges_module
-from ignite_unlearn.recipes.recipe import ImageData
-from ignite_unlearn.recipes.request import check_request
-from ignite_unlearn.recipes.run import run
-from ignite_unlearn.recipes.trained import Shelf
+from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.runs import judges as judges_module
+from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.runs.run import run
+from ignite_unlearn.runs.shelf import Shelf
 
 SHORT = (
     "classes=1", "iterations=12", "batch_size=8", "g_width=8", "d_width=4", "unlearning_iterations=2",
@@ -93,8 +93,8 @@ def test_the_average_begins_with_what_the_closed_form_has_changed(tmp_path):
 
 
 def test_an_unconditional_gan_is_audited(tmp_path, monkeypatch):
-    from ignite_unlearn.recipes import audits
-    from ignite_unlearn.recipes.finished import Finished
+    from ignite_unlearn.runs import audits
+    from ignite_unlearn.runs.finished import Finished
 
     monkeypatch.setattr(audits, "_GIVE_UP", 5)
     monkeypatch.setattr(audits, "_RESTARTS", 8)
@@ -128,7 +128,7 @@ def test_originals_are_not_shared_between_a_conditional_and_an_unconditional_rec
 
 
 def test_the_record_shows_no_image_of_the_forgotten_class_of_an_unconditional_gan(tmp_path):
-    from ignite_unlearn.recipes.samples import picture, safe_picture, samples
+    from ignite_unlearn.runs.samples import picture, safe_picture, samples
 
     asked = request(tmp_path, "mnist-class-unconditional")
     gan, (forgotten,) = Shelf(asked).original().gan, asked.options["classes"]
@@ -171,7 +171,7 @@ def test_nothing_is_downloaded_unasked_and_a_failed_download_is_said_in_a_senten
 
 
 def test_a_cluster_is_chosen_by_the_largest_of_its_dimensions():
-    from ignite_unlearn.recipes.nets import StridedGenerator
+    from ignite_unlearn.recipes.nets.strided import StridedGenerator
 
     net = StridedGenerator(7, None, size=16, width=8, components=3)
     latents = torch.randn(5, 7)

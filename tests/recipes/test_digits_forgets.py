@@ -2,9 +2,9 @@
 
 import pytest
 
-from ignite_unlearn.recipes.digits import RECIPE
-from ignite_unlearn.recipes.request import check_request
-from ignite_unlearn.recipes.run import run
+from ignite_unlearn.recipes.stock.digits_class import RECIPE
+from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.runs.run import run
 
 pytestmark = pytest.mark.slow
 

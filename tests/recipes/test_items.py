@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes import judges as judges_module
-from ignite_unlearn.recipes.mnist import load_small_mnist
-from ignite_unlearn.recipes.mnist_items import RECIPE
-from ignite_unlearn.recipes.request import check_request
-from ignite_unlearn.recipes.run import run
-from tests.recipes.test_mnist import write
+from ignite_unlearn.recipes.data.mnist import load_small_mnist
+from ignite_unlearn.recipes.stock.mnist_items import RECIPE
+from ignite_unlearn.runs import judges as judges_module
+from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.runs.run import run
+from tests.recipes.data.test_mnist import write
 
 SMALL = replace(RECIPE, load_data=lambda root, options: load_small_mnist(root, trained=60, unseen=80))
 SHORT = (

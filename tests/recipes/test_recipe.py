@@ -3,9 +3,9 @@ import torch
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes import RECIPES, load_recipe
-from ignite_unlearn.recipes.digits import RECIPE, load_digits
 from ignite_unlearn.recipes.recipe import describe_options, parse_options
-from ignite_unlearn.recipes.request import check_request
+from ignite_unlearn.recipes.stock.digits_class import RECIPE, load_digits
+from ignite_unlearn.runs.request import check_request
 
 
 def test_every_listed_recipe_loads_under_its_name():

@@ -7,10 +7,10 @@ import pytest
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes import RECIPES, load_recipe
-from ignite_unlearn.recipes.digits import RECIPE
 from ignite_unlearn.recipes.recipe import describe_options, parse_options
-from ignite_unlearn.recipes.request import check_request
 from ignite_unlearn.recipes.settings import SETTINGS, setting_of, show_value
+from ignite_unlearn.recipes.stock.digits_class import RECIPE
+from ignite_unlearn.runs.request import check_request
 
 ALL = [load_recipe(name) for name in RECIPES]
 

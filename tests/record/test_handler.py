@@ -18,12 +18,12 @@ from ignite_unlearn import (
     UnlearningError,
 )
 from ignite_unlearn.audits.result import judged
-from ignite_unlearn.metrics.features import tensors_sha256
-from ignite_unlearn.pictures import side_by_side
 from ignite_unlearn.record import content, handler
 from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import verify
 from ignite_unlearn.record.keys import keyed_sha256, read_key, weights_sha256
+from ignite_unlearn.utils.hashing import tensors_sha256
+from ignite_unlearn.utils.pictures import side_by_side
 
 
 class Generator(nn.Module):

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.files import save_released, save_weights
-from ignite_unlearn.metrics.features import tensors_sha256
 from ignite_unlearn.record.keys import file_weights_sha256, keyed_sha256, make_key, read_key, weights_sha256
+from ignite_unlearn.utils.files import save_released, save_weights
+from ignite_unlearn.utils.hashing import tensors_sha256
 
 IMAGES = torch.rand(4, 1, 3, 3, generator=torch.Generator().manual_seed(0))
 

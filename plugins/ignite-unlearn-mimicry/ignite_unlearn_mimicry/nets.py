@@ -11,8 +11,8 @@ from torch_mimicry.nets.basemodel.basemodel import BaseModel
 from torch_mimicry.nets.gan.gan import BaseDiscriminator, BaseGenerator
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.files import read_weights
-from ignite_unlearn.gan import Scores, first_line
+from ignite_unlearn.gan.gan import Scores, first_line
+from ignite_unlearn.utils.files import read_weights
 
 _SCORES: dict[str, Scores] = {"gan": "logits", "ns": "logits", "hinge": "critic", "wasserstein": "critic"}
 

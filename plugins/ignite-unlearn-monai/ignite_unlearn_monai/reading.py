@@ -11,8 +11,8 @@ from monai.utils import convert_to_dst_type
 from torch import Tensor
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.batch import BatchForm, Key, describe
-from ignite_unlearn.borrow import borrow
+from ignite_unlearn.gan.batch import BatchForm, Key, describe
+from ignite_unlearn.gan.borrow import borrow
 
 
 class Reading:

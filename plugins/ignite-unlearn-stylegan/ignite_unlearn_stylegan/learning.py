@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.nets import unwrap
+from ignite_unlearn.gan.nets import unwrap
 from ignite_unlearn_stylegan.batch import images_of, parts
 from ignite_unlearn_stylegan.nets import require_attributes
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.nets import unwrap
+from ignite_unlearn.gan.nets import unwrap
 from ignite_unlearn_stylegan.batch import images_of, labels_of, put_images, put_labels
 
 

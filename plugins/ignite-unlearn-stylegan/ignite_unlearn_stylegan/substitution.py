@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.borrow import borrow
-from ignite_unlearn.forget import LatentRegions
+from ignite_unlearn.forget.forget import LatentRegions
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn_stylegan.nets import require_attributes, synthesize, to_w
 
 
@@ -29,7 +29,7 @@ class MeanW:
         self.samples = samples
 
     def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
-        """Returns mean images for ``latents``; see :class:`ignite_unlearn.substitution.Substitution`."""
+        """Returns mean images for ``latents``; see :class:`.Substitution`."""
         n, classes = len(latents), regions.retained_classes
         with borrow(teacher.generator), torch.no_grad():
             if labels is not None and classes is not None:
@@ -65,7 +65,7 @@ class TruncationW:
         self.cutoff = cutoff
 
     def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
-        """Returns the teacher's images of truncated latents; see :class:`ignite_unlearn.substitution.Substitution`."""
+        """Returns the teacher's images of truncated latents; see :class:`.Substitution`."""
         require_attributes("mapping network", teacher.generator.mapping, "w_avg")
         with borrow(teacher.generator), torch.no_grad():
             options = {"truncation_psi": self.psi, "truncation_cutoff": self.cutoff}

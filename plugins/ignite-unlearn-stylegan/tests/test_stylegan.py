@@ -25,7 +25,7 @@ from ignite_unlearn import (
     UnlearningError,
     toolkits,
 )
-from ignite_unlearn.batch import BatchForm
+from ignite_unlearn.gan.batch import BatchForm
 from ignite_unlearn_stylegan import MeanW, TrainingPhase, TruncationW, engine, gan, training_phases, unlearn
 from ignite_unlearn_stylegan.batch import images_of, labels_of, put_images, put_labels
 

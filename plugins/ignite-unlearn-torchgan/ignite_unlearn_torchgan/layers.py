@@ -14,7 +14,7 @@ def untouched(net: nn.Module) -> Iterator[None]:
     """Keeps a net's ``SpectralNorm2d`` layers as they are while the body passes images through them.
 
     Every pass takes a step of their power iteration, in eval mode too, and its vectors are no buffers but parameters:
-    ``ignite_unlearn.borrow``, which keeps buffers, leaves them to this.
+    ``ignite_unlearn.gan.borrow``, which keeps buffers, leaves them to this.
 
     Args:
         net: any net.

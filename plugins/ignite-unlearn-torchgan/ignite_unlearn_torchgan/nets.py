@@ -9,8 +9,8 @@ from torchgan.layers import VirtualBatchNorm
 from torchgan.models import AutoEncodingDiscriminator, Discriminator, Generator
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.gan import Scores
-from ignite_unlearn.nets import unwrap
+from ignite_unlearn.gan.gan import Scores
+from ignite_unlearn.gan.nets import unwrap
 from ignite_unlearn_torchgan.layers import untouched
 
 

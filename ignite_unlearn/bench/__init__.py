@@ -1,0 +1,1 @@
+"""Benchmarks: rows, goals, pages."""

@@ -1,0 +1,174 @@
+"""The benchmark of a recipe: every request and seed run, audited, and kept as a row that outlives the run folders."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics.distances import FID
+from ignite_unlearn.recipes.recipe import Recipe
+from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.runs.audits import audit_run
+from ignite_unlearn.runs.evaluations import make_evaluation
+from ignite_unlearn.runs.fingerprint import differences
+from ignite_unlearn.runs.finished import Finished
+from ignite_unlearn.runs.request import Request, check_request
+from ignite_unlearn.runs.run import run
+from ignite_unlearn.utils.files import write_json
+
+SCHEMA = "ignite_unlearn/table/1"
+_KEPT = ("seed", "device", "data", "forget", "method", "seconds", "iterations", "speedup", "metrics", "stopped_because")
+_TOLD = ("audit", "unit", "value", "low", "high", "passed", "verdict")  # of an audit's result
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a benchmark.
+
+    Attributes:
+        recipe: its name.
+        command: what measured the rows.
+        rows: what each run's record says, without curves and histograms, and the hardware.
+        spread: FIDs between retrained GANs of two seeds: dicts of ``classes``, ``seeds`` and ``fid``.
+    """
+
+    recipe: str
+    command: str
+    rows: Sequence[Mapping[str, Any]] = ()
+    spread: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    @classmethod
+    def read(cls, path: Path, recipe: str, command: str) -> Table:
+        """Reads the rows that are there already; none where there is no file.
+
+        Raises:
+            UnlearningError: if the file is no table of this recipe.
+        """
+        if not path.exists():
+            return cls(recipe, command)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UnlearningError(f"{path} cannot be read ({error}): delete it, or give another --page.") from error
+        if not isinstance(content, dict) or (content.get("schema"), content.get("recipe")) != (SCHEMA, recipe):
+            raise UnlearningError(f"{path} is no table of {recipe}: give another --page.")
+        return cls(recipe, command, content["rows"], content["spread"])
+
+    def write(self, path: Path) -> None:
+        """Writes the table."""
+        content = {"recipe": self.recipe, "command": self.command, "rows": self.rows, "spread": self.spread}
+        write_json(path, {"schema": SCHEMA, **content})
+
+    def has(self, request: Request) -> bool:
+        """Whether there is a row of the same seed, data and options."""
+        return any(
+            (row["seed"], row["data"]["sha256"]) == (request.seed, request.data.sha256)
+            and not differences(row["method"]["options"], request.options)
+            for row in self.rows
+        )
+
+    def with_row(self, row: Mapping[str, Any]) -> Table:
+        """Returns the table with a row in place of an older one of the same seed and classes."""
+        key = _key(row)
+        return replace(self, rows=sorted([*(old for old in self.rows if _key(old) != key), row], key=_key))
+
+    def spread_of(self, classes: Sequence[int]) -> float | None:
+        """Returns the mean FID between retrained GANs of two seeds; None where it was not measured."""
+        found = [pair["fid"] for pair in self.spread if sorted(pair["classes"]) == sorted(classes)]
+        return sum(found) / len(found) if found else None
+
+
+def table_requests(
+    recipe: Recipe, classes: Sequence[str], seeds: str, runs: Path, *, settings: tuple[str, ...] = (), **asked: Any
+) -> list[Request]:
+    """Returns the checked requests of a benchmark, seed by seed, so that each original GAN is trained once.
+
+    Args:
+        recipe: of class unlearning.
+        classes: each as ``--set classes=`` takes it, such as ``"3"`` or ``"1,4"``.
+        seeds: separated by commas.
+        runs: the folder of the runs.
+        settings: options, as ``key=value``.
+        asked: ``device``, ``data_root`` and ``progress``.
+
+    Raises:
+        UnlearningError: if the recipe forgets no classes, or something does not fit.
+    """
+    if recipe.forgets_items:
+        raise UnlearningError(f"{recipe.name} forgets items: `table` is for recipes that forget classes.")
+    try:
+        numbers = sorted({int(seed) for seed in seeds.split(",") if seed.strip()})
+    except ValueError:
+        numbers = []
+    if not numbers or numbers[0] < 0:
+        raise UnlearningError(f"--seeds {seeds} does not fit: expected whole numbers separated by commas, such as 0,1.")
+    return [
+        check_request(
+            recipe,
+            settings=(*settings, f"classes={chosen}"),
+            out=runs / f"s{seed}-c{chosen.replace(',', '-')}",
+            seed=seed,
+            retrain=True,
+            resume=True,
+            show_forgotten=True,  # a benchmark's picture shows what was forgotten: public data
+            **asked,
+        )
+        for seed in numbers
+        for chosen in classes
+    ]
+
+
+def measure(table: Table, requests: Sequence[Request], path: Path) -> Table:
+    """Runs and audits what has no row yet, and writes the table after each run.
+
+    Raises:
+        UnlearningError: if a run cannot be made, or a file cannot be written.
+    """
+    for request in requests:
+        if not table.has(request):
+            table = table.with_row(_row(audit_run(Finished(request, run(request)), files=False)))
+            table.write(path)
+    measured = replace(table, spread=_spread(table, requests))
+    measured.write(path)
+    return measured
+
+
+def _row(record: Record) -> dict[str, Any]:
+    content = record.as_dict()
+    audits = {gan: [{key: found[key] for key in _TOLD} for found in results] for gan, results in record.audits.items()}
+    kept = {key: content[key] for key in _KEPT}
+    cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores"
+    hardware = record.device if record.device != "cpu" else cores
+    return {**kept, "versions": dict(record.versions), "hardware": hardware, "audits": audits}
+
+
+def _key(row: Mapping[str, Any]) -> tuple[list[int], int]:
+    return sorted(row["forget"]["classes"]), row["seed"]
+
+
+def _spread(table: Table, requests: Sequence[Request]) -> list[Mapping[str, Any]]:
+    """Returns the FIDs between retrained GANs of two seeds, beside older ones of what is not there now."""
+    found = {(tuple(pair["classes"]), tuple(pair["seeds"])): pair for pair in table.spread}
+    for classes in sorted({tuple(sorted(request.options["classes"])) for request in requests}):
+        alike = [request for request in requests if tuple(sorted(request.options["classes"])) == classes]
+        there = [request for request in alike if all((request.out / f"{gan}.pt").exists() for gan in GANS)]
+        features = {request.seed: _features(request) for request in there} if len(there) > 1 else {}
+        for seeds in combinations(sorted(features), 2):
+            fid = FID.distance(*(features[seed] for seed in seeds))
+            found[classes, seeds] = {"classes": list(classes), "seeds": list(seeds), "fid": fid}
+    return [found[key] for key in sorted(found)]
+
+
+def _features(request: Request) -> Any:
+    finished = Finished(request, Record.read(request.out))
+    gans = finished.gans()
+    with torch.no_grad():
+        return make_evaluation(request, finished.judges(), gans["original"]).features(gans["retrained"])

@@ -1,0 +1,1 @@
+"""The parts of the cascade: substitutions, fake labels, starts, and the steps of both nets."""

@@ -1,0 +1,128 @@
+"""A start in closed form: what of the substitution can be had without a single gradient step."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ignite_unlearn.cascade.substitution import Substitution
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.forget import LatentRegions
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.layers import label_embeddings, readers
+
+
+class Start(Protocol):
+    """What is done to the GAN once, before the first unlearning step."""
+
+    def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
+        """Changes weights of ``gan``, the same on every process.
+
+        Args:
+            gan: the GAN as it is when the phase begins.
+            teacher: the frozen original GAN.
+            regions: where forgotten and retained images are made.
+            substitution: which image a forgotten latent is given.
+        """
+
+
+class NearestEmbedding:
+    """The label embedding of a forgotten class becomes that of the class whose images come nearest to substitutes.
+
+    For :class:`.OtherClass` the forgotten labels then give their substitutes exactly. That alone would hide the class
+    behind its label; so the direction in which its embedding differed from all retained ones is erased from the linear
+    layers that read the embedding. No retained label has a part in that direction, so none changes. In the erased
+    direction the new embedding differs from its model, without any effect as yet: a class that could be told from
+    another only by layers they share would be learned anew more slowly than one that was never seen.
+
+    Args:
+        own: length of the new embedding's part in the erased direction, as a multiple of the old one's; 1.5 was chosen
+            by how fast a retrained GAN learns the class (see docs/design.md).
+        samples: how many latents images are compared at.
+
+    Raises:
+        UnlearningError: when called for a GAN without an ``nn.Embedding`` of its labels, or with one under spectral
+            norm, or if ``samples`` is not positive.
+
+    Example:
+        >>> from torch import nn
+        >>> class Generator(nn.Module):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.embed, self.linear = nn.Embedding(3, 8), nn.Linear(16, 4)
+        ...     def forward(self, z, y):
+        ...         return self.linear(torch.cat([z, self.embed(y)], 1))
+        >>> from ignite_unlearn import ForgetClasses, OtherClass
+        >>> gan = GAN(Generator(), nn.Linear(4, 1), latents=(8,), labels=3)
+        >>> teacher = gan.teacher()
+        >>> NearestEmbedding()(gan, teacher, ForgetClasses({2}).regions(teacher), OtherClass(target=0))
+        >>> z = torch.randn(5, 8)
+        >>> like = [gan.sample(5, torch.full((5,), label), latents=z) for label in (0, 2)]
+        >>> torch.allclose(*like, atol=1e-5)
+        True
+    """
+
+    def __init__(self, *, own: float = 1.5, samples: int = 16):
+        if samples < 1:
+            raise UnlearningError(f"NearestEmbedding(samples={samples}) must be at least 1.")
+        self.own = own
+        self.samples = samples
+
+    def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
+        """Changes the embeddings and the layers that read them; see :class:`Start`."""
+        tables, retained = label_embeddings(gan), regions.retained_classes
+        if gan.labels is None or retained is None or not tables:
+            raise UnlearningError(
+                "NearestEmbedding needs a class request and a generator with an nn.Embedding of its labels: leave "
+                "`start` out."
+            )
+        if any(parametrize.is_parametrized(table) for table in tables):
+            raise UnlearningError(
+                "NearestEmbedding cannot change one row of a label embedding under spectral norm, which scales all "
+                "rows alike: leave `start` out."
+            )
+        latents = teacher.sample_latents(self.samples)
+        forgotten = sorted(set(range(gan.labels)) - set(retained))
+        nearest = [self._nearest(teacher, latents, label, retained, substitution, regions) for label in forgotten]
+        with torch.no_grad():
+            own_parts = [self._erase(gan, table, latents, forgotten, retained) for table in tables]
+            for table, parts in zip(tables, own_parts, strict=True):
+                table.weight[forgotten] = table.weight[nearest] + self.own * parts
+            # Where something else reads the embedding, the own part is not without effect: then go without it.
+            for label, model in zip(forgotten, nearest, strict=True):
+                if not torch.allclose(self._images(gan, latents, label), self._images(gan, latents, model), atol=1e-3):
+                    for table in tables:
+                        table.weight[label] = table.weight[model]
+
+    def _nearest(
+        self,
+        teacher: GAN,
+        latents: Tensor,
+        label: int,
+        retained: tuple[int, ...],
+        substitution: Substitution,
+        regions: LatentRegions,
+    ) -> int:
+        wanted = substitution(teacher, latents, torch.full((len(latents),), label, device=teacher.device), regions)
+        apart = [(self._images(teacher, latents, k) - wanted).square().mean() for k in retained]
+        return retained[int(torch.stack(apart).argmin())]
+
+    def _images(self, gan: GAN, latents: Tensor, label: int) -> Tensor:
+        return gan.sample(len(latents), torch.full((len(latents),), label, device=gan.device), latents=latents)
+
+    def _erase(
+        self, gan: GAN, table: nn.Embedding, latents: Tensor, forgotten: list[int], retained: tuple[int, ...]
+    ) -> Tensor:
+        """Erases the forgotten rows' own directions from the table's readers, and returns the rows' own parts."""
+        rows = table.weight[forgotten]
+        spanned = torch.linalg.qr(table.weight[list(retained)].T).Q
+        parts = rows - rows @ spanned @ spanned.T
+        parts[parts.norm(dim=1) < 1e-3 * rows.norm(dim=1)] = 0  # as many classes as dimensions: no own direction
+        _, lengths, directions = torch.linalg.svd(parts, full_matrices=False)
+        directions = directions[lengths > 1e-3 * lengths.max().clamp_min(1e-12)]
+        for weight, columns in readers(gan, table, latents):
+            weight[:, columns] -= weight[:, columns] @ directions.T @ directions
+        return parts

@@ -1,0 +1,150 @@
+"""Forgetting whole components of a mixture of latents: what of class unlearning needs no gradient step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.cascade.substitution import Substitution
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.forget import Classifier, ForgetClasses, LatentRegions
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.latent_mixture import LatentMixture
+from ignite_unlearn.gan.layers import readers
+
+_NEVER = -100.0  # far below what a normal latent can make up for
+_PURE = 0.5  # of a component's images
+_SAMPLES = 4096  # of these a component's share is estimated
+_CHUNK = 512
+_CHUNKS = 64
+
+
+class ForgetFromMixture(ForgetClasses):
+    """A request for class unlearning, for generators with a :class:`.LatentMixture`; goes with :class:`DropComponents`.
+
+    Args:
+        classes: the classes, as the integers that label them.
+        classifier: ``images (N, ...) -> class scores (N, K)``, finds them in images.
+        pool: how many latents of forgotten images in kept components are looked up; fewer where few are found.
+        above: the probability of the classes from which on an image shows them. Low, for what looks like a class to
+            another classifier should go too.
+
+    Raises:
+        UnlearningError: as :class:`.ForgetClasses`.
+    """
+
+    def __init__(self, classes: Iterable[int], *, classifier: Classifier, pool: int = 256, above: float = 0.1):
+        super().__init__(classes, classifier=classifier, pool=pool)
+        self._above = above
+
+    def regions(self, teacher: GAN) -> MixtureRegions:
+        """Returns which components are to be dropped, and what then still shows the classes.
+
+        Raises:
+            UnlearningError: if the generator has no mixture, or all of its components make forgotten images.
+        """
+        return MixtureRegions(teacher, self._shown, self.pool)
+
+    def _shown(self, images: Tensor) -> Tensor:
+        return self._scores(images).softmax(1)[:, list(self.classes)].sum(1) > self._above
+
+
+class MixtureRegions:
+    """Where a generator with a mixture of latents makes forgotten images.
+
+    Args:
+        teacher: the frozen original GAN.
+        shown: ``images (N, ...) -> bool mask (N,)``: which are to be forgotten.
+        pool: how many latents of forgotten images in kept components are looked up.
+
+    Attributes:
+        dropped: the components of which more than half of the images are to be forgotten.
+
+    Raises:
+        UnlearningError: if the generator has no mixture, or ``dropped`` would be all of it.
+    """
+
+    retained_classes = None
+
+    def __init__(self, teacher: GAN, shown: Callable[[Tensor], Tensor], pool: int):
+        self._teacher, self._shown = teacher, shown
+        mixture = mixture_of(teacher)
+        latents = teacher.sample_latents(_SAMPLES)
+        forgotten = self._find(latents)
+        chosen, n = mixture.chosen(latents), len(mixture.offsets)
+        shares = chosen[forgotten].bincount(minlength=n) / chosen.bincount(minlength=n).clamp_min(1)
+        pure = shares > _PURE
+        if pure.all():
+            raise UnlearningError(
+                "Every component of the mixture makes forgotten images: train the GAN longer, or with more components."
+            )
+        self.dropped: list[int] = pure.nonzero().flatten().tolist()
+        self._retained = latents[~forgotten & ~pure[chosen]]
+        found: list[Tensor] = []
+        for _ in range(_CHUNKS):
+            latents = teacher.sample_latents(_CHUNK)
+            latents = latents[~pure[mixture.chosen(latents)]]
+            found.append(latents[self._find(latents)])
+            if sum(map(len, found)) >= pool:
+                break
+        self._forgotten = torch.cat(found)[:pool]
+
+    def forgotten(self, n: int) -> tuple[Tensor, None]:
+        """Returns ``n`` latents of components that are kept, whose images are to be forgotten; none where none are."""
+        return _draw(self._forgotten, n), None
+
+    def retained(self, n: int) -> tuple[Tensor, None]:
+        """Returns ``n`` latents of components that are kept, whose images are to stay."""
+        return _draw(self._retained, n), None
+
+    def _find(self, latents: Tensor) -> Tensor:
+        with torch.no_grad():
+            parts = latents.split(_CHUNK)
+            return torch.cat([self._shown(self._teacher.sample(len(part), latents=part)) for part in parts])
+
+
+class DropComponents:
+    """Components that make forgotten images are chosen no more, and their codes are erased from what reads them.
+
+    Each of their latents goes to the retained component that it would have chosen next, so forgotten latents spread
+    over all retained components as these are spread themselves, and no retained image changes.
+
+    Raises:
+        UnlearningError: when called for another request than :class:`ForgetFromMixture`.
+    """
+
+    def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
+        """Changes the offsets of the components and the layers that read their codes; see :class:`.Start`."""
+        dropped, mixture = _dropped(regions), mixture_of(gan)
+        found = readers(gan, mixture, teacher.sample_latents(16))
+        with torch.no_grad():
+            mixture.offsets[dropped] = _NEVER
+            for weight, columns in found:
+                weight[:, columns][:, dropped] = 0
+
+
+def mixture_of(gan: GAN) -> LatentMixture:
+    """Returns the mixture of a GAN's generator.
+
+    Raises:
+        UnlearningError: if it has none.
+    """
+    for module in gan.generator.modules():
+        if isinstance(module, LatentMixture):
+            return module
+    raise UnlearningError(
+        "The generator's latents are no LatentMixture: choose another `start` and another `substitution`, such as "
+        "LatentDirection()."
+    )
+
+
+def _dropped(regions: LatentRegions) -> list[int]:
+    if not isinstance(regions, MixtureRegions):
+        raise UnlearningError("DropComponents needs forget=ForgetFromMixture(...), or leave `start` out.")
+    return regions.dropped
+
+
+def _draw(pool: Tensor, n: int) -> Tensor:
+    return pool[torch.randint(len(pool), (n,)).to(pool.device)] if len(pool) else pool

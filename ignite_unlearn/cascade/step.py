@@ -1,0 +1,248 @@
+"""One unlearning step: the generator to substitute images, the discriminator to fake labels, both anchored.
+
+Both halves are computed on shards of a global batch and reduced over the processes, so that the step is the same
+however many processes share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import smooth_l1_loss
+
+from ignite_unlearn.cascade.fake_labels import FakeLabel
+from ignite_unlearn.cascade.substitution import Substitution
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.forget.examples import Examples
+from ignite_unlearn.forget.forget import LatentRegions
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.distributed import (
+    everywhere,
+    gather_rows,
+    shard,
+    share,
+    sum_over_processes,
+    together,
+    with_others,
+)
+
+OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
+
+# A large eps: with the usual one, weights whose gradients are near zero would move as fast as all others.
+adam: OptimizerFactory = partial(torch.optim.Adam, lr=5e-4, betas=(0.5, 0.99), eps=5e-3)
+
+
+FakeScores: TypeAlias = "Callable[[Tensor, GAN, GAN], Tensor]"
+Images: TypeAlias = "tuple[Tensor, Tensor | None]"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a discriminator is unlearned on: this process's rows of a batch, and images that the request itself holds.
+
+    Attributes:
+        images: the batch's images ``(N, ...)``.
+        labels: their labels ``(N,)``; None where the batch has none.
+        forgotten: bool mask ``(N,)``.
+        examples: images of the request, the same on every process. They take the place of the batch's forgotten rows;
+            None where the request holds no images.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+    forgotten: Tensor
+    examples: Examples | None = None
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Returns images, labels and mask on ``device``, without gradients; of examples this process's share."""
+        images, labels, forgotten = self.images.detach().to(device), self.labels, self.forgotten.to(device)
+        labels = None if labels is None else labels.to(device)
+        if self.examples is None:
+            return images, labels, forgotten
+        mine = shard(len(self.examples.images))
+        more, more_labels = self.examples.images[mine].to(images), _rows(self.examples.labels, mine)
+        kept = ~forgotten
+        both = None if labels is None or more_labels is None else torch.cat([labels[kept], more_labels.to(labels)])
+        mask = torch.arange(int(kept.sum()) + len(more), device=device) >= int(kept.sum())
+        return torch.cat([images[kept], more]), both, mask
+
+    def joined(self) -> Rows:
+        """Returns rows whose examples are the forgotten rows of all processes, where the request holds no images."""
+        if self.examples is not None:
+            return self
+        images = gather_rows(self.images.detach()[self.forgotten])
+        labels = gather_rows(None if self.labels is None else self.labels[self.forgotten])
+        assert images is not None
+        return replace(self, examples=Examples(images, labels, torch.zeros(len(images), dtype=torch.int64)))
+
+    def requests(self, n: int) -> Tensor:
+        """Returns which request each of the ``n`` forgotten images of all processes came with, int64 ``(N,)``."""
+        return torch.zeros(n, dtype=torch.int64) if self.examples is None else self.examples.requests
+
+
+class DiscriminatorStep(Protocol):
+    """How the discriminator is led to fake labels, in place of gradient descent."""
+
+    def __call__(self, gan: GAN, teacher: GAN, rows: Rows, fake_label: FakeScores) -> dict[str, float]:
+        """Takes one step of the discriminator, the same on every process.
+
+        Args:
+            gan: the GAN; its nets are in eval mode.
+            teacher: the frozen original GAN.
+            rows: what is to be unlearned on; its examples are the same on every process.
+            fake_label: gives the target scores ``(N,)`` of forgotten images: of their present scores ``(N,)``, the GAN
+                that gave these, and its teacher.
+
+        Returns:
+            Numbers for ``state.metrics``; empty where there was nothing to unlearn.
+        """
+
+
+class UnlearningStep:
+    """Moves the generator to substitute images and the discriminator to fake labels, each by an optimiser of its own.
+
+    Args:
+        gan: the GAN to change.
+        substitution: chooses the image that a forgotten latent is given.
+        fake_label: chooses the score that a forgotten image is given.
+        optimizer: makes an optimiser of a net's parameters; called once for each net.
+        anchor: weight of the terms that hold retained latents at the teacher's images and retained images at the
+            teacher's scores.
+        batch_size: how many forgotten and how many retained latents a step uses, and how many images of a request.
+        generator_steps: how many steps the generator takes for one of the discriminator.
+        discriminator_step: moves the discriminator; None: the optimiser does.
+
+    Raises:
+        UnlearningError: if ``anchor`` is negative, or ``batch_size`` or ``generator_steps`` is not positive.
+    """
+
+    def __init__(
+        self,
+        gan: GAN,
+        *,
+        substitution: Substitution,
+        fake_label: FakeLabel,
+        optimizer: OptimizerFactory = adam,
+        anchor: float = 8.0,
+        batch_size: int = 64,
+        generator_steps: int = 1,
+        discriminator_step: DiscriminatorStep | None = None,
+    ):
+        if anchor < 0 or min(batch_size, generator_steps) < 1:
+            raise UnlearningError(
+                f"anchor={anchor} must be >= 0, batch_size={batch_size} and steps={generator_steps} at least 1."
+            )
+        self.gan = gan
+        self.substitution = substitution
+        self.fake_label = fake_label
+        self.anchor = anchor
+        self.batch_size = batch_size
+        self.generator_steps = generator_steps
+        self.discriminator_step = discriminator_step
+        self.optimizers = {
+            "generator": optimizer(list(gan.generator.parameters())),
+            "discriminator": optimizer(list(gan.discriminator.parameters())),
+        }
+
+    def __call__(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
+        """Takes the generator's steps and the discriminator's, and returns their numbers; the nets must be borrowed."""
+        share(buffer for net in (self.gan.generator, self.gan.discriminator) for buffer in net.buffers())
+        numbers: dict[str, float] = {}
+        for _ in range(self.generator_steps):
+            numbers |= self.generator_half(teacher, regions)
+        return numbers | self.discriminator_half(teacher, regions, rows)
+
+    def generator_half(self, teacher: GAN, regions: LatentRegions) -> dict[str, float]:
+        """Moves the generator: forgotten latents to substitutes, retained ones to where the teacher has them."""
+        n = self.batch_size
+        (forgotten, forgotten_labels), (retained, retained_labels) = regions.forgotten(n), regions.retained(n)
+        if not everywhere(len(forgotten) > 0):  # the generator never made what is to be forgotten
+            return {}
+        mine = shard(n)
+        forgotten_labels, retained_labels = _rows(forgotten_labels, mine), _rows(retained_labels, mine)
+        substitutes = self.substitution(teacher, forgotten[mine], forgotten_labels, regions)
+        held = teacher.sample(mine.stop - mine.start, retained_labels, latents=retained[mine])
+        images = self.gan.generate(
+            torch.cat([forgotten[mine], retained[mine]]),
+            None if forgotten_labels is None or retained_labels is None
+            else torch.cat([forgotten_labels, retained_labels]),
+        )  # fmt: skip
+        distance = (images - torch.cat([substitutes, held])).square().flatten(1).mean(1).split(len(forgotten[mine]))
+        losses = distance[0].sum() / n, distance[1].sum() / n
+        to_substitutes, to_teacher = self._descend("generator", losses)
+        return {"substitution_loss": to_substitutes, "generator_anchor_loss": to_teacher}
+
+    def discriminator_half(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
+        """Moves the discriminator: forgotten images to their fake labels, retained ones to the teacher's scores."""
+        if self.discriminator_step is not None:
+            step, rows = self.discriminator_step, rows.joined()
+            numbers = together(lambda: step(self.gan, teacher, rows, self.fake_scores(regions, rows)))
+            share(self.gan.discriminator.parameters())
+            return numbers
+        images, labels, forgotten = rows.on(self.gan.device)
+        (counts,) = sum_over_processes([torch.stack([forgotten.sum(), (~forgotten).sum()]).double()])
+        n_forgotten, n_retained = counts.tolist()
+        if n_forgotten == 0:  # the same on all processes: nothing to unlearn in this batch
+            return {}
+        now = self.gan.score(images, labels)
+        scores = now[forgotten]
+        # Of all processes, rows or none: ranks are those among all, and the random number streams stay alike.
+        everyones, own = with_others(scores)
+        targets = self.fake_scores(regions, rows)(everyones, self.gan, teacher)[own]
+        with torch.no_grad():
+            held = teacher.score(images, labels)
+        to_labels = smooth_l1_loss(scores, targets, reduction="sum") / n_forgotten
+        to_teacher = smooth_l1_loss(now[~forgotten], held[~forgotten], reduction="sum") / max(n_retained, 1)
+        loss, anchor = self._descend("discriminator", (to_labels, to_teacher))
+        with torch.no_grad():
+            score, target = sum_over_processes([scores.sum() / n_forgotten, targets.sum() / n_forgotten])
+        numbers = {"forget_score": float(score), "fake_label": float(target)}
+        return {"fake_label_loss": loss, "discriminator_anchor_loss": anchor, **numbers}
+
+    def fake_scores(self, regions: LatentRegions, rows: Rows) -> FakeScores:
+        """Returns the fake label of these rows, as a :class:`DiscriminatorStep` is given it."""
+        return lambda scores, gan, teacher: self.fake_label(
+            scores, gan, teacher, regions, rows.requests(len(scores)).to(scores.device)
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the optimisers' states."""
+        return {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Loads the optimisers' states."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state[name])
+
+    def _descend(self, net: str, losses: tuple[Tensor, Tensor]) -> tuple[float, float]:
+        optimizer = self.optimizers[net]
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
+        total = losses[0] + self.anchor * losses[1]
+        # autograd.grad, not backward: it touches no .grad and fires no DistributedDataParallel hook.
+        gradients = (
+            torch.autograd.grad(total, parameters, allow_unused=True)
+            if total.requires_grad
+            else [None] * len(parameters)
+        )
+        filled = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
+        first, second, *reduced = sum_over_processes([losses[0].detach(), losses[1].detach(), *filled])
+        values = torch.stack([first, second]).tolist()
+        if not all(abs(value) < float("inf") for value in values):
+            raise UnlearningDivergedError(
+                f"The unlearning loss of the {net} is not finite ({values[0]:.3g} and {values[1]:.3g}): the last good "
+                "weights are back. Use a smaller learning rate, and check that the user's own losses stay finite."
+            )
+        for parameter, gradient in zip(parameters, reduced, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return values[0], values[1]
+
+
+def _rows(labels: Tensor | None, mine: slice) -> Tensor | None:
+    return None if labels is None else labels[mine]

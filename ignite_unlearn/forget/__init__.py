@@ -1,0 +1,1 @@
+"""Requests to forget: what is asked for, and where a GAN makes it."""

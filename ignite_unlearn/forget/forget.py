@@ -1,0 +1,201 @@
+"""What is to be forgotten: the rows of a batch that belong to the forget set, and the latents that make such images."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.examples import Examples
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
+
+Classifier = Callable[[Tensor], Tensor]
+
+
+class LatentRegions(Protocol):
+    """Where, in the latent space of the original generator, forgotten and retained images are made."""
+
+    @property
+    def retained_classes(self) -> tuple[int, ...] | None:
+        """The retained classes of a conditional GAN; None for an unconditional one."""
+
+    def forgotten(self, n: int) -> tuple[Tensor, Tensor | None]:
+        """Returns ``n`` latents (and labels) whose images are to be forgotten; none where there are none."""
+
+    def retained(self, n: int) -> tuple[Tensor, Tensor | None]:
+        """Returns ``n`` latents (and labels) whose images are to stay."""
+
+
+class Forget(Protocol):
+    """A request to forget: which rows of a batch it names, and which latents."""
+
+    def rows(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """Returns a bool mask of shape ``(N,)``: True for rows of the forget set."""
+
+    def examples(self, n: int) -> Examples | None:
+        """Returns about ``n`` images of the forget set, drawn; None where the request holds no images."""
+
+    def regions(self, teacher: GAN) -> LatentRegions:
+        """Returns where the teacher makes forgotten and retained images."""
+
+    def substitute_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
+        """Returns the class labels that substitute images carry in the batch; None where nobody knows them."""
+
+
+class ForgetClasses:
+    """A request for class unlearning: forget every image of these classes.
+
+    Args:
+        classes: the classes, as the integers that label them.
+        classifier: ``images (N, ...) -> class scores (N, K)``, for unconditional GANs (it finds the latents) and for
+            batches without labels (it finds the rows). A conditional GAN with labelled batches needs none.
+        pool: for unconditional GANs, how many latents of either kind are looked up when the phase begins.
+
+    Raises:
+        UnlearningError: if ``classes`` is empty or holds anything but integers >= 0.
+
+    Example:
+        >>> import torch
+        >>> ForgetClasses({7}).rows(torch.zeros(3, 1, 8, 8), torch.tensor([7, 1, 7])).tolist()
+        [True, False, True]
+    """
+
+    def __init__(self, classes: Iterable[int], *, classifier: Classifier | None = None, pool: int = 512):
+        if not isinstance(classes, Iterable) or isinstance(classes, str):
+            raise UnlearningError(f"ForgetClasses() needs the classes in a set, such as {{7}}, not {classes!r}.")
+        given = list(classes)
+        if not given:
+            raise UnlearningError("The forget set is empty: name at least one class, such as ForgetClasses({7}).")
+        self.classes = tuple(sorted({_class(c) for c in given}))
+        self.classifier = classifier
+        self.pool = pool
+
+    def rows(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """Returns a bool mask of shape ``(N,)``: True for rows of the forgotten classes.
+
+        Raises:
+            UnlearningError: if there are neither labels nor a classifier.
+        """
+        if labels is None:
+            if self.classifier is None:
+                raise UnlearningError(
+                    "The batch holds no class labels, so the rows of the forgotten classes cannot be found: say where "
+                    "the labels are with GAN(..., label=...), or pass ForgetClasses(..., classifier=...)."
+                )
+            labels = self.classify(images)
+        mask = labels == self.classes[0]
+        for forgotten in self.classes[1:]:
+            mask |= labels == forgotten
+        return mask
+
+    def examples(self, n: int) -> None:
+        """Returns None: the request names classes, and holds no images."""
+
+    def regions(self, teacher: GAN) -> LatentRegions:
+        """Returns where the teacher makes forgotten and retained images.
+
+        Raises:
+            UnlearningError: if a class is not one of the GAN's, if none would be left, if an unconditional GAN comes
+                without a classifier, or if it never makes images of one of the two kinds.
+        """
+        if teacher.labels is not None:
+            return _LabelRegions(teacher, self.classes)
+        if self.classifier is None:
+            raise UnlearningError(
+                "The GAN is unconditional, so its forgotten classes must be found by a classifier: pass "
+                "ForgetClasses(..., classifier=...), or GAN(..., labels=number of classes) if it is conditional."
+            )
+        return _FoundRegions(teacher, self)
+
+    def substitute_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
+        """Returns ``labels``, or the classifier's labels of ``images``, or None where nobody knows them."""
+        return labels if labels is not None or self.classifier is None else self.classify(images)
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Returns the classifier's classes of ``images``, int64 ``(N,)``."""
+        return self._scores(images).argmax(1)
+
+    def _scores(self, images: Tensor) -> Tensor:
+        assert self.classifier is not None
+        nets = [self.classifier] if isinstance(self.classifier, torch.nn.Module) else []
+        with borrow(*nets), torch.no_grad():
+            return self.classifier(images)
+
+
+def _class(given: Any) -> int:
+    try:
+        number = operator.index(given)  # NumPy's and PyTorch's integers, too
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0 or isinstance(given, bool) or str(getattr(given, "dtype", "")).endswith("bool"):
+        raise UnlearningError(f"Classes to forget must be integers >= 0, not {given!r}.")
+    return number
+
+
+class _LabelRegions:
+    """A conditional GAN: the label says whether a latent's image is forgotten."""
+
+    def __init__(self, teacher: GAN, classes: tuple[int, ...]):
+        assert teacher.labels is not None
+        outside = [c for c in classes if c >= teacher.labels]
+        if outside:
+            raise UnlearningError(
+                f"Class {outside[0]} is not one of the GAN's {teacher.labels} classes (0 to {teacher.labels - 1})."
+            )
+        self.retained_classes = tuple(c for c in range(teacher.labels) if c not in classes)
+        if not self.retained_classes:
+            raise UnlearningError("All classes would be forgotten: at least one must be retained.")
+        self._teacher = teacher
+        self._forgotten = torch.tensor(classes, device=teacher.device)
+        self._retained = torch.tensor(self.retained_classes, device=teacher.device)
+
+    def forgotten(self, n: int) -> tuple[Tensor, Tensor]:
+        return self._draw(n, self._forgotten)
+
+    def retained(self, n: int) -> tuple[Tensor, Tensor]:
+        return self._draw(n, self._retained)
+
+    def _draw(self, n: int, classes: Tensor) -> tuple[Tensor, Tensor]:
+        choice = torch.randint(len(classes), (n,)).to(classes.device)
+        return self._teacher.sample_latents(n), classes[choice]
+
+
+class _FoundRegions:
+    """An unconditional GAN: a pool of latents of either kind, found by the classifier among the teacher's samples."""
+
+    retained_classes = None
+
+    def __init__(self, teacher: GAN, forget: ForgetClasses, tries: int = 64):
+        forgotten: list[Tensor] = []
+        retained: list[Tensor] = []
+        for _ in range(tries):
+            latents = teacher.sample_latents(forget.pool)
+            mask = forget.rows(teacher.sample(forget.pool, latents=latents), None)
+            forgotten.append(latents[mask])
+            retained.append(latents[~mask])
+            counts = [sum(map(len, kind)) for kind in (forgotten, retained)]
+            if min(counts) >= forget.pool:
+                break
+        for count, kind in zip(counts, ("forgotten", "retained"), strict=True):
+            if count == 0:
+                raise UnlearningError(
+                    f"The classifier finds no image of the {kind} classes among {tries * forget.pool} samples of the "
+                    f"generator, classes to forget: {list(forget.classes)}. Check classifier and classes."
+                )
+        self._forgotten = torch.cat(forgotten)[: forget.pool]
+        self._retained = torch.cat(retained)[: forget.pool]
+
+    def forgotten(self, n: int) -> tuple[Tensor, None]:
+        return _choose(self._forgotten, n), None
+
+    def retained(self, n: int) -> tuple[Tensor, None]:
+        return _choose(self._retained, n), None
+
+
+def _choose(pool: Tensor, n: int) -> Tensor:
+    return pool[torch.randint(len(pool), (n,)).to(pool.device)]

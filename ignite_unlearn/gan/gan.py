@@ -1,0 +1,239 @@
+"""The one place that knows how a user's generator and discriminator are called."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.gan.batch import Accessor, BatchForm, Path
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.logits import logits_before_sigmoids
+from ignite_unlearn.gan.nets import as_called, frozen_copy, refuse_net, takes_labels, unwrap
+
+Scores = Literal["logits", "probabilities", "critic"]
+SCORE_NAMES = ("adv_output", "adv", "logits", "score", "scores", "validity", "output")
+
+
+class GAN:
+    """A generator and a discriminator, and how to call them.
+
+    Args:
+        generator: maps latents ``(N, *latents)``, and labels where the GAN is conditional, to images ``(N, ...)``.
+        discriminator: maps images, and labels where its ``forward`` takes a second argument, to a score: a tensor of
+            any shape with N rows, or a tuple or dict that holds one.
+        latents: shape of one latent, drawn from N(0, 1), or a callable ``n -> latents`` of shape ``(n, ...)``.
+        scores: what the discriminator returns: ``"logits"``, ``"probabilities"`` in [0, 1] or ``"critic"`` values.
+        labels: the number of classes of a conditional GAN; None for an unconditional one.
+        image: where the batch keeps its images; see :class:`~ignite_unlearn.gan.batch.BatchForm`.
+        label: where the batch keeps its class labels; likewise.
+        generate: ``(generator, latents, labels) -> images`` where the generator is called in another way.
+        discriminate: ``(discriminator, images, labels) -> scores`` likewise.
+
+    Raises:
+        UnlearningError: if an argument does not fit.
+
+    Example:
+        >>> import torch
+        >>> netG = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Unflatten(1, (1, 4, 4)))
+        >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
+        >>> gan = GAN(netG, netD, latents=(8,))
+        >>> images = gan.sample(5)
+        >>> images.shape, gan.score(images).shape
+        (torch.Size([5, 1, 4, 4]), torch.Size([5]))
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        latents: tuple[int, ...] | Callable[[int], Tensor] = (100, 1, 1),
+        scores: Scores = "logits",
+        labels: int | None = None,
+        image: Path | Accessor | None = None,
+        label: Path | Accessor | None = None,
+        generate: Callable[[nn.Module, Tensor, Tensor | None], Tensor] | None = None,
+        discriminate: Callable[[nn.Module, Tensor, Tensor | None], Any] | None = None,
+    ):
+        if scores not in ("logits", "probabilities", "critic"):
+            raise UnlearningError(
+                f"GAN(..., scores={scores!r}) is not known: expected 'logits', 'probabilities' or 'critic'."
+            )
+        if labels is not None and labels < 2:
+            raise UnlearningError(f"GAN(..., labels={labels}) must be the number of classes, at least 2, or None.")
+        for net, what in ((generator, "generator"), (discriminator, "discriminator")):
+            refuse_net(net, what)
+        self.called = as_called(generator)
+        self.generator = unwrap(generator)
+        self.discriminator = unwrap(discriminator)
+        self.latents = latents
+        self.scores = scores
+        self.labels = labels
+        self.batch = BatchForm(image, label)
+        self._generate = generate or _call_generator
+        self._discriminate = discriminate or (
+            _call_with_labels if labels is not None and takes_labels(self.discriminator) else _call_without_labels
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the generator is on."""
+        return self._weight().device
+
+    def sample_latents(self, n: int) -> Tensor:
+        """Returns ``n`` latents on the generator's device, drawn on the CPU so that every device sees the same."""
+        weight = self._weight()
+        if callable(self.latents):
+            drawn = self.latents(n)
+            return drawn.to(weight.device) if isinstance(drawn, Tensor) else drawn
+        return torch.randn(n, *self.latents).to(weight.device, weight.dtype)
+
+    def sample_labels(self, n: int) -> Tensor | None:
+        """Returns ``n`` class labels, int64 of shape ``(n,)``, each class equally likely; None if unconditional."""
+        return None if self.labels is None else torch.randint(self.labels, (n,)).to(self.device)
+
+    def generate(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Returns the generator's images for ``latents``, with gradients, in the mode that the generator is in.
+
+        Raises:
+            UnlearningError: if generator and latents do not fit together, or the result is no tensor of N images.
+        """
+        try:
+            images = self._generate(self.generator, latents, labels if self.labels is not None else None)
+        except _CALL_ERRORS as error:
+            if isinstance(error, UnlearningError):
+                raise
+            raise UnlearningError(
+                f"The generator cannot be called with latents of shape {tuple(latents.shape)}"
+                f"{'' if self.labels is None else ' and labels'}: {first_line(error)} Check GAN(..., latents=..., "
+                f"labels=...), or pass generate=(generator, latents, labels) -> images."
+            ) from error
+        if not isinstance(images, Tensor) or len(images) != len(latents):
+            raise UnlearningError("The generator must return one tensor of N images; pass GAN(..., generate=...).")
+        return images
+
+    def sample(
+        self, n: int, labels: Tensor | None = None, *, latents: Tensor | None = None, batch_size: int = 256
+    ) -> Tensor:
+        """Returns ``n`` generated images, made in eval mode and without gradients; the generator is left as it was.
+
+        Args:
+            n: how many images.
+            labels: class labels ``(n,)``; drawn where None and the GAN is conditional.
+            latents: latents ``(n, ...)``; drawn where None.
+            batch_size: how many images are made at once.
+        """
+        latents = self.sample_latents(n) if latents is None else latents
+        labels = self.sample_labels(n) if labels is None else labels.to(self.device)
+        with borrow(self.generator), torch.no_grad():
+            parts = [
+                self.generate(latents[i : i + batch_size], None if labels is None else labels[i : i + batch_size])
+                for i in range(0, n, batch_size)
+            ]
+        return torch.cat(parts)
+
+    def score(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Returns the discriminator's scores of ``images`` as logits or critic values, shape ``(N,)``.
+
+        Probabilities are turned into logits; maps and other dimensions are averaged per image.
+
+        Raises:
+            UnlearningError: if the discriminator's output cannot be read as N scores of the declared kind.
+        """
+        try:
+            with logits_before_sigmoids(self.discriminator, self.scores == "probabilities") as logits:
+                output = self._discriminate(self.discriminator, images.to(self.device), labels)
+        except _CALL_ERRORS as error:
+            if isinstance(error, UnlearningError):
+                raise
+            unlabelled = self.labels is not None and labels is None
+            advice = (
+                "It takes labels: give them beside the images, such as Unseen(images, labels)."
+                if unlabelled
+                else "Pass GAN(..., discriminate=(discriminator, images, labels) -> scores)."
+            )
+            raise UnlearningError(
+                f"The discriminator cannot be called with images of shape {tuple(images.shape)}"
+                f"{' but no labels' if unlabelled else '' if labels is None else ' and labels'}: {first_line(error)} "
+                f"{advice}"
+            ) from error
+        scores = _first_tensor(output)
+        if scores is None or scores.dim() == 0 or len(scores) != len(images):
+            raise UnlearningError(
+                f"The discriminator returned {_shape(output)} for {len(images)} images: expected a tensor with one row "
+                "an image, or a tuple or dict that holds one. Pass GAN(..., discriminate=...)."
+            )
+        if self.scores == "probabilities":
+            if not scores.is_cuda and (scores.min() < 0 or scores.max() > 1):  # on CUDA this would wait for the device
+                raise UnlearningError(
+                    f"GAN(..., scores='probabilities') but the discriminator returned {scores.min():.3g} to "
+                    f"{scores.max():.3g}, outside [0, 1]: declare scores='logits' or scores='critic'."
+                )
+            scores = logits(scores)
+        return scores.flatten(1).mean(1) if scores.dim() > 1 else scores
+
+    def _weight(self) -> Tensor:
+        weight = next(self.generator.parameters(), None)
+        if weight is None:
+            raise UnlearningError("The generator has no parameters: give GAN(...) the net that is trained.")
+        return weight
+
+    def teacher(self) -> GAN:
+        """Returns a frozen copy of this GAN in eval mode: what the generator and discriminator know now."""
+        frozen = copy.copy(self)
+        frozen.generator = frozen_copy(self.generator)
+        frozen.discriminator = frozen_copy(self.discriminator)
+        return frozen
+
+    def rescored(self, score: Callable[[Tensor, Tensor | None], Tensor]) -> GAN:
+        """Returns a GAN of the same nets whose scores are what ``(images, labels) -> (N,)`` says."""
+        other = copy.copy(self)
+        other.scores = "critic"
+        other._discriminate = lambda discriminator, images, labels: score(images, labels)
+        return other
+
+
+# What a net that is called in another way than it wants to be ends in.
+_CALL_ERRORS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message, ended with a full stop."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."
+
+
+def _call_generator(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
+    return generator(latents) if labels is None else generator(latents, labels)
+
+
+def _call_with_labels(discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Any:
+    return discriminator(images, None if labels is None else labels.to(images.device))
+
+
+def _call_without_labels(discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Any:
+    return discriminator(images)
+
+
+def _first_tensor(output: Any) -> Tensor | None:
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        named = [output[name] for name in SCORE_NAMES if isinstance(output.get(name), Tensor)]
+        tensors = [value for value in output.values() if isinstance(value, Tensor)]
+        return named[0] if named else tensors[0] if len(tensors) == 1 else None
+    if isinstance(output, (tuple, list)) and output:
+        return _first_tensor(output[0])
+    return None
+
+
+def _shape(output: Any) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor of shape {tuple(output.shape)}"
+    if isinstance(output, Mapping):
+        return f"a dict with keys {sorted(map(str, output))}"
+    return f"a {type(output).__name__}"

@@ -1,0 +1,1 @@
+"""The stock recipes: one file each."""

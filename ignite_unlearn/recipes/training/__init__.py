@@ -1,0 +1,1 @@
+"""How the stock recipes train."""

@@ -1,0 +1,98 @@
+"""The numbers of a GAN in a record, on the same latents for the original, the unlearned and the retrained one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.metrics.classes import ClassShare
+from ignite_unlearn.metrics.distances import FID, distances
+from ignite_unlearn.metrics.downstream import downstream_accuracy
+from ignite_unlearn.runs.judges import Judges
+from ignite_unlearn.recipes.data.image_data import ImageData
+
+_EPOCHS = 6  # of the downstream classifier
+
+
+class Evaluation:
+    """Judges GANs on fixed latents.
+
+    Args:
+        judges: the feature space and the classifier.
+        data: the real data; the reference is its training images of retained classes.
+        forgotten: the forgotten classes.
+        samples: how many images of each retained class are made; of a forgotten class four times as many, since a
+            share near zero needs them.
+        seed: of the latents.
+    """
+
+    def __init__(self, judges: Judges, data: ImageData, forgotten: tuple[int, ...], *, samples: int, seed: int = 12345):
+        self._judges = judges
+        self._data = data
+        self._forgotten = forgotten
+        self._retained = tuple(k for k in range(data.classes) if k not in forgotten)
+        self._samples = samples
+        self._seed = seed
+        kept = ~torch.isin(data.labels, torch.tensor(forgotten, device=data.labels.device))
+        self._real = judges.extractor(data.images[kept])
+
+    @property
+    def real_images(self) -> int:
+        """How many real images the distances are measured to."""
+        return len(self._real)
+
+    def features(self, gan: GAN) -> np.ndarray:
+        """Returns the features of the GAN's images of the retained classes."""
+        return self._judges.extractor(self._images(gan, self._retained, self._samples)[0])
+
+    def quick(self, gan: GAN) -> dict[str, float]:
+        """Returns the forgotten share and the FID alone: what a stopping handler needs."""
+        return {"forgotten_share": self.share(gan), "fid": FID.distance(self.features(gan), self._real)}
+
+    def share(self, gan: GAN) -> float:
+        """Returns the forgotten share alone."""
+        share = ClassShare(self._judges.classifier)
+        share.update(self._images(gan, self._forgotten, 4 * self._samples))
+        return share.compute()
+
+    def __call__(self, gan: GAN, retrained: np.ndarray | None = None) -> dict[str, Any]:
+        """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""
+        forgotten, accuracy = ClassShare(self._judges.classifier), ClassShare(self._judges.classifier)
+        forgotten.update(self._images(gan, self._forgotten, 4 * self._samples))
+        images, labels = self._images(gan, self._retained, self._samples)
+        accuracy.update((images, labels))
+        features = self._judges.extractor(images)
+        share, (low, high) = forgotten.compute(), forgotten.interval()
+        return {
+            **distances(features, self._real),
+            "ret_fid": None if retrained is None else FID.distance(features, retrained),
+            "forgotten_share": share,
+            "forgotten_share_low": low,
+            "forgotten_share_high": high,
+            "retained_accuracy": accuracy.compute(),
+            "retained_accuracy_by_class": {str(k): v for k, v in accuracy.by_class().items()},
+            "downstream_accuracy": self._downstream(images, labels),
+        }
+
+    def _downstream(self, images: Tensor, labels: Tensor) -> float:
+        """Returns how well a classifier that learns from generated images does on unseen ones of retained classes."""
+        data = self._data
+        kept = torch.isin(data.unseen_labels, torch.tensor(self._retained, device=data.unseen_labels.device))
+        return downstream_accuracy(
+            (images, labels),
+            (data.unseen[kept], data.unseen_labels[kept]),
+            self._judges.untrained,
+            epochs=_EPOCHS,
+            progress=False,
+        )
+
+    def _images(self, gan: GAN, classes: tuple[int, ...], n: int) -> tuple[Tensor, Tensor]:
+        labels = torch.tensor(classes).repeat_interleave(n)
+        with borrow(seed=self._seed):
+            latents = gan.sample_latents(len(labels))
+        return gan.sample(len(labels), labels, latents=latents), labels

@@ -1,0 +1,90 @@
+"""The numbers of a GAN in a record of item unlearning: quality, and whether items can be told from unseen images."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.forget.inversion import Inversion
+from ignite_unlearn.metrics.distances import FID, distances
+from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MembershipAUC
+from ignite_unlearn.metrics.probe import LinearProbe
+from ignite_unlearn.runs.judges import Judges
+from ignite_unlearn.runs.request import Request
+from ignite_unlearn.gan.score_gradients import head_inputs
+
+
+class ItemEvaluation:
+    """Judges GANs on fixed latents, on the items, and on unseen images that no fake label looked at.
+
+    Args:
+        request: the run.
+        judges: the feature space of the distances; None: only :meth:`membership` is asked for.
+        seed: of the latents.
+    """
+
+    def __init__(self, request: Request, judges: Judges | None, *, seed: int = 12345):
+        data, forgotten = request.data, request.forgotten
+        self._samples = request.options["samples"]
+        self._items, self._retained = data.images[forgotten], data.images[~forgotten]
+        self._unseen, _ = request.scoring
+        if judges is not None:
+            self._extractor = judges.extractor
+            self.real = judges.extractor(self._retained)
+        self._seed = seed
+
+    def features(self, gan: GAN) -> np.ndarray:
+        """Returns the features of the GAN's images."""
+        with borrow(seed=self._seed):
+            latents = gan.sample_latents(self._samples)
+        return self._extractor(gan.sample(self._samples, latents=latents))
+
+    def __call__(self, gan: GAN, retrained: np.ndarray | None = None) -> dict[str, Any]:
+        """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""
+        features = self.features(gan)
+        with borrow(seed=self._seed):
+            inverted = Inversion(candidates=2048, steps=50, progress=False)(gan, self._items)
+        return {
+            **distances(features, self.real),
+            "ret_fid": None if retrained is None else FID.distance(features, retrained),
+            "reconstruction_error": float(inverted.errors.mean()),
+            **self.membership(gan),
+            **self.probe(gan),
+        }
+
+    def membership(self, gan: GAN) -> dict[str, float]:
+        """Returns the AUC of the discriminator's score on the items, with an interval, and on the retained images."""
+        score = DiscriminatorScore(gan)
+        items = self._attack(score, self._items, self._unseen)
+        low, high = items.interval()
+        return {
+            "membership_auc": items.compute(),
+            "membership_auc_low": low,
+            "membership_auc_high": high,
+            "retained_auc": self._attack(score, self._retained, self._unseen).compute(),
+        }
+
+    def probe(self, gan: GAN) -> dict[str, float]:
+        """Returns the AUC of a linear probe of the discriminator's features, on the items and on retained images."""
+        # Half of the images of either kind teach the probe, the other half tell how well it does; fake labels and
+        # Gauss-Newton's own probes looked at none of these unseen images.
+        half, unseen = len(self._retained) // 2, len(self._unseen) // 2
+        with borrow(gan.discriminator):
+            probe = LinearProbe(partial(head_inputs, gan), self._retained[:half], self._unseen[:unseen])
+            return {
+                "probe_auc": self._attack(probe, self._items, self._unseen[unseen:]).compute(),
+                "retained_probe_auc": self._attack(probe, self._retained[half:], self._unseen[unseen:]).compute(),
+            }
+
+    @staticmethod
+    def _attack(attack: Attack, members: Tensor, unseen: Tensor) -> MembershipAUC:
+        metric = MembershipAUC(attack)
+        images = torch.cat([members, unseen])
+        metric.update((images, None, torch.arange(len(images)) < len(members)))
+        return metric

@@ -1,0 +1,81 @@
+"""The judges of a run: one classifier whose features an FID is measured in, another that counts classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from ignite_unlearn.metrics.classifier import train_classifier
+from ignite_unlearn.metrics.features import FeatureExtractor
+from ignite_unlearn.recipes.data.image_data import ImageData
+
+_EPOCHS, _IMAGES = 12, 200_000  # at most so many epochs, and so many images but for the rounding to epochs
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What a run is judged by.
+
+    Attributes:
+        extractor: the feature space of FID and KID.
+        guide: the classifier whose features the extractor gives; a search may be led by it.
+        classifier: says which class a generated image shows; not the extractor's net.
+        untrained: makes such a net with new weights.
+        accuracy: of the classifier on unseen real images.
+    """
+
+    extractor: FeatureExtractor
+    guide: nn.Module
+    classifier: nn.Module
+    untrained: Callable[[], nn.Module]
+    accuracy: float
+
+
+def train_judges(
+    data: ImageData, make: Callable[[ImageData], nn.Module], name: str, *, progress: bool = True
+) -> Judges:
+    """Trains both judges on the real training images, with seeds of their own so that all runs share them.
+
+    Args:
+        data: the real data.
+        make: makes an untrained classifier.
+        name: of the recipe, which the extractor's begins with.
+        progress: whether to show a bar.
+    """
+    epochs = max(1, min(_EPOCHS, _IMAGES // len(data.images)))
+    with torch.random.fork_rng(devices=[]), tqdm(total=2 * epochs, desc="judges", disable=not progress) as bar:
+        guide, classifier = (_train(data, make, seed, epochs, bar) for seed in (1, 2))
+    return as_judges(guide, classifier, data, make, name)
+
+
+def as_judges(
+    guide: nn.Module, classifier: nn.Module, data: ImageData, make: Callable[[ImageData], nn.Module], name: str
+) -> Judges:
+    """Returns two trained nets as judges; see :func:`train_judges`.
+
+    The extractor's name in records tells the recipe, the net and how many features it has.
+    """
+    for net in (guide, classifier):
+        net.eval().requires_grad_(False)
+    with torch.no_grad():
+        found = torch.cat([classifier(part).argmax(1) for part in data.unseen.split(512)])
+        features = guide.get_submodule("features")(data.unseen[:1]).shape[1]
+    accuracy = (found == data.unseen_labels).float().mean().item()
+    extractor = FeatureExtractor(guide.get_submodule("features"), f"{name}-{type(guide).__name__}-{features}")
+    return Judges(extractor, guide, classifier, lambda: make(data), accuracy)
+
+
+def _train(data: ImageData, make: Callable[[ImageData], nn.Module], seed: int, epochs: int, bar: tqdm) -> nn.Module:
+    torch.default_generator.manual_seed(seed)
+    net = make(data).to(data.images.device)
+    return train_classifier(net, data.images, data.labels, epochs=epochs, bar=bar, augment=_shifted)
+
+
+def _shifted(images: Tensor) -> Tensor:
+    """Returns shifted, noisy images: a judge must not be fooled by a generator's small slips."""
+    shift = tuple(torch.randint(-1, 2, (2,)).tolist())
+    return torch.roll(images, shift, (2, 3)) + 0.1 * torch.randn(images.shape).to(images.device)

@@ -1,0 +1,155 @@
+import gzip
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ignite_unlearn.audits.leftovers import in_folder
+from ignite_unlearn.utils.files import read_weights, save_weights
+from ignite_unlearn.runs import audits as module
+from ignite_unlearn.runs import judges as judges_module
+from ignite_unlearn.recipes import load_recipe
+from ignite_unlearn.runs.audits import audit_run
+from ignite_unlearn.recipes.stock.digits_class import RECIPE as DIGITS
+from ignite_unlearn.runs.finished import Finished
+from ignite_unlearn.recipes.stock.mnist_items import RECIPE as ITEMS
+from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.runs.run import run
+from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.record.folder import verify
+from tests.recipes.test_class_gans import SHORT as SHORT_CLASS
+from tests.recipes.test_class_gans import data
+from tests.runs.test_run import SHORT
+
+SHORT_ITEMS = (
+    "iterations=12", "batch_size=8", "items=6", "unlearning_iterations=1", "candidates=32", "held_rows=16", "later=2",
+    "samples=40",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judges_module, "_EPOCHS", 1)
+        patch.setattr(module, "_GIVE_UP", 5)
+        patch.setattr(module, "_RESTARTS", 8)
+        patch.setattr(module, "_COMPARED", 40)
+        yield
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    out = tmp_path_factory.mktemp("digits")
+    settings = (*SHORT, "batch_size=32")  # so that a batch holds some of the class
+    run(check_request(DIGITS, settings=settings, out=out, device="cpu", progress=False, retrain=True))
+    return out, None
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory):
+    """A run on files of MNIST's format that hold noise."""
+    root, out = tmp_path_factory.mktemp("mnist"), tmp_path_factory.mktemp("items")
+    random = np.random.default_rng(0)
+    for name, header, content in (
+        ("images-idx3-ubyte", (7500, 28, 28), random.integers(0, 256, (7500, 28, 28))),
+        ("labels-idx1-ubyte", (7500,), random.integers(0, 10, 7500)),
+    ):
+        head = bytes([0, 0, 8, len(header)]) + np.array(header, ">u4").tobytes()
+        (root / f"train-{name}.gz").write_bytes(gzip.compress(head + content.astype(np.uint8).tobytes(), 0))
+    run(check_request(ITEMS, settings=SHORT_ITEMS, out=out, device="cpu", data_root=root, progress=False, retrain=True))
+    return out, root
+
+
+@pytest.mark.parametrize(("kind", "count"), [("digits", 3), ("items", 6)])
+def test_every_audit_is_made_on_every_gan_and_enters_the_record(kind, count, request):
+    out, root = request.getfixturevalue(kind)
+    before = Record.read(out)
+    record = audit_run(Finished.read(out, data_root=root, device="cpu", progress=False))
+    assert record == Record.read(out) and all(found == "as recorded" for _, found in verify(out))
+    names = {gan: [result["audit"] for result in record.audits[gan]] for gan in GANS}
+    assert names["unlearned"][:-1] == names["original"] == names["retrained"] and len(names["original"]) == count
+    assert names["unlearned"][-1] == "leftovers in the run folder"
+    assert all(result["passed"] is None for result in record.audits["retrained"])
+    for original, unlearned in zip(record.audits["original"], record.audits["unlearned"], strict=False):
+        # Passing what the original passes too shows nothing.
+        assert original["passed"] is not None and not (original["passed"] and unlearned["passed"])
+    # What is kept as a metric is what the audit found, and nothing else changed.
+    for gan in GANS:
+        found = {result["audit"]: result["value"] for result in record.audits[gan]}
+        assert record.metrics[gan]["relearn_iterations"] == found["relearning"]
+        assert record.metrics[gan].get("recovery_share") == found.get("recovery by search")
+        assert record.metrics[gan]["fid"] == before.metrics[gan]["fid"]
+    assert any("An audit that found nothing" in limit for limit in record.limits)
+    assert not any("was not audited" in limit for limit in record.limits)
+    leftovers = record.audits["unlearned"][-1]
+    assert leftovers["passed"] is None and leftovers["verdict"].startswith("found: 3 files to delete: judges.pt")
+    assert record.audits["original"][0]["unit"] != "files" and before.files == record.files
+    assert "FAILED" in (out / "record.html").read_text() or all(
+        result["passed"] is not False for found in record.audits.values() for result in found
+    )
+
+
+@pytest.mark.parametrize("kind", ["digits", "items"])
+def test_no_file_of_a_run_holds_a_forgotten_image(kind, request):
+    out, root = request.getfixturevalue(kind)
+    asked = Finished.read(out, data_root=root, device="cpu", progress=False).request
+    forgotten = asked.data.images[asked.forgotten]
+    found = in_folder(out, set(), forgotten)
+    assert {left.where.rpartition("/")[2] for left in found} == {
+        "original.pt", "unlearned.pt", "unlearned.safetensors", "retrained.pt", "judges.pt", "samples.png",
+        "record.html",
+    }  # fmt: skip
+    assert not any(left.certain for left in found)
+    for name in ("record.json", "record.html", "stages.json"):
+        assert not _numbers_of(forgotten) & set((out / name).read_text().replace("\n", " ").split())
+    # The search sees an image that somebody did put there.
+    smuggled = read_weights(out / "unlearned.pt")
+    smuggled["generator"]["extra"] = forgotten[:2].clone()
+    save_weights(out / "smuggled.pt", smuggled)
+    certain = [left.where for left in in_folder(out, set(), forgotten) if left.certain]
+    (out / "smuggled.pt").unlink()
+    assert len(certain) == 1 and certain[0].endswith("smuggled.pt")
+
+
+def _numbers_of(images):
+    """The pixels of an image as JSON would hold them, those with many digits: none may be in a text file."""
+    texts = {json.dumps(value) for value in images[0].flatten().tolist()}
+    return {text for text in texts if len(text) > 12}
+
+
+def test_an_interrupted_audit_leaves_the_record_as_it_was(digits, monkeypatch):
+    out, _ = digits
+    before = (out / "record.json").read_bytes()
+    monkeypatch.setattr(module, "in_folder", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        audit_run(Finished.read(out, device="cpu", progress=False))
+    assert (out / "record.json").read_bytes() == before and torch.is_grad_enabled()
+
+
+def test_a_class_of_few_images_is_audited_as_far_as_it_can_be(tmp_path):
+    """Six training images and no unseen one: no membership, no search; the record says so."""
+    whole = data()
+    kept = (whole.labels != 1) | (whole.labels == 1).cumsum(0).le(6)
+    few = replace(
+        whole,
+        images=whole.images[kept],
+        labels=whole.labels[kept],
+        unseen=whole.unseen[whole.unseen_labels != 1],
+        unseen_labels=whole.unseen_labels[whole.unseen_labels != 1],
+    )
+    recipe = replace(load_recipe("mnist-class"), load_data=lambda root, options: few)
+    asked = check_request(recipe, settings=SHORT_CLASS, out=tmp_path / "a", device="cpu", progress=False, retrain=True)
+    record = audit_run(Finished(asked, run(asked)))
+    assert record.audits == Record.read(asked.out).audits and int(asked.forgotten.sum()) == 6
+    for results in record.audits.values():
+        said = {result["audit"]: result for result in results}
+        assert said["membership, discriminator's score"]["verdict"] == (
+            "not tested: there are 6 forgotten and 0 unseen images: a membership audit needs both"
+        )
+        assert said["recovery by search"]["verdict"].startswith("not tested: there are fewer than ten images")
+        assert {said[name]["passed"] for name in said if "not tested" in said[name]["verdict"]} == {None}
+        assert said["relearning"]["value"] is not None
+    assert record.metrics["unlearned"]["recovery_share"] is None
+    assert "not tested: there are fewer than ten images" in (asked.out / "record.html").read_text()

@@ -1,0 +1,226 @@
+"""The whole pipeline on short trainings; whether it forgets well is shown by the slow test."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.utils.files import read_released, read_weights
+from ignite_unlearn.runs import judges as judges_module
+from ignite_unlearn.recipes.stock.digits_class import RECIPE
+from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.runs.run import run
+from ignite_unlearn.runs.samples import picture, safe_picture
+from ignite_unlearn.runs.stages import train
+from ignite_unlearn.runs.shelf import Shelf
+from ignite_unlearn.recipes.training.gan_training import GANTraining
+from ignite_unlearn.record.content import now
+from ignite_unlearn.record.folder import kept_aside
+from ignite_unlearn.record.keys import file_weights_sha256
+
+SHORT = (
+    "iterations=12", "batch_size=8", "unlearning_iterations=2", "unlearning_batch_size=4", "samples=20",
+    "judge_samples=8", "judge_every=1", "share_tolerance=-2",
+)  # fmt: skip
+
+
+def request(out, settings=SHORT, **changes):
+    return check_request(RECIPE, settings=settings, out=out, device="cpu", progress=False, **changes)
+
+
+@pytest.fixture(autouse=True)
+def quick_judges(monkeypatch):
+    monkeypatch.setattr(judges_module, "_EPOCHS", 1)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judges_module, "_EPOCHS", 1)
+        return out, run(request(out, retrain=True))
+
+
+def test_a_run_leaves_the_files_of_the_contract(finished):
+    out, record = finished
+    assert {path.name for path in out.iterdir()} == {
+        "record.json", "record.html", "samples.png", "original.pt", "unlearned.pt", "unlearned.safetensors",
+        "retrained.pt", "judges.pt", "stages.json", "forget.key",
+    }  # fmt: skip
+    content = json.loads((out / "record.json").read_text())
+    assert content["recipe"] == "digits-class" and content["forget"]["classes"] == [3]
+    assert content["forget"]["count"] == int((RECIPE.load_data(None, RECIPE.options).labels == 3).sum())
+    assert content["speedup"] == pytest.approx(content["seconds"]["retraining"] / content["seconds"]["unlearning"])
+    assert content["iterations"] == {"original": 12, "unlearning": 2, "retraining": 11, "inversion": None}
+    assert all(content["metrics"][gan]["fid"] > 0 for gan in ("original", "unlearned", "retrained"))
+    assert content["metrics"]["retrained"]["ret_fid"] == pytest.approx(0, abs=1e-3)
+    assert record.stopped_because == content["stopped_because"]
+    assert content["verdict"] == "not-forgotten" and "was missed" in content["reasons"][0]
+    assert content["weights_sha256"] == file_weights_sha256(out / "unlearned.pt")
+    assert content["found"]["rows"] >= 0 and {bound["name"] for bound in content["bounds"]} == {
+        "share_above_substitutes", "fid",
+    }  # fmt: skip
+    with Image.open(out / "samples.png") as picture:
+        picture.verify()
+
+
+def test_released_weights_are_weights_alone(finished):
+    out, _ = finished
+    for name in ("original", "unlearned", "retrained"):
+        state = torch.load(out / f"{name}.pt", weights_only=True)
+        assert state.keys() == {"generator", "discriminator"}
+        assert all(isinstance(t, torch.Tensor) for net in state.values() for t in net.values())
+
+
+def test_released_weights_are_there_for_others_as_safetensors(finished):
+    out, _ = finished
+    released, own = read_released(out / "unlearned.safetensors"), read_weights(out / "unlearned.pt")
+    assert released.keys() == own.keys()
+    assert all(torch.equal(released[net][key], own[net][key]) for net in own for key in own[net])
+    assert "unlearned.safetensors" in json.loads((out / "record.json").read_text())["files"]
+
+
+def test_the_record_holds_no_image_of_the_forgotten_class(finished):
+    out, _ = finished
+    page = (out / "record.html").read_text()
+    assert page.count("data:image/png") == 1
+    asked = request(out)
+    gans = {"original": Shelf(asked).original().gan}
+    never = lambda images: torch.eye(10)[torch.zeros(len(images), dtype=torch.int64)]  # noqa: E731 - all are "0"
+    whole, blank = (np.asarray(drawn) for drawn in (picture(gans), safe_picture(asked, gans, never)))
+    # Below the title ten rows of 16 pixels, at twice the size, a margin of one between.
+    row = slice(16 + 2 * (1 + 3 * 17), 16 + 2 * (4 * 17))
+    assert (whole[row] != blank[row]).any()
+    changed = (whole != blank).any((1, 2)).nonzero()[0]
+    assert row.start <= changed.min() and changed.max() < row.stop
+    assert len(np.unique(blank[row])) == 2  # white, and the grey between
+    with Image.open(out / "samples.png") as saved:
+        assert (np.asarray(saved)[row, : blank.shape[1] - 8] == blank[row, :-8]).all()  # only where it is asked for
+
+
+def test_another_gans_images_of_the_class_are_blank_where_they_show_it(finished):
+    out, _ = finished
+    asked = request(out)
+    gans = {"unlearned": Shelf(asked).original().gan}
+    always = lambda images: torch.eye(10)[torch.full((len(images),), 3)]  # noqa: E731
+    for classifier, blank in ((always, True), (lambda images: -always(images), False)):
+        drawn = np.asarray(safe_picture(asked, gans, classifier))
+        assert (drawn != np.asarray(picture(gans))).any() == blank
+
+
+def test_a_second_run_keeps_the_first_record_and_says_so(finished, tmp_path):
+    out, _ = finished
+    for path in out.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    asked = request(tmp_path)
+    aside = kept_aside(tmp_path)
+    assert aside is not None and f"kept as {aside.name}" in asked.plan()
+    old = (tmp_path / "record.json").read_bytes()
+    while json.loads(old)["created"] == now():
+        time.sleep(0.1)  # records carry whole seconds
+    run(asked)
+    assert aside.read_bytes() == old != (tmp_path / "record.json").read_bytes()
+
+
+def test_the_retrained_gan_never_saw_the_forget_set(tmp_path, monkeypatch):
+    seen = []
+    import ignite_unlearn.runs.shelf as module
+
+    monkeypatch.setattr(module, "train", lambda training, images, labels, **k: seen.append(labels) or 1.0)
+    shelf = Shelf(request(tmp_path / "run", settings=(*SHORT, "classes=3,5")))
+    shelf.original(), shelf.retrained()
+    assert set(seen[0].tolist()) == set(range(10)) and set(seen[1].tolist()) == set(range(10)) - {3, 5}
+
+
+def test_an_original_that_is_there_is_used(finished, tmp_path):
+    out, record = finished
+    (tmp_path / "original.pt").write_bytes((out / "original.pt").read_bytes())
+    again = run(request(tmp_path))
+    assert again.seconds["original"] is None and again.speedup is None
+    assert again.metrics["original"]["fid"] == record.metrics["original"]["fid"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes", "message"),
+    [
+        ((*SHORT, "g_width=20"), {}, "original.pt: The checkpoint is of another generator"),
+        (SHORT, {"seed": 5}, r"was made by seed=0 \(now 5\)"),
+        (("iterations=13", *SHORT[1:]), {}, r"iterations=12 \(now 13\)"),
+    ],
+)
+def test_an_original_of_another_run_is_refused(finished, settings, changes, message):
+    with pytest.raises(UnlearningError, match=message):
+        Shelf(request(finished[0], settings=settings, **changes)).original()
+
+
+def test_a_truncated_original_is_refused_and_nothing_else_written(finished, tmp_path):
+    whole = (finished[0] / "original.pt").read_bytes()
+    (tmp_path / "original.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UnlearningError, match="truncated"):
+        run(request(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["original.pt"]
+
+
+def test_resuming_uses_finished_stages(finished):
+    out, record = finished
+    resumed = Shelf(request(out, retrain=True, resume=True)).retrained()
+    assert resumed.seconds == record.seconds["retraining"]
+
+
+def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypatch):
+    import ignite_unlearn.runs.stages as stages
+
+    monkeypatch.setattr(stages, "_CHECKPOINT_EVERY", 4)
+    asked = request(tmp_path)
+
+    def training():
+        return GANTraining(*Shelf(asked).nets(), RECIPE.learning_step, asked.options)
+
+    def go(it, folder, resume=False):
+        return train(
+            it, asked.data.images, asked.data.labels, iterations=12, batch_size=8, seed=0, title="original",
+            fingerprint=asked.fingerprint, folder=folder, resume=resume, progress=False,
+        )  # fmt: skip
+
+    whole = training()
+    go(whole, tmp_path / "whole")
+
+    broken = training()
+
+    @broken.engine.on(stages.Events.ITERATION_COMPLETED(once=10))
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go(broken, tmp_path / "part")
+    assert (tmp_path / "part" / "original.checkpoint.pt").exists()
+    resumed = training()
+    torch.manual_seed(77)
+    go(resumed, tmp_path / "part", resume=True)
+    assert resumed.engine.state.iteration == 12
+    for net in ("generator", "discriminator", "average"):
+        one, two = getattr(whole, net).state_dict(), getattr(resumed, net).state_dict()
+        assert all(torch.equal(value, two[key]) for key, value in one.items()), net
+    assert not list((tmp_path / "part").iterdir())
+
+
+def test_nan_in_the_loss_stops_in_a_sentence_and_releases_nothing(finished, tmp_path):
+    (tmp_path / "original.pt").write_bytes((finished[0] / "original.pt").read_bytes())
+    with pytest.raises(UnlearningDivergedError, match="not finite"):
+        run(request(tmp_path, settings=(*SHORT, "unlearning_lr=1e38")))
+    assert not (tmp_path / "unlearned.pt").exists() and not (tmp_path / "record.json").exists()
+
+
+def test_a_training_that_diverges_says_so(tmp_path):
+    with pytest.raises(UnlearningDivergedError, match="The training of 'original'"):
+        run(request(tmp_path, settings=(*SHORT, "g_lr=1e30", "d_lr=1e30")))
+    assert not (tmp_path / "original.pt").exists()
+
+
+def test_the_plan_says_what_would_be_done(finished, tmp_path):
+    assert "load" in request(finished[0]).plan() and "train 12 iterations" in request(tmp_path / "run").plan()
+    assert "147 training images" in request(tmp_path).plan()
