@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.description import Description
 from ignite_unlearn.forget.examples import Examples
+from ignite_unlearn.forget.image_index import ContentIndex
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 
@@ -32,22 +35,56 @@ class LatentRegions(Protocol):
 
 
 class Forget(Protocol):
-    """A request to forget: which rows of a batch it names, and which latents."""
+    """A request to forget: which rows of a batch it names, and which latents.
 
+    One of your own inherits from this class; ``rows`` and ``regions`` are what it must say.
+
+    Example:
+        >>> class ForgetBright(Forget):
+        ...     def rows(self, images, labels):
+        ...         return images.flatten(1).mean(1) > 0.5
+        ...     def regions(self, teacher):
+        ...         ...
+        >>> forget = ForgetBright()
+        >>> forget.rows(torch.stack([torch.zeros(1, 2, 2), torch.ones(1, 2, 2)]), None).tolist()
+        [False, True]
+        >>> forget.describe().kind, forget.describe().classes, forget.describe().count
+        ('ForgetBright', (), None)
+    """
+
+    @abstractmethod
     def rows(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """Returns a bool mask of shape ``(N,)``: True for rows of the forget set."""
 
-    def examples(self, n: int) -> Examples | None:
-        """Returns about ``n`` images of the forget set, drawn; None where the request holds no images."""
-
+    @abstractmethod
     def regions(self, teacher: GAN) -> LatentRegions:
         """Returns where the teacher makes forgotten and retained images."""
 
+    def describe(self) -> Description:
+        """Returns what the request is, for whoever looks at it; by default its class's name alone."""
+        return Description(kind=type(self).__name__)
+
+    def examples(self, n: int) -> Examples | None:
+        """Returns about ``n`` images of the forget set, drawn; None where the request holds no images."""
+        return None
+
+    def find(self, images: Tensor) -> Tensor:
+        """Returns which of the images that it holds each of ``images`` is, int64 ``(N,)``; -1 where it is none."""
+        known = self.describe().images
+        if known is None:
+            return torch.full((len(images),), -1, device=images.device)
+        return ContentIndex(known).find(images)
+
     def substitute_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
         """Returns the class labels that substitute images carry in the batch; None where nobody knows them."""
+        return labels
+
+    def trial(self, n: int) -> Forget:
+        """Returns a request whose regions are found in a moment, of ``n`` images at most, for a look before a run."""
+        return self
 
 
-class ForgetClasses:
+class ForgetClasses(Forget):
     """A request for class unlearning: forget every image of these classes.
 
     Args:
@@ -93,8 +130,9 @@ class ForgetClasses:
             mask |= labels == forgotten
         return mask
 
-    def examples(self, n: int) -> None:
-        """Returns None: the request names classes, and holds no images."""
+    def describe(self) -> Description:
+        """Returns the classes, and the classifier that tells them."""
+        return Description("classes", self.classes, None if self.classifier is None else self.classify)
 
     def regions(self, teacher: GAN) -> LatentRegions:
         """Returns where the teacher makes forgotten and retained images.

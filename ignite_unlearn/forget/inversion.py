@@ -6,9 +6,11 @@ are optimised (as its white-box attack), under a prior that keeps them where the
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 
+Inverter: TypeAlias = "Callable[[GAN, Tensor, Tensor | None], Inverted]"
 _PATIENCE = 5  # steps without an improvement after which an inversion stops
 
 
@@ -164,3 +167,27 @@ class Inversion:
             loss.sum().backward()
             optimizer.step()
         return Inverted(best, labels, errors, step)
+
+
+class FewSteps:
+    """An inversion of a few images, in as few steps as show that it runs; the rest are said to be like them.
+
+    Args:
+        inversion: the inversion; it is left as it was.
+        images: how many images are inverted.
+    """
+
+    def __init__(self, inversion: Inverter, images: int):
+        self._inversion = inversion
+        self._images = images
+        if isinstance(inversion, Inversion):
+            self._inversion = few = copy.copy(inversion)
+            few.candidates, few.steps, few.progress = min(few.candidates, 16), min(few.steps, 1), False
+
+    def __call__(self, gan: GAN, images: Tensor, labels: Tensor | None) -> Inverted:
+        """Returns as many latents as there are images."""
+        n = self._images
+        found = self._inversion(gan, images[:n], None if labels is None else labels[:n])
+        rows = torch.arange(len(images), device=found.latents.device) % len(found.latents)
+        given = None if found.labels is None else found.labels[rows]
+        return Inverted(found.latents[rows], given, found.errors[rows], found.steps)

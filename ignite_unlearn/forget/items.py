@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.description import Description
 from ignite_unlearn.forget.examples import Examples, draw
-from ignite_unlearn.forget.forget import LatentRegions
+from ignite_unlearn.forget.forget import Forget, LatentRegions
 from ignite_unlearn.forget.image_index import ContentIndex, refuse_overlap
-from ignite_unlearn.forget.inversion import Inverted
+from ignite_unlearn.forget.inversion import FewSteps, Inverted, Inverter
 from ignite_unlearn.forget.item_regions import ItemRegions, discoveries
 from ignite_unlearn.forget.looks import changes, with_mirrored
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.utils.image_files import find_files
 
-Inverter: TypeAlias = "Callable[[GAN, Tensor, Tensor | None], Inverted]"
 logger = logging.getLogger(__name__)
 
 
-class ForgetItems:
+class ForgetItems(Forget):
     """A request for item unlearning: forget these images.
 
     Rows of a batch are recognised by content (:class:`~ignite_unlearn.forget.image_index.ContentIndex`), so order,
@@ -166,6 +167,10 @@ class ForgetItems:
             return torch.zeros(len(images), dtype=torch.bool, device=images.device)
         return self._index.find(images) >= 0
 
+    def describe(self) -> Description:
+        """Returns the images, and what else the request was given."""
+        return Description("items", images=self.images, labels=self.labels, unseen=self.unseen, by_index=self.augmented)
+
     def find(self, images: Tensor) -> Tensor:
         """Returns which item each of ``images`` is, int64 ``(N,)``: the first of equal ones, -1 where it is none."""
         return self._index.find(images)
@@ -202,9 +207,14 @@ class ForgetItems:
         )  # fmt: skip
         return ItemRegions(teacher, _rows(self.inverted, known.nonzero().flatten()), self.neighbourhood)
 
-    def substitute_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
-        """Returns ``labels``: those that the substitutes were asked for."""
-        return labels
+    def trial(self, n: int) -> ForgetItems:
+        """Returns a request whose inversion is tried on ``n`` images in a step; nothing of it is kept in this one."""
+        if self.inversion is None:
+            return self
+        tried = copy.copy(self)
+        # Without unseen images every item counts as known, so that the generator's half is tried too.
+        tried.inversion, tried.unseen = FewSteps(self.inversion, n), None
+        return tried
 
     def _set(self, images: Tensor, labels: Tensor | None, requests: Tensor) -> None:
         if labels is not None and len(labels) != len(images):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +14,6 @@ from torch.utils.data import Dataset, IterableDataset
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
-from ignite_unlearn.forget.inversion import Inversion, Inverted
-from ignite_unlearn.forget.items import ForgetItems, Inverter
 from ignite_unlearn.gan.batch import WITHOUT_BATCH
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
@@ -89,9 +86,8 @@ def check_loop(
         made = look.try_to(lambda: gan.sample(_ROWS), "The generator")
         if made is not None:
             look.try_to(lambda: gan.score(made, gan.sample_labels(_ROWS)), "The discriminator")
-        original = (
-            None if look.problems else look.try_to(lambda: Original(gan, _tried(forget), seed), "A copy of the nets")
-        )
+        tried = forget.trial(_ROWS)
+        original = None if look.problems else look.try_to(lambda: Original(gan, tried, seed), "A copy of the nets")
         regions = None if original is None else look.try_to(lambda: original.regions, "The request")
         batches = look.try_to(lambda: _first_batches(loader, forget), "The loader")
         look.try_to(lambda: look_at_dataset(look, forget, loader), "The data set")
@@ -103,31 +99,6 @@ def check_loop(
             rows = None if batch is None else look.try_to(lambda: _all_forgotten(gan, forget, batch), "The batch")
             look.try_to(lambda: try_out(look, original, rows), "The method")
     return CheckReport(tuple(dict.fromkeys(look.problems)), tuple(dict.fromkeys(look.notes)))
-
-
-def _tried(forget: Forget) -> Forget:
-    if not isinstance(forget, ForgetItems) or forget.inversion is None:
-        return forget
-    tried = copy.copy(forget)
-    # Without unseen images every item counts as known, so that the generator's half is tried too.
-    tried.inversion, tried.unseen = _FewSteps(forget.inversion), None
-    return tried
-
-
-class _FewSteps:
-    """An inversion of a few images, in as few steps as show that it runs; the rest are said to be like them."""
-
-    def __init__(self, inversion: Inverter):
-        self._inversion = inversion
-        if isinstance(inversion, Inversion):
-            self._inversion = few = copy.copy(inversion)
-            few.candidates, few.steps, few.progress = min(few.candidates, 16), min(few.steps, 1), False
-
-    def __call__(self, gan: GAN, images: Tensor, labels: Tensor | None) -> Inverted:
-        found = self._inversion(gan, images[:_ROWS], None if labels is None else labels[:_ROWS])
-        rows = torch.arange(len(images), device=found.latents.device) % len(found.latents)
-        given = None if found.labels is None else found.labels[rows]
-        return Inverted(found.latents[rows], given, found.errors[rows], found.steps)
 
 
 def _all_forgotten(gan: GAN, forget: Forget, batch: Any) -> Rows:
@@ -189,7 +160,7 @@ def _look_at_batches(
 
 def _first_batches(loader: Any, forget: Forget) -> list[Any]:
     if loader is None:
-        if isinstance(forget, ForgetItems) and forget.augmented:
+        if forget.describe().by_index:
             return []
         raise UnlearningError(WITHOUT_BATCH)
     if isinstance(loader, Dataset) and not isinstance(loader, IterableDataset):
@@ -210,8 +181,7 @@ def _first_batches(loader: Any, forget: Forget) -> list[Any]:
     batches = list(islice(iterator, _BATCHES))
     if not batches:
         raise UnlearningError("The data is empty: expected at least one batch.")
-    augmented = isinstance(forget, ForgetItems) and forget.augmented
-    return [] if augmented and batches[0] is None else batches
+    return [] if forget.describe().by_index and batches[0] is None else batches
 
 
 @contextmanager

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.forget import Forget, ForgetClasses
+from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.forget.image_index import ContentIndex
-from ignite_unlearn.forget.items import ForgetItems
 from ignite_unlearn.gan.batch import Leaf, shown
 from ignite_unlearn.gan.gan import GAN, first_line
 from ignite_unlearn.handlers.replaced_rows import SubstitutedDataset
@@ -47,25 +46,25 @@ class Look:
 
 def look_at_dataset(look: Look, forget: Forget, loader: Any) -> None:
     """Looks at a loader's data set: classes that it lacks, augmentation, and whether it is wrapped where it must be."""
-    dataset = getattr(loader, "dataset", None)
-    if isinstance(forget, ForgetItems):
+    dataset, told = getattr(loader, "dataset", None), forget.describe()
+    if told.images is not None:
         wrapped = any(isinstance(inner, SubstitutedDataset) for inner in _chain(dataset))
-        if forget.augmented and dataset is None:
+        if told.by_index and dataset is None:
             look.notes.append(
                 "ForgetItems(augmented=True) leaves it to SubstitutedDataset to replace forgotten images: see that the "
                 "loop reads from one."
             )
-        elif forget.augmented and not wrapped:
+        elif told.by_index and not wrapped:
             look.problems.append(
                 "ForgetItems(augmented=True) leaves it to SubstitutedDataset to replace forgotten images, but the "
                 f"loader's data set is {type(dataset).__name__}: wrap it, SubstitutedDataset(dataset, indices, ...)."
             )
-        elif not forget.augmented and not wrapped and _changes(dataset):
+        elif not told.by_index and not wrapped and _changes(dataset):
             look.problems.append(
                 "The data set's images change from one look to the next: random augmentation is at work, and forgotten "
                 f"images cannot be recognised in a batch: {WRAP}."
             )
-    elif isinstance(forget, ForgetClasses) and forget.classifier is None:
+    elif told.classes and told.classify is None:
         folders, targets = getattr(dataset, "classes", None), getattr(dataset, "targets", None)
         if isinstance(folders, (list, tuple)) and len(folders) == 1:
             look.problems.append(
@@ -74,7 +73,7 @@ def look_at_dataset(look: Look, forget: Forget, loader: Any) -> None:
             )
         elif targets is not None and len(targets):
             there = {int(k) for k in torch.as_tensor(targets).reshape(-1).unique().tolist()}
-            missing = [k for k in forget.classes if k not in there]
+            missing = [k for k in told.classes if k not in there]
             if missing:
                 look.problems.append(
                     f"No image of the data set is of class {missing[0]}: its classes are {sorted(there)[:20]}."
@@ -90,7 +89,7 @@ def look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> None:
             f"The batch holds {len(images)} tensors that may be its images, at {_listed(images)}, and the first would "
             f"be taken: say which, such as GAN(..., image={shown(images[0].path)})."
         )
-    labels = form.guesses_of_labels(batch) if gan.labels is not None or isinstance(forget, ForgetClasses) else []
+    labels = form.guesses_of_labels(batch) if gan.labels is not None or forget.describe().classes else []
     if len(labels) > 1:
         look.problems.append(
             f"The batch holds {len(labels)} tensors that may be its class labels, at {_listed(labels)}, and the first "
@@ -100,9 +99,10 @@ def look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> None:
 
 def look_at_labels(look: Look, forget: Forget, images: Tensor, labels: Tensor | None) -> None:
     """Compares a batch's labels with the request's classifier: dummy or coarse labels are none of its classes."""
-    if not isinstance(forget, ForgetClasses) or forget.classifier is None or labels is None or len(labels) < 4:
+    classify = forget.describe().classify
+    if classify is None or labels is None or len(labels) < 4:
         return
-    agree = int((forget.classify(images).to(labels.device) == labels).sum())
+    agree = int((classify(images).to(labels.device) == labels).sum())
     if agree < len(labels) / 2:
         look.problems.append(
             f"The batch's labels and the classifier agree on {agree} of {len(labels)} images, and the rows to be "
@@ -135,10 +135,11 @@ def look_for_second_uses(look: Look, gan: GAN, batch: Any, changed: Any) -> None
 
 def look_at_values(look: Look, forget: Forget, unseen_sets: Iterable[Tensor], images: Tensor) -> None:
     """Compares the images that the phase was given with those of batches ``(N, ...)``."""
-    if isinstance(forget, ForgetItems) and forget.images.shape[1:] == images.shape[1:]:
-        _compare(look, "The images to be forgotten", forget.images, images)
-        if not forget.augmented:
-            _look_for_other_forms(look, forget, images)
+    told = forget.describe()
+    if told.images is not None and told.images.shape[1:] == images.shape[1:]:
+        _compare(look, "The images to be forgotten", told.images, images)
+        if told.recognised:
+            _look_for_other_forms(look, forget, told.images, images)
     for unseen in unseen_sets:
         if unseen.shape[1:] != images.shape[1:]:
             look.problems.append(
@@ -175,11 +176,11 @@ def _compare(look: Look, what: str, given: Tensor, images: Tensor) -> None:
         look.notes.append(sentence.replace(": give", ": if their ranges differ, give"))
 
 
-def _look_for_other_forms(look: Look, forget: ForgetItems, images: Tensor) -> None:
-    """Looks for items that batches hold in another form than the request does."""
+def _look_for_other_forms(look: Look, forget: Forget, named: Tensor, images: Tensor) -> None:
+    """Looks for items, ``named (M, ...)``, that batches hold in another form than the request does."""
     found = forget.find(images)
-    there = torch.isin(forget.find(forget.images).cpu(), found.cpu())
-    items, rows = forget.images[~there][:_ITEMS].to(images), images[found < 0]
+    there = torch.isin(forget.find(named).cpu(), found.cpu())
+    items, rows = named[~there][:_ITEMS].to(images), images[found < 0]
     if not len(items) or not len(rows):
         return
     forms = {"with other values, such as another value range or normalisation": items}
@@ -191,13 +192,13 @@ def _look_for_other_forms(look: Look, forget: ForgetItems, images: Tensor) -> No
         near = int((alike.amax(1) > _NEAR).sum()) - same
         if same:
             look.problems.append(
-                f"{same} of {len(forget)} images to be forgotten are in the batches, but {how}, and would not be "
+                f"{same} of {len(named)} images to be forgotten are in the batches, but {how}, and would not be "
                 "recognised: give them as the batches hold them."
             )
             return
         if near and other is items:
             look.notes.append(
-                f"{near} of {len(forget)} images to be forgotten are nearly like some of the batches: if these are the "
+                f"{near} of {len(named)} images to be forgotten are nearly like some of the batches: if these are the "
                 "same pictures, resized in another way or from a JPEG file, give them as the batches hold them."
             )
     if images.dim() >= 3 and int((_correlation(items.flip(-1), rows).amax(1) > _SAME).sum()):

@@ -82,7 +82,7 @@ class UnlearningMethod(ABC):
 
     def unseen_images(self) -> list[Tensor]:
         """Returns the sets of unseen images that the phase was given, each ``(N, ...)``."""
-        unseen = getattr(self.forget, "unseen", None)
+        unseen = self.forget.describe().unseen
         return [] if unseen is None else [unseen]
 
     def try_out(self, look: Look, original: Original, rows: Rows | None) -> None:  # noqa: B027

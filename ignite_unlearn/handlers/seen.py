@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.forget.forget import Forget
-from ignite_unlearn.forget.items import ForgetItems
 from ignite_unlearn.utils.distributed import sum_over_processes
 
 _ENOUGH = 5  # where so many are expected, none is no chance: exp(-5) is less than a hundredth
@@ -23,6 +22,7 @@ class Seen:
         labels: how many classes there are; None where nobody knows.
 
     Example:
+        >>> from ignite_unlearn import ForgetItems
         >>> images = torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(0))
         >>> seen = Seen(ForgetItems(images[[1, 4]]))
         >>> seen.add(images[:3], torch.tensor([False, True, False]))
@@ -37,8 +37,9 @@ class Seen:
         # In this process, and in all others as of the last sync.
         self._counts = torch.zeros(2, 2, dtype=torch.int64)
         self._items: Tensor | None = None
-        if isinstance(forget, ForgetItems) and not forget.augmented:
-            self._items = torch.zeros(2, len(forget), dtype=torch.bool)
+        told = forget.describe()
+        if told.recognised:
+            self._items = torch.zeros(2, told.count or 0, dtype=torch.bool)
 
     @property
     def rows(self) -> int:
@@ -65,12 +66,13 @@ class Seen:
         found = int(forgotten.sum())
         self._counts[0] += torch.tensor([len(images), found])
         if found and self._items is not None and not self._items[0].all():
-            assert isinstance(self._forget, ForgetItems)
             which = self._forget.find(images[forgotten.to(images.device)]).cpu()
+            known = self._forget.describe().images
+            assert known is not None
+            if self._items.shape[1] < len(known):  # it has grown
+                self._items = torch.nn.functional.pad(self._items, (0, len(known) - self._items.shape[1]))
             # An item that the request names twice is found as the first of the two.
-            if self._items.shape[1] < len(self._forget):  # it has grown
-                self._items = torch.nn.functional.pad(self._items, (0, len(self._forget) - self._items.shape[1]))
-            self._items[0] |= torch.isin(self._forget.find(self._forget.images).cpu(), which)
+            self._items[0] |= torch.isin(self._forget.find(known).cpu(), which)
         return found
 
     def sync(self) -> None:
@@ -99,7 +101,8 @@ class Seen:
 
     def surprise(self, loader: Any) -> str | None:
         """Returns what these batches leave to be said of a loader in a sentence, or None."""
-        if self.rows == 0 or getattr(self._forget, "augmented", False):
+        told = self._forget.describe()
+        if self.rows == 0 or told.by_index:
             return None
         size, once = drawn_from(loader)
         complete = size is not None and once and self.rows >= size
@@ -112,10 +115,14 @@ class Seen:
             # So many rows hold one of a class by chance, unless classes are very uneven.
             if self.forgotten or not (complete or self.rows >= _ENOUGH * (self._labels or 10)):
                 return None
+            what, advice = (
+                ("classes", "where the labels are, GAN(..., label=...), and how the classes are numbered")
+                if told.classes
+                else ("images", "what the request's rows(images, labels) is given")
+            )
             return (
-                f"None of the {self.rows} rows that the batches held so far belongs to the forgotten classes, so "
-                "nothing was replaced and the discriminator had nothing to unlearn: check where the labels are, "
-                "GAN(..., label=...), and how the classes are numbered."
+                f"None of the {self.rows} rows that the batches held so far belongs to the forgotten {what}, so "
+                f"nothing was replaced and the discriminator had nothing to unlearn: check {advice}."
             )
         items = self._items.shape[1]
         missing = items - (self.items or 0)

@@ -11,8 +11,7 @@ from ignite.engine import Engine
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.forget import Forget, ForgetClasses
-from ignite_unlearn.forget.items import ForgetItems
+from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.alarms import Alarms
 from ignite_unlearn.handlers.asked_labels import AskedLabels
@@ -38,8 +37,9 @@ class Watch:
         self.seen = Seen(forget, gan.labels)
         self.alarms = Alarms()
         self._asked: AskedLabels | None = None
-        if gan.labels is not None and isinstance(forget, ForgetClasses):
-            self._asked = AskedLabels(gan.called, forget.classes, gan.labels)
+        classes = forget.describe().classes
+        if gan.labels is not None and classes:
+            self._asked = AskedLabels(gan.called, classes, gan.labels)
 
     @property
     def found(self) -> dict[str, int | None]:
@@ -58,17 +58,16 @@ class Watch:
         Raises:
             UnlearningError: if the batch holds no images, or rows cannot be found in it.
         """
-        forget, form = self._forget, self._gan.batch
-        if isinstance(forget, ForgetItems) and forget.augmented and not form.has_images(batch):
+        told, form = self._forget.describe(), self._gan.batch
+        if told.by_index and not form.has_images(batch):
             # A loop that fetches its images inside the step, from a SubstitutedDataset: the request has its own images.
-            labels = None if forget.labels is None else forget.labels[:0]
-            return Rows(forget.images[:0], labels, torch.zeros(0, dtype=torch.bool))
+            return Rows(*told.nothing(), torch.zeros(0, dtype=torch.bool))
         images, labels = form.images(batch), form.labels(batch)
-        return Rows(images, labels, forget.rows(images, labels))
+        return Rows(images, labels, self._forget.rows(images, labels))
 
     def retained_labels(self, n: int) -> Tensor:
         """Returns ``n`` labels of retained classes; see :meth:`.UnlearningPhase.retained_labels`."""
-        forgotten = self._forget.classes if isinstance(self._forget, ForgetClasses) else ()
+        forgotten = self._forget.describe().classes
         kept = [k for k in range(self._gan.labels or 0) if k not in forgotten]
         if not kept:
             raise UnlearningError(

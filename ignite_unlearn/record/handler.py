@@ -16,8 +16,6 @@ from torch import Tensor
 from ignite_unlearn.audits.phase_checkpoints import phase_checkpoints
 from ignite_unlearn.audits.plan import Audit, audit_gans
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.forget import ForgetClasses
-from ignite_unlearn.forget.items import ForgetItems
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.curves import Curves
@@ -204,9 +202,10 @@ class ErasureRecord:
         said: Sequence[str],
     ) -> Record:
         unlearning, extractor = self._unlearning, self._extractor
-        forget, images = _described(unlearning.forget)
-        if images is not None and idist.get_rank() == 0:
-            forget["hmac_sha256"] = keyed_sha256(make_key(self.folder), images)
+        told = unlearning.forget.describe()
+        forget: dict[str, Any] = {"kind": told.kind, "classes": list(told.classes), "count": told.count}
+        if told.images is not None and idist.get_rank() == 0:
+            forget["hmac_sha256"] = keyed_sha256(make_key(self.folder), told.images)
         return Record(
             recipe=self._name,
             seed=unlearning.seed,
@@ -235,15 +234,15 @@ class ErasureRecord:
 
     def _picture(self, gans: Mapping[str, GAN]) -> Image.Image | None:
         """Returns samples of retained latents; None where nobody can tell which of them would show an item."""
-        forget, original = self._unlearning.forget, self._unlearning.original
+        told, original = self._unlearning.forget.describe(), self._unlearning.original
         assert original is not None
         with borrow(seed=0), torch.no_grad():
             latents, labels = original.regions.retained(_DRAWN)
             panels = {name: gan.sample(len(latents), labels, latents=latents) for name, gan in gans.items()}
-        if isinstance(forget, ForgetItems):
-            if forget.unseen is None:
+        if told.images is not None:
+            if told.unseen is None:
                 return None
-            panels = {name: blanked(images, forget.images, forget.unseen) for name, images in panels.items()}
+            panels = {name: blanked(images, told.images, told.unseen) for name, images in panels.items()}
         return side_by_side(panels, _COLUMNS)
 
 
@@ -253,12 +252,3 @@ def _saved(unlearning: UnlearningPhase, trainer: Engine) -> list[str]:
         f"A state of the phase, which holds the original GAN, was saved to {place}: delete it."
         for place in phase_checkpoints(unlearning, trainer)
     ]
-
-
-def _described(forget: Any) -> tuple[dict[str, Any], Tensor | None]:
-    """Returns what a request names, and the images that it holds."""
-    if isinstance(forget, ForgetItems):
-        return {"kind": "items", "classes": [], "count": len(forget)}, forget.images
-    if isinstance(forget, ForgetClasses):
-        return {"kind": "classes", "classes": list(forget.classes), "count": None}, None
-    return {"kind": type(forget).__name__, "classes": [], "count": None}, None
