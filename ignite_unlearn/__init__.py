@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ignite_unlearn.forget.items import ForgetItems
     from ignite_unlearn.gan.gan import GAN
     from ignite_unlearn.handlers.events import UnlearningEvents
-    from ignite_unlearn.handlers.replaced_rows import SubstitutedDataset
+    from ignite_unlearn.handlers.replaced_dataset import SubstitutedDataset
     from ignite_unlearn.handlers.replay import Replay
     from ignite_unlearn.handlers.snapshots import Snapshots
     from ignite_unlearn.handlers.stopping import StopWhenForgotten
@@ -41,7 +41,7 @@ _MODULES = {
     "handlers.events": ["UnlearningEvents"],
     "handlers.snapshots": ["Snapshots"],
     "handlers.stopping": ["StopWhenForgotten"],
-    "handlers.replaced_rows": ["SubstitutedDataset"],
+    "handlers.replaced_dataset": ["SubstitutedDataset"],
     "forget.inversion": ["Inversion"],
     "cascade.latent_substitution": ["LatentDirection", "Truncation"],
     "record.handler": ["ErasureRecord"],

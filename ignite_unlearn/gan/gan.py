@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan.batch import Accessor, BatchForm, Path
+from ignite_unlearn.gan.batch import BatchForm
 from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.fields import Accessor, Path
 from ignite_unlearn.gan.logits import logits_before_sigmoids
 from ignite_unlearn.gan.nets import as_called, frozen_copy, refuse_net, takes_labels, unwrap
 
@@ -55,8 +56,8 @@ class GAN:
         latents: tuple[int, ...] | Callable[[int], Tensor] = (100, 1, 1),
         scores: Scores = "logits",
         labels: int | None = None,
-        image: Path | Accessor | None = None,
-        label: Path | Accessor | None = None,
+        image: Path | Sequence[Path] | Accessor | None = None,
+        label: Path | Sequence[Path] | Accessor | None = None,
         generate: Callable[[nn.Module, Tensor, Tensor | None], Tensor] | None = None,
         discriminate: Callable[[nn.Module, Tensor, Tensor | None], Any] | None = None,
     ):
@@ -74,7 +75,7 @@ class GAN:
         self.latents = latents
         self.scores = scores
         self.labels = labels
-        self.batch = BatchForm(image, label)
+        self.batch = BatchForm(image, label, classes=labels)
         self._generate = generate or _call_generator
         self._discriminate = discriminate or (
             _call_with_labels if labels is not None and takes_labels(self.discriminator) else _call_without_labels

@@ -12,9 +12,9 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.forget.image_index import ContentIndex
-from ignite_unlearn.gan.batch import Leaf, shown
+from ignite_unlearn.gan.fields import Leaf, shown
 from ignite_unlearn.gan.gan import GAN, first_line
-from ignite_unlearn.handlers.replaced_rows import SubstitutedDataset
+from ignite_unlearn.handlers.replaced_dataset import SubstitutedDataset
 
 _ITEMS = 512  # items that are compared with rows of batches
 _SAME, _NEAR = 0.9999, 0.99  # correlations of pictures that are the same but for brightness, and nearly

@@ -59,7 +59,8 @@ class UnlearningMethod(ABC):
     def learn_from(self, original: Original, batch: Any, forgotten: Tensor, counter: int) -> Any:
         """Returns what the loop's own step sees: a copy of ``batch`` whose forgotten rows are replaced.
 
-        By default these are the teacher's images of retained latents. Called only where there is such a row.
+        By default these are the teacher's images of retained latents, or whole retained rows where a row holds more
+        than image and label. Called for every batch, so that a method can keep retained rows at hand.
 
         Args:
             original: the original GAN, frozen, and where it makes what.

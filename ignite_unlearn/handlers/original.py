@@ -6,13 +6,15 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import ignite.distributed as idist
 from torch import Tensor
 
 from ignite_unlearn.forget.forget import Forget, LatentRegions
 from ignite_unlearn.gan.borrow import borrow, step_seed
+from ignite_unlearn.gan.fields import Fields, fields, shown, with_rows
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import load_weights, same_weights
-from ignite_unlearn.handlers.replaced_rows import substitute_rows
+from ignite_unlearn.handlers.replaced_rows import RetainedRows, blank_rows, substitute_rows
 from ignite_unlearn.utils.distributed import share
 
 _REGIONS, _SUBSTITUTES = 0, 2  # what a random number stream is for
@@ -32,6 +34,8 @@ class Original:
         self._forget = forget
         self.seed = seed
         self._regions: LatentRegions | None = None
+        self._retained = RetainedRows()
+        self._said_blank = False
 
     @property
     def regions(self) -> LatentRegions:
@@ -42,14 +46,32 @@ class Original:
         return self._regions
 
     def substitute(self, batch: Any, gan: GAN, forgotten: Tensor, counter: int) -> Any:
-        """Returns a copy of ``batch`` whose forgotten rows are the teacher's images of retained latents.
+        """Returns a copy of ``batch`` without its forgotten rows; ``batch`` itself where it has none.
+
+        Where a row holds more than image and label, whole retained rows take their place, as
+        :class:`.RetainedRows` chooses them: a caption belongs to its own image. Else the teacher's images of retained
+        latents do.
 
         Args:
-            batch: the loop's batch.
+            batch: the loop's batch; every one is shown, so that retained rows are at hand.
             gan: knows where its images and labels are.
             forgotten: bool mask ``(N,)``.
             counter: numbers the batches, so that each draws its own latents.
         """
+        if not len(forgotten) or self._forget.describe().by_index:  # a loop's without batches, or with such a data set
+            return batch
+        more, n = gan.batch.more(batch), int(forgotten.sum())
+        if more:
+            found = fields(batch, len(forgotten))
+            changed = self._with_retained_rows(batch, gan, found, forgotten, counter) if n else batch
+            self._retained.keep(found, forgotten)
+            if changed is not None:
+                return changed
+            self._say_blank(more)
+            batch = blank_rows(batch, more, forgotten)
+        return self._with_images_alone(batch, gan, forgotten, counter) if n else batch
+
+    def _with_images_alone(self, batch: Any, gan: GAN, forgotten: Tensor, counter: int) -> Any:
         regions = self.regions  # looked up before the stream below begins
 
         def make(n: int, rows: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -60,6 +82,29 @@ class Original:
 
         with borrow(seed=step_seed(self.seed, _SUBSTITUTES, counter)):
             return substitute_rows(batch, gan.batch, forgotten, make)
+
+    def _with_retained_rows(self, batch: Any, gan: GAN, found: Fields, forgotten: Tensor, counter: int) -> Any | None:
+        seed = step_seed(self.seed, _SUBSTITUTES, counter, idist.get_rank())
+        rows = self._retained.take(found, forgotten, seed)
+        if rows is None:
+            return None
+        changed = with_rows(batch, forgotten.nonzero().flatten().tolist(), rows)
+        if bool(forgotten.all()):  # of earlier batches: a request that has grown since may name them now
+            images, labels = gan.batch.images(changed), gan.batch.labels(changed)
+            if bool(self._forget.rows(images, labels).any()):
+                self._retained.forget()
+                return None
+        return changed
+
+    def _say_blank(self, more: Fields) -> None:
+        if not self._said_blank:
+            self._said_blank = True
+            warnings.warn(
+                "All rows of a batch belong to the forget set, and no batch before it held a retained row of its form, "
+                f"so none takes their place: {', '.join(map(shown, more))} are blank in it, and its images are the "
+                "original GAN's. Let the loop begin with a batch that has retained rows.",
+                stacklevel=2,
+            )
 
     def settle(self, gan: GAN) -> None:
         """Makes sure that all processes have one original, and warns where the GAN is the original no more.
@@ -79,15 +124,16 @@ class Original:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the teacher's weights and the seed."""
+        """Returns the teacher's weights, the seed, and the retained rows at hand."""
         return {
             "generator": self.teacher.generator.state_dict(),
             "discriminator": self.teacher.discriminator.state_dict(),
             "seed": self.seed,
+            "retained": self._retained.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Loads the teacher's weights and the seed.
+        """Loads the teacher's weights, the seed, and the retained rows at hand.
 
         Raises:
             UnlearningError: if they are of other nets.
@@ -95,3 +141,4 @@ class Original:
         load_weights(self.teacher.generator, state["generator"], "generator")
         load_weights(self.teacher.discriminator, state["discriminator"], "discriminator")
         self.seed, self._regions = int(state["seed"]), None
+        self._retained.load_state_dict(state.get("retained", ()))

@@ -225,8 +225,7 @@ class UnlearningPhase(UnlearningMethod):
                 self._unlearn(self.original, rows)
         self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
         # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
-        if self._replaced:
-            engine.state.batch = self.learn_from(self.original, batch, rows.forgotten, engine.state.iteration)
+        engine.state.batch = self.learn_from(self.original, batch, rows.forgotten, engine.state.iteration)
         self._watch.begin_step()
 
     def _begin(self, engine: Engine, original: Original) -> None:

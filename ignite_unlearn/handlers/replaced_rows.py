@@ -1,16 +1,20 @@
-"""The batch seam: rows of the forget set are replaced by substitutes, in a loop's batch or in its dataset."""
+"""The batch seam: rows of the forget set are replaced, whole or their images alone, in a copy of a loop's batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ignite.distributed as idist
+import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.batch import BatchForm
+from ignite_unlearn.gan.fields import Fields, blank, row_of, with_rows
+
+_KEPT = 8  # rows of earlier batches
 
 
 def substitute_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callable[[int, Tensor], Any]) -> Any:
@@ -47,85 +51,82 @@ def substitute_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callab
     return form.replace(batch, new, labels, rows=forgotten)
 
 
-class SubstitutedDataset(Dataset):
-    """A map-style dataset in which the items at some indices are substitutes; all others are passed through.
+def blank_rows(batch: Any, found: Fields, forgotten: Tensor) -> Any:
+    """Returns a copy of ``batch`` in which the forgotten rows of the fields ``found`` hold nothing: zeros, no text."""
+    places = forgotten.nonzero().flatten().tolist()
+    rows = [{path: blank(value) for path, value in row_of(found, place).items()} for place in places]
+    return with_rows(batch, places, rows)
 
-    For trainers that fetch their own data, where there is no batch to alter, and for item requests under random
-    augmentation. Substitutes are made once, from the teacher, when the wrapper is built.
 
-    Args:
-        dataset: the dataset to wrap.
-        indices: the forget set: indices into ``dataset``.
-        substitutes: images ``(M, C, H, W)`` in the dataset's value range; index i always gets the same one.
-        labels: their class labels ``(M,)``, or None where items have none.
-        form: where an item keeps its image and label; the default recognises an image tensor, or an ``(image,
-            label)`` pair.
+class RetainedRows:
+    """Retained rows that take the place of forgotten ones, with all that a row holds.
 
-    Raises:
-        UnlearningError: if an index is outside the dataset, or there are no indices or no substitutes.
+    They come from the same batch where it holds some, each taken as seldom as can be; else from the last eight that
+    batches before it held. Nothing is drawn from the loop's random number streams, and processes need not meet: each
+    has its own.
 
     Example:
-        >>> import torch
-        >>> data = torch.utils.data.TensorDataset(torch.zeros(5, 1, 2, 2), torch.arange(5))
-        >>> wrapped = SubstitutedDataset(data, {3}, torch.ones(1, 1, 2, 2), torch.tensor([0]))
-        >>> wrapped[3][0].sum().item(), int(wrapped[3][1]), wrapped[2][0].sum().item(), len(wrapped)
-        (4.0, 0, 0.0, 5)
+        >>> retained, batch = RetainedRows(), (torch.zeros(3, 1, 2, 2), ["a", "b", "c"])
+        >>> found = {(0,): batch[0], (1,): batch[1]}
+        >>> retained.keep(found, torch.tensor([False, True, False]))
+        >>> with_rows(batch, [1], retained.take(found, torch.tensor([False, True, False]), seed=0))[1][1] in "ac"
+        True
+        >>> len(retained.take(found, torch.tensor([True, True, True]), seed=0))
+        3
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        indices: Collection[int],
-        substitutes: Tensor,
-        labels: Tensor | None = None,
-        *,
-        form: tuple[Callable[[Any], Tensor], Callable[[Any, Tensor, Tensor | None], Any]] | None = None,
-    ):
-        size = len(dataset)  # type: ignore[arg-type]
-        outside = [i for i in indices if not 0 <= i < size]
-        if outside:
-            raise UnlearningError(f"Index {outside[0]} is outside the dataset, which has {size} items from 0 on.")
-        if not indices or len(substitutes) == 0:
-            raise UnlearningError("The forget set is empty: give at least one index and one substitute image.")
-        if labels is not None and len(labels) != len(substitutes):
-            raise UnlearningError(f"Got {len(substitutes)} substitutes but {len(labels)} labels: give as many.")
-        self.dataset = dataset
-        self.indices = frozenset(indices)
-        self._place = {index: place % len(substitutes) for place, index in enumerate(sorted(self.indices))}
-        self._substitutes = substitutes
-        self._labels = labels
-        self._get, self._put = form or (_item_image, _put_item)
+    def __init__(self) -> None:
+        self._kept: deque[Fields] = deque(maxlen=_KEPT)
 
-    def __len__(self) -> int:
-        return len(self.dataset)  # type: ignore[arg-type]
+    def keep(self, found: Fields, forgotten: Tensor) -> None:
+        """Keeps copies of the last retained rows of a batch.
 
-    def __getitem__(self, index: int) -> Any:
-        index = index + len(self) if index < 0 else int(index)
-        item = self.dataset[index]
-        place = self._place.get(index)
-        if place is None:
-            return item
-        image = self._get(item)
-        substitute = self._substitutes[place].to(image.dtype)
-        if substitute.shape != image.shape:
-            raise UnlearningError(f"Substitutes have shape {tuple(substitute.shape)}, items {tuple(image.shape)}.")
-        return self._put(item, substitute, None if self._labels is None else self._labels[place])
+        Args:
+            found: the batch's fields.
+            forgotten: bool mask ``(N,)``.
+        """
+        for place in (~forgotten).nonzero().flatten()[-_KEPT:].tolist():
+            row = row_of(found, place)
+            self._kept.append({path: v.clone() if isinstance(v, Tensor) else v for path, v in row.items()})
 
+    def take(self, found: Fields, forgotten: Tensor, seed: int) -> list[Fields] | None:
+        """Returns a retained row for each forgotten one; None where there is none of the batch's form.
 
-def _item_image(item: Any) -> Tensor:
-    image = item if isinstance(item, Tensor) else item[0] if isinstance(item, (tuple, list)) and item else None
-    if not isinstance(image, Tensor):
-        raise UnlearningError(
-            f"Items of the dataset are {type(item).__name__}: expected an image tensor or an (image, label) pair. "
-            "Pass SubstitutedDataset(..., form=(get, put))."
-        )
-    return image
+        Args:
+            found: the batch's fields.
+            forgotten: bool mask ``(N,)``.
+            seed: of the choice.
+        """
+        places = (~forgotten).nonzero().flatten().tolist()
+        rows = [row_of(found, place) for place in places] or [row for row in self._kept if _fits(row, found)]
+        if not rows:
+            return None
+        n, stream = int(forgotten.sum()), torch.Generator().manual_seed(seed)
+        order = torch.cat([torch.randperm(len(rows), generator=stream) for _ in range(-(-n // len(rows)))])
+        return [rows[i] for i in order[:n].tolist()]
+
+    def forget(self) -> None:
+        """Lets go of the rows of earlier batches."""
+        self._kept.clear()
+
+    def state_dict(self) -> list[list[tuple[Any, Any]]]:
+        """Returns the rows of earlier batches, as tensors and plain values; a row that holds anything else is not."""
+        return [list(row.items()) for row in self._kept if all(map(_is_plain, row.values()))]
+
+    def load_state_dict(self, state: Sequence[Sequence[tuple[Any, Any]]]) -> None:
+        """Loads the rows of earlier batches."""
+        self._kept = deque((dict(row) for row in state), maxlen=_KEPT)
 
 
-def _put_item(item: Any, image: Tensor, label: Tensor | None) -> Any:
-    if isinstance(item, Tensor):
-        return image
-    rest = list(item[1:])
-    if rest and label is not None:
-        rest[0] = label.to(rest[0].dtype) if isinstance(rest[0], Tensor) else int(label)
-    return type(item)([image, *rest]) if not hasattr(item, "_fields") else type(item)(image, *rest)
+def _fits(row: Fields, found: Fields) -> bool:
+    """Returns whether a row of an earlier batch has the form of another batch's rows."""
+    one = {path: tuple(value.shape) if hasattr(value, "shape") else type(value) for path, value in row.items()}
+    return one == {path: tuple(v.shape[1:]) if hasattr(v, "shape") else type(v[0]) for path, v in found.items()}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    if isinstance(value, Mapping):
+        return type(value) is dict and all(map(_is_plain, [*value.keys(), *value.values()]))
+    return type(value) in (Tensor, str, int, float, bool, bytes, type(None))

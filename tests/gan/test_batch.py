@@ -8,7 +8,7 @@ from ignite.engine import Engine
 
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan.batch import BatchForm, describe
+from ignite_unlearn.gan.batch import BatchForm, is_one_hot
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 
@@ -85,10 +85,6 @@ def test_what_is_not_there_is_said_in_a_sentence(form, batch, message):
         form.labels(batch) if form._label else form.images(batch)
 
 
-def test_describe_shows_shapes_and_types():
-    assert describe([images(), {"y": LABELS}]) == "list((4, 1, 2, 2) float32, dict(y: (4,) int64))"
-
-
 def test_volumes_are_images_too():
     volumes = torch.zeros(2, 1, 4, 4, 4)
     assert BatchForm().images({"spacing": torch.ones(2, 3), "image": volumes}) is volumes
@@ -133,3 +129,82 @@ def test_a_phase_leaves_retained_rows_of_a_rounding_put_as_they_are():
         trainer.run([(pixels, labels)])
     kept = labels != 2
     assert torch.equal(seen[0][0][kept], pixels[kept]) and not torch.equal(seen[0][0][~kept], pixels[~kept])
+
+
+ONE_HOT = torch.eye(3)[LABELS]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [BatchForm(), BatchForm(label=1), BatchForm(classes=3), BatchForm(0, (lambda b: b[1], lambda b, y: (b[0], y)))],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool])
+def test_one_hot_labels_are_labels(form, dtype):
+    batch = (images(), ONE_HOT.to(dtype))
+    assert form.labels(batch).tolist() == LABELS.tolist() and form.labels(batch).dtype == torch.int64
+    new = form.replace(batch, images(), torch.tensor([2, 2, 0, 0]))
+    assert torch.equal(new[1], torch.eye(3)[[2, 2, 0, 0]].to(dtype)) and new[1].dtype == dtype
+    assert not form.more(batch)
+
+
+def test_what_is_not_one_hot_is_none():
+    assert BatchForm().labels((images(), torch.rand(4, 3))) is None
+    assert BatchForm(classes=4).labels((images(), ONE_HOT)) is None
+    assert BatchForm().labels((images(), ONE_HOT, LABELS)).tolist() == LABELS.tolist()  # integers go first
+    assert not is_one_hot(torch.zeros(0, 3)) and not is_one_hot(torch.ones(3, 1)) and not is_one_hot(torch.eye(3)[0])
+    with pytest.raises(UnlearningError, match=r"\(4, 3\) but are not one-hot.*label=\(get, put\)"):
+        BatchForm(label=1).labels((images(), ONE_HOT * 0.9))
+
+
+def test_one_hot_labels_are_not_taken_for_flat_images_nor_images_for_labels():
+    flat = images().flatten(1)
+    for batch in ((ONE_HOT, flat), (flat, ONE_HOT)):
+        assert BatchForm().images(batch) is flat and BatchForm().labels(batch).tolist() == LABELS.tolist()
+    words = torch.eye(4)
+    assert BatchForm().images(words) is words and BatchForm().labels(words) is None
+
+
+def test_ids_are_no_labels_unless_they_are_said_to_be():
+    batch = {"image": images(), "id": LABELS}
+    assert BatchForm().labels(batch) is None and BatchForm(label="id").labels(batch).tolist() == LABELS.tolist()
+    assert list(BatchForm().more(batch)) == [("id",)]
+
+
+@pytest.mark.parametrize(
+    ("form", "batch", "more"),
+    [
+        (BatchForm(), images(), []),
+        (BatchForm(), [images(), LABELS], []),
+        (BatchForm(), {"image": images(), "y": ONE_HOT, "site": "a", "weights": torch.ones(3)}, []),
+        (BatchForm(), (images(), ["a", "b", "c", "d"], LABELS), [(1,)]),
+        (BatchForm(image="B"), {"A": -images(), "B": images()}, [("A",)]),
+        (BatchForm(image=["B", "again"]), {"A": -images(), "B": images(), "again": images()}, [("A",)]),
+        (BatchForm(image=["B", "A"]), {"A": images(), "B": images()}, []),
+        (BatchForm((lambda b: b[0] * 2, lambda b, x: (x / 2, *b[1:]))), (images(), LABELS), []),
+        (BatchForm((lambda b: b[0] * 2, lambda b, x: (x / 2, *b[1:]))), (images(), LABELS, images()), [(2,)]),
+        (BatchForm((lambda b: b[0], lambda b, x: (x, list(b[1])))), (images(), ["a", "b", "c", "d"]), [(1,)]),
+        (BatchForm((lambda b: b[0], lambda b, x: (x, -x))), (images(), -images()), []),
+    ],
+)  # fmt: skip
+def test_what_a_row_holds_beside_image_and_label_is_told(form, batch, more):
+    for _ in range(2):  # what functions replace is remembered
+        assert list(form.more(batch)) == more
+
+
+def test_images_inside_an_object_are_replaced_by_functions_alone():
+    class Scan:
+        def __init__(self, images):
+            self.images = images
+
+    form = BatchForm((lambda b: b[0].images, lambda b, x: (Scan(x), b[1])))
+    assert form.more((Scan(images()), ["a", "b", "c", "d"])) == {}
+
+
+def test_a_list_of_paths_names_the_same_images_held_several_times():
+    form = BatchForm(image=["x", ("deep", 0)])
+    batch = {"x": images(), "deep": [images()], "y": LABELS}
+    new = form.replace(batch, -images())
+    assert form.images(batch) is batch["x"] and torch.equal(new["x"], -images())
+    assert torch.equal(new["deep"][0], -images()) and torch.equal(batch["deep"][0], images())
+    with pytest.raises(UnlearningError, match="at least one path"):
+        BatchForm(image=[])

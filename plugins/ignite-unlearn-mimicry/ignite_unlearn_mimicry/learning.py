@@ -13,7 +13,7 @@ from torch_mimicry.nets.gan.gan import BaseDiscriminator, BaseGenerator
 from torch_mimicry.training.metric_log import MetricLog
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.gan.batch import describe
+from ignite_unlearn.gan.fields import describe
 from ignite_unlearn_mimicry.nets import refuse_others
 
 

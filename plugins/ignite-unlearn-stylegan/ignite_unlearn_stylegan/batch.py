@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.gan.batch import describe
+from ignite_unlearn.gan.fields import describe
 
 
 def images_of(batch: Any) -> Tensor:
