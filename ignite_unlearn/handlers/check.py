@@ -23,7 +23,6 @@ from ignite_unlearn.handlers.looks import (
     look_at_form,
     look_at_labels,
     look_at_values,
-    look_for_second_uses,
 )
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
@@ -90,11 +89,11 @@ def check_loop(
         original = None if look.problems else look.try_to(lambda: Original(gan, tried, seed), "A copy of the nets")
         regions = None if original is None else look.try_to(lambda: original.regions, "The request")
         batches = look.try_to(lambda: _first_batches(loader, forget), "The loader")
-        look.try_to(lambda: look_at_dataset(look, forget, loader), "The data set")
+        look.try_to(lambda: look_at_dataset(look, gan, forget, loader), "The data set")
         batch = None
         if batches:
             batch = batches[0]
-            _look_at_batches(look, gan, forget, unseen, None if regions is None else original, made, batches)
+            _look_at_batches(look, gan, forget, unseen, loader, None if regions is None else original, made, batches)
         if original is not None and regions is not None and not look.problems and try_out is not None:
             rows = None if batch is None else look.try_to(lambda: _all_forgotten(gan, forget, batch), "The batch")
             look.try_to(lambda: try_out(look, original, rows), "The method")
@@ -112,6 +111,7 @@ def _look_at_batches(
     gan: GAN,
     forget: Forget,
     unseen: Sequence[Tensor],
+    loader: Any,
     original: Original | None,
     made: Tensor | None,
     batches: list[Any],
@@ -138,15 +138,13 @@ def _look_at_batches(
             look.notes.append(
                 "No row of it is retained: if all batches are like this, give the loop the retained images too."
             )
-    look.try_to(lambda: look_at_labels(look, forget, images, labels), "The classifier")
+    look.try_to(lambda: look_at_labels(look, gan, forget, loader, batches), "The classifier")
     on_device = images.to(gan.device), None if labels is None else labels.to(gan.device)
     look.try_to(lambda: gan.score(*on_device), "The discriminator")
     if original is not None and made is not None:
         # All rows, as if the whole batch were to be forgotten: that shows whether substitutes fit.
         every = torch.ones(len(images), dtype=torch.bool)
-        changed = look.try_to(lambda: original.substitute(batch, gan, every, 0), "A substitute batch")
-        if changed is not None:
-            look.try_to(lambda: look_for_second_uses(look, gan, batch, changed))
+        look.try_to(lambda: original.substitute(batch, gan, every, 0), "A substitute batch")
         low, high = images.min().item(), images.max().item()
         if images.is_floating_point() and (low >= 0) != (made.min().item() >= 0):
             look.notes.append(

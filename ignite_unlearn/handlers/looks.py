@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,10 +13,11 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.forget.image_index import ContentIndex
-from ignite_unlearn.gan.fields import Leaf, shown
+from ignite_unlearn.gan.fields import Leaf, leaves, shown
 from ignite_unlearn.gan.gan import GAN, first_line
 from ignite_unlearn.handlers.replaced_dataset import SubstitutedDataset
 
+_ALIKE = 16  # labels that are the same by no chance
 _ITEMS = 512  # items that are compared with rows of batches
 _SAME, _NEAR = 0.9999, 0.99  # correlations of pictures that are the same but for brightness, and nearly
 WRAP = "wrap the data set in SubstitutedDataset(dataset, indices, ...) and pass ForgetItems(..., augmented=True)"
@@ -34,9 +36,11 @@ class Look:
         self.notes: list[str] = []
 
     def try_to(self, act: Callable[[], Any], what: str = "A look at the loop") -> Any:
-        """Returns what ``act`` returns, or None where it fails: then the reason is a problem."""
+        """Returns what ``act`` returns, or None where it fails: then the reason is a problem. No warning escapes."""
         try:
-            return act()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return act()
         except UnlearningError as error:
             self.problems.append(str(error))
         except Exception as error:  # whatever somebody's net or data raises is told in one sentence
@@ -44,7 +48,7 @@ class Look:
         return None
 
 
-def look_at_dataset(look: Look, forget: Forget, loader: Any) -> None:
+def look_at_dataset(look: Look, gan: GAN, forget: Forget, loader: Any) -> None:
     """Looks at a loader's data set: classes that it lacks, augmentation, and whether it is wrapped where it must be."""
     dataset, told = getattr(loader, "dataset", None), forget.describe()
     if told.images is not None:
@@ -64,72 +68,72 @@ def look_at_dataset(look: Look, forget: Forget, loader: Any) -> None:
                 "The data set's images change from one look to the next: random augmentation is at work, and forgotten "
                 f"images cannot be recognised in a batch: {WRAP}."
             )
-    elif told.classes and told.classify is None:
-        folders, targets = getattr(dataset, "classes", None), getattr(dataset, "targets", None)
-        if isinstance(folders, (list, tuple)) and len(folders) == 1:
+    by_label = bool(told.classes) and told.classify is None
+    folders, there = getattr(dataset, "classes", None), _targets(dataset)
+    if (by_label or gan.labels is not None) and isinstance(folders, (list, tuple)) and len(folders) == 1:
+        look.problems.append(
+            f"The data set has one class, {folders[0]!r}, so all its labels are the same: give one with a folder for "
+            "each class, or ForgetClasses(..., classifier=...) and labels by it, GAN(..., label=(get, put))."
+        )
+    elif by_label and there:
+        missing = [k for k in told.classes if k not in there]
+        if missing:
             look.problems.append(
-                f"The data set has one class, {folders[0]!r}, so all its labels are the same: give one with a folder "
-                "for each class, or ForgetClasses(..., classifier=...) and labels by it, GAN(..., label=(get, put))."
+                f"No image of the data set is of class {missing[0]}: its classes are {sorted(there)[:20]}."
             )
-        elif targets is not None and len(targets):
-            there = {int(k) for k in torch.as_tensor(targets).reshape(-1).unique().tolist()}
-            missing = [k for k in told.classes if k not in there]
-            if missing:
-                look.problems.append(
-                    f"No image of the data set is of class {missing[0]}: its classes are {sorted(there)[:20]}."
-                )
 
 
 def look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> None:
-    """Looks where a batch keeps images and labels: a guess between several tensors is no knowledge."""
-    form = gan.batch
-    images = form.guesses_of_images(batch)
+    """Looks where a batch keeps images and labels, and says so: a guess between several tensors is no knowledge."""
+    form, images = gan.batch, gan.batch.image_leaves(batch)
     if len(images) > 1:
         look.problems.append(
             f"The batch holds {len(images)} tensors that may be its images, at {_listed(images)}, and the first would "
             f"be taken: say which, such as GAN(..., image={shown(images[0].path)})."
         )
-    labels = form.guesses_of_labels(batch) if gan.labels is not None or forget.describe().classes else []
-    if len(labels) > 1:
+    labels = form.label_leaves(batch)
+    if len(labels) > 1 and (gan.labels is not None or forget.describe().classes):
         look.problems.append(
             f"The batch holds {len(labels)} tensors that may be its class labels, at {_listed(labels)}, and the first "
             f"would be taken: say which, such as GAN(..., label={shown(labels[-1].path)})."
         )
-
-
-def look_at_labels(look: Look, forget: Forget, images: Tensor, labels: Tensor | None) -> None:
-    """Compares a batch's labels with the request's classifier: dummy or coarse labels are none of its classes."""
-    classify = forget.describe().classify
-    if classify is None or labels is None or len(labels) < 4:
-        return
-    agree = int((classify(images).to(labels.device) == labels).sum())
-    if agree < len(labels) / 2:
-        look.problems.append(
-            f"The batch's labels and the classifier agree on {agree} of {len(labels)} images, and the rows to be "
-            "forgotten are found by the labels: if these are not the classes, let the classifier label, GAN(..., "
-            "label=(lambda batch: classifier(images of batch).argmax(1), lambda batch, labels: batch))."
-        )
-
-
-def look_for_second_uses(look: Look, gan: GAN, batch: Any, changed: Any) -> None:
-    """Looks for tensors that still hold the images when all rows of a batch were replaced."""
-    images, left = gan.batch.images(batch), []
-    new = {leaf.path: leaf.tensor for leaf in gan.batch.leaves(changed)}
-    for leaf in gan.batch.leaves(batch):
-        value = leaf.tensor
-        if value.dim() < 3 or len(value) != len(images) or new.get(leaf.path) is not value:
-            continue
-        if value.is_floating_point() and value.shape == images.shape and torch.equal(value, images.to(value)):
-            look.problems.append(
-                f"The batch holds its images a second time, at {shown(leaf.path)}, where forgotten rows would stay: "
-                "give GAN(..., image=(get, put)) whose put replaces both."
-            )
-        else:
-            left.append(leaf)
-    if left:
+    taken = _taken(images, form.images(batch), "image"), _taken(labels, form.labels(batch), "label")
+    look.notes.append(f"The images are {taken[0]}, the class labels {taken[1]}.")
+    more, n = form.more(batch), len(form.images(batch))
+    if more:
         look.notes.append(
-            f"The batch's tensors at {_listed(left)} stay as they are: if they show the same pictures in another form, "
-            "give GAN(..., image=(get, put)) whose put replaces these too."
+            f"A row of the batch holds more than image and label, at {', '.join(map(shown, more))}: whole retained "
+            "rows take the place of forgotten ones, with all that they hold."
+        )
+    left = [leaf for leaf in leaves(batch) if leaf.tensor.dim() and len(leaf.tensor) != n and leaf.tensor.numel()]
+    if left:
+        look.notes.append(f"The batch's tensors at {_listed(left)} do not have {n} rows, and stay as they are.")
+
+
+def look_at_labels(look: Look, gan: GAN, forget: Forget, loader: Any, batches: list[Any]) -> None:
+    """Looks whether labels tell classes: dummy or coarse ones are none of the classifier's, or all the same."""
+    told, found = forget.describe(), [(gan.batch.images(batch), gan.batch.labels(batch)) for batch in batches]
+    pairs = [(images, labels) for images, labels in found if labels is not None and len(labels)]
+    if not pairs:
+        return
+    every = torch.cat([labels.cpu() for _, labels in pairs])
+    if told.classify is not None and len(every) >= 4:
+        agree = sum(int((told.classify(images).to(labels.device) == labels).sum()) for images, labels in pairs)
+        if agree < len(every) / 2:
+            look.problems.append(
+                f"The batch's labels and the classifier agree on {agree} of {len(every)} images, and the rows to be "
+                "forgotten are found by the labels: if these are not the classes, let the classifier label, GAN(..., "
+                "label=(lambda batch: classifier(images of batch).argmax(1), lambda batch, labels: batch))."
+            )
+    if (gan.labels is None and not told.classes) or len(pairs) < 2 or len(every) < _ALIKE or len(every.unique()) > 1:
+        return
+    same = f"All {len(every)} labels of the first {len(pairs)} batches are {int(every[0])}"
+    if len(_targets(getattr(loader, "dataset", None))) > 1:
+        look.notes.append(f"{same}, but the data set has other classes: shuffle it, so that batches hold several.")
+    else:
+        look.problems.append(
+            f"{same}, but several classes are expected: if they tell none, as those of a single folder, give others, "
+            "or say where they are, GAN(..., label=...)."
         )
 
 
@@ -248,5 +252,23 @@ def _tensors(item: Any) -> list[Tensor]:
     return [value for value in values if isinstance(value, Tensor) and value.is_floating_point()]
 
 
-def _listed(leaves: list[Leaf]) -> str:
-    return ", ".join(shown(leaf.path) for leaf in leaves)
+def _targets(dataset: Any) -> set[int]:
+    """Returns the classes that a data set lists as torchvision's do; empty where it lists none."""
+    targets = getattr(dataset, "targets", None)
+    if targets is None or not len(targets):
+        return set()
+    return {int(k) for k in torch.as_tensor(targets).reshape(-1).unique().tolist()}
+
+
+def _taken(found: list[Leaf], got: Tensor | None, argument: str) -> str:
+    """Returns where images or labels were taken from, in words."""
+    if got is None:
+        return "nowhere"
+    if not found:
+        return f"what GAN(..., {argument}=(get, put)) gets, of shape {tuple(got.shape)}"
+    path, tensor = found[0]
+    return f"{f'at {shown(path)}' if path else 'the batch itself'}, of shape {tuple(tensor.shape)}"
+
+
+def _listed(found: list[Leaf]) -> str:
+    return ", ".join(shown(leaf.path) for leaf in found)

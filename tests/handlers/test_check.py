@@ -44,6 +44,7 @@ def test_a_report_says_what_it_saw():
     rows = int((real_images(6, seed=0)[1] == 2).sum())
     assert str(report).splitlines() == [
         "The phase fits this loop.",
+        "  note: The images are at 0, of shape (6, 1, 6, 6), the class labels at 1, of shape (6,).",
         "  note: The first batch holds 6 images of shape (1, 6, 6).",
         f"  note: {rows} of its rows belong to the forget set.",
     ]

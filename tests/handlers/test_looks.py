@@ -80,6 +80,20 @@ def folder(classes, targets):
     return DataLoader(data, batch_size=8)
 
 
+def one_after_the_other():
+    data = TensorDataset(torch.cat([X, X]), torch.tensor([1] * 24 + [2] * 24))
+    data.classes, data.targets = ["a", "b", "c"], data.tensors[1].tolist()
+    return DataLoader(data, batch_size=6)
+
+
+def conditional_items():
+    gan = GAN(Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES)
+    forget = ForgetItems(X[[3]], Y[[3]])
+    return CascadedUnlearning(gan, forget=forget, substitution=OtherClass(0), fake_label=Fixed())
+
+
+BATCHES = list(zip(X.split(8), Y.split(8), strict=True))
+SINGLE_ROWS = [(X[i : i + 1], torch.zeros(1).long()) for i in range(24) if Y[i] != 0][:4]
 JPEG = X[[3, 7]] + 0.02 * torch.randn(2, 1, 6, 6, generator=torch.Generator().manual_seed(2))
 BY_CLASSIFIER = ForgetClasses({2}, classifier=bright_corner, pool=32)
 
@@ -102,12 +116,19 @@ BY_CLASSIFIER = ForgetClasses({2}, classifier=bright_corner, pool=32)
         (of_items(X[[3]], augmented=True), DataLoader(Flips(), batch_size=8), "loader's data set is Flips: wrap it"),
         # Guesses.
         (of_classes(), [(X, X, Y)], "2 tensors that may be its images, at 0, 1"),
-        (of_classes(image=0), [(X, X, Y)], "images a second time, at 1.*put replaces both"),
         (of_classes(), [(X, torch.arange(24) % 3, Y)], r"2 tensors that may be its class labels.*label=2\)"),
         (of_classes(), [{"image": X, "coarse": Y // 2, "fine": Y}], r"class labels, at 'coarse', 'fine'"),
+        (of_classes(), [{"image": X, "coarse": Y // 2, "label": Y, "y": Y}], "labels, at 'label', 'coarse', 'y'"),
+        (of_items(X[[3]]), [{"A": X, "B": -X}], "may be its images, at 'A', 'B'"),
+        (of_items(X[[3]]), [{"image": X, "real": -X}], "may be its images, at 'image', 'real'"),
+        (of_items(X[[3]]), [{"lr": X[..., ::2, ::2], "hr": X}], "may be its images, at 'lr', 'hr'"),
         # Labels that are none.
         (of_classes(BY_CLASSIFIER, unconditional()), [(X, Y * 0)], "labels and the classifier agree on"),
+        (of_classes(BY_CLASSIFIER, unconditional()), SINGLE_ROWS, "agree on 0 of 4 images"),
         (of_classes(), folder(["all"], [0] * 24), "has one class, 'all'"),
+        (conditional_items(), folder(["all"], [0] * 24), "has one class, 'all'"),
+        (of_classes(), [(x, y * 0) for x, y in BATCHES], r"All 24 labels of the first 3 batches are 0, but several"),
+        (conditional_items(), [(x, y * 0) for x, y in BATCHES], r"All 24 labels of the first 3 batches are 0"),
         (of_classes(), folder(["a", "b"], [0, 1] * 12), "No image of the data set is of class 2: its classes are"),
         # Loops without batches, and what is no loader.
         (of_items(X[[3]]), None, "fetches these inside its step.*SubstitutedDataset"),
@@ -132,7 +153,14 @@ def test_what_would_not_work_in_a_loops_data_is_said(unlearning, data, problem):
         (of_items(X[[3]], augmented=True), DataLoader(wrapped(Flips()), batch_size=8), "holds 8 images"),
         (of_items(X[[3]], augmented=True), None, "see that the loop reads from one"),
         (of_items(X[[3]], augmented=True), [None] * 2, "see that the loop reads from one"),
-        (of_classes(image=0, label=2), [(X, -X, Y)], "tensors at 1 stay as they are"),
+        (of_classes(image=0, label=2), [(X, -X, Y)], "more than image and label, at 1: whole retained rows"),
+        (of_classes(image=[0, 1]), [(X, X, Y)], r"images are at 0, of shape \(24, 1, 6, 6\), the class labels at 2"),
+        (of_classes(), [{"image": X, "x": -X, "label": Y, "id": Y}], "images are at 'image', .* labels at 'label'"),
+        (of_classes(), [(X, torch.eye(3)[Y], torch.ones(3))], r"labels at 1, of shape \(24, 3\)|tensors at 2 do not"),
+        (of_items(X[[3]]), [X], r"images are the batch itself, of shape \(24, 1, 6, 6\), the class labels nowhere"),
+        (of_classes(image=(lambda b: b[0], lambda b, x: (x, b[1]))), [(X, Y)], r"are what GAN\(..., image=\(get, put"),
+        (of_classes(), [(x, y * 0 + 2) for x, y in BATCHES[:1]], "No row of it is retained"),
+        (of_classes(), one_after_the_other(), "All 24 labels of the first 4 batches are 1, but the data set has other"),
         (of_classes(label=2), [(X, torch.arange(24), Y)], "of its rows"),
         (of_classes(), [(X, Y * 0 + 2)], "No row of it is retained"),
         (of_classes(BY_CLASSIFIER, unconditional()), [(X, Y)], "of its rows"),

@@ -59,6 +59,7 @@ def dict_a_and_b_with_patch_map():
         lambda images, labels: {"B": -images, "A": images},
         head=lambda score, features: features[:, :1],
         labelled=False,
+        image="A",
     )
 
 
