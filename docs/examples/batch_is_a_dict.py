@@ -16,7 +16,7 @@ gan = GAN(netG, netD, latents=(8,), labels=10, image=("input", "full"), label=("
 print(tuple(gan.batch.images(batch).shape), gan.batch.labels(batch).tolist())
 
 # By two functions: one gets, one returns a new batch.
-batch = {"bytes": torch.full((2, 1, 8, 8), 255, dtype=torch.uint8), "onehot": torch.eye(10)[[7, 1]]}
+batch = {"bytes": torch.full((2, 1, 8, 8), 255, dtype=torch.uint8), "smooth": torch.eye(10)[[7, 1]] * 0.9 + 0.01}
 gan = GAN(
     netG,
     netD,
@@ -27,8 +27,13 @@ gan = GAN(
         lambda b, images: {**b, "bytes": ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)},
     ),
     label=(
-        lambda b: b["onehot"].argmax(1),
-        lambda b, labels: {**b, "onehot": torch.eye(10)[labels]},
+        lambda b: b["smooth"].argmax(1),
+        lambda b, labels: {**b, "smooth": torch.eye(10)[labels] * 0.9 + 0.01},
     ),
 )
 print(gan.batch.images(batch).max().item(), gan.batch.labels(batch).tolist())
+
+# A row that holds more than image and label is replaced as a whole.
+batch = {"image": torch.zeros(2, 1, 8, 8), "label": torch.tensor([7, 1]), "text": ["a seven", "a one"], "site": "A"}
+gan = GAN(netG, netD, latents=(8,), labels=10)
+print(*gan.batch.more(batch))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -12,21 +13,24 @@ from ignite_unlearn.errors import UnlearningError
 
 
 class SubstitutedDataset(Dataset):
-    """A map-style dataset in which the items at some indices are substitutes; all others are passed through.
+    """A map-style dataset in which the items at some indices are replaced; all others are passed through.
 
     For trainers that fetch their own data, where there is no batch to alter, and for item requests under random
-    augmentation. Substitutes are made once, from the teacher, when the wrapper is built.
+    augmentation. Either images are given, made once, from the teacher, when the wrapper is built; or other items of
+    the data set take their place, with all that they hold, such as captions.
 
     Args:
         dataset: the dataset to wrap.
         indices: the forget set: indices into ``dataset``.
-        substitutes: images ``(M, C, H, W)`` in the dataset's value range; index i always gets the same one.
+        substitutes: images ``(M, C, H, W)`` in the dataset's value range; index i always gets the same one. None:
+            retained items do, drawn once.
         labels: their class labels ``(M,)``, or None where items have none.
         form: where an item keeps its image and label; the default recognises an image tensor, or an ``(image,
             label)`` pair.
 
     Raises:
-        UnlearningError: if an index is outside the dataset, or there are no indices or no substitutes.
+        UnlearningError: if an index is outside the dataset, there are no indices or no substitutes, or no item is
+            retained; later, if items hold more than an image and a label, which substitutes alone would part.
 
     Example:
         >>> import torch
@@ -34,13 +38,15 @@ class SubstitutedDataset(Dataset):
         >>> wrapped = SubstitutedDataset(data, {3}, torch.ones(1, 1, 2, 2), torch.tensor([0]))
         >>> wrapped[3][0].sum().item(), int(wrapped[3][1]), wrapped[2][0].sum().item(), len(wrapped)
         (4.0, 0, 0.0, 5)
+        >>> int(SubstitutedDataset(data, {3})[3][1]) in {0, 1, 2, 4}
+        True
     """
 
     def __init__(
         self,
         dataset: Dataset,
         indices: Collection[int],
-        substitutes: Tensor,
+        substitutes: Tensor | None = None,
         labels: Tensor | None = None,
         *,
         form: tuple[Callable[[Any], Tensor], Callable[[Any, Tensor, Tensor | None], Any]] | None = None,
@@ -49,26 +55,36 @@ class SubstitutedDataset(Dataset):
         outside = [i for i in indices if not 0 <= i < size]
         if outside:
             raise UnlearningError(f"Index {outside[0]} is outside the dataset, which has {size} items from 0 on.")
-        if not indices or len(substitutes) == 0:
+        if not indices or (substitutes is not None and len(substitutes) == 0):
             raise UnlearningError("The forget set is empty: give at least one index and one substitute image.")
-        if labels is not None and len(labels) != len(substitutes):
-            raise UnlearningError(f"Got {len(substitutes)} substitutes but {len(labels)} labels: give as many.")
+        if labels is not None and (substitutes is None or len(labels) != len(substitutes)):
+            given = 0 if substitutes is None else len(substitutes)
+            raise UnlearningError(f"Got {given} substitutes but {len(labels)} labels: give as many.")
         self.dataset = dataset
         self.indices = frozenset(indices)
-        self._place = {index: place % len(substitutes) for place, index in enumerate(sorted(self.indices))}
         self._substitutes = substitutes
         self._labels = labels
         self._get, self._put = form or (_item_image, _put_item)
+        # Which substitute an index gets, or which other index.
+        choices = [i for i in range(size) if i not in self.indices]
+        if substitutes is not None:
+            choices = list(range(len(substitutes)))
+        elif choices:
+            drawn = torch.randperm(len(choices), generator=torch.Generator().manual_seed(0))
+            choices = [choices[i] for i in drawn[: len(self.indices)].tolist()]
+        else:
+            raise UnlearningError("All items of the dataset are to be forgotten, so none can take their place.")
+        self._place = {index: choices[place % len(choices)] for place, index in enumerate(sorted(self.indices))}
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int) -> Any:
         index = index + len(self) if index < 0 else int(index)
-        item = self.dataset[index]
         place = self._place.get(index)
-        if place is None:
-            return item
+        if place is None or self._substitutes is None:
+            return self.dataset[index if place is None else place]
+        item = self.dataset[index]
         image = self._get(item)
         substitute = self._substitutes[place].to(image.dtype)
         if substitute.shape != image.shape:
@@ -90,6 +106,11 @@ def _put_item(item: Any, image: Tensor, label: Tensor | None) -> Any:
     if isinstance(item, Tensor):
         return image
     rest = list(item[1:])
+    if len(rest) > 1:
+        raise UnlearningError(
+            f"Items of the dataset hold {len(item)} values, of which all but image and label would stay with another "
+            "image: give no substitutes, so that whole retained items take their place, or pass form=(get, put)."
+        )
     if rest and label is not None:
         rest[0] = label.to(rest[0].dtype) if isinstance(rest[0], Tensor) else int(label)
     return type(item)([image, *rest]) if not hasattr(item, "_fields") else type(item)(image, *rest)

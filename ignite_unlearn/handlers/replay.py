@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.borrow import borrow, step_seed
+from ignite_unlearn.gan.fields import shown
 from ignite_unlearn.gan.gan import GAN
 
 _REGIONS, _BATCH = 0, 3  # what a random number stream is for
@@ -18,7 +20,8 @@ class Replay:
 
     Generative replay (Shin et al. 2017) in place of a loader whose data is gone. Give it the original GAN: a frozen
     copy is taken when the loader is made. Every epoch draws other images; no random number stream of the loop's is
-    touched.
+    touched. A row is an image and a label: what else a row of ``like`` holds would belong to another image, and is
+    warned of.
 
     Args:
         gan: the original GAN.
@@ -45,6 +48,13 @@ class Replay:
     def __init__(self, gan: GAN, forget: Forget, *, like: Any, batches: int, seed: int = 0):
         if batches < 1:
             raise UnlearningError(f"Replay(batches={batches}) must be at least 1.")
+        more = gan.batch.more(like)
+        if more:
+            warnings.warn(
+                f"Replay makes images and class labels alone: what else the batch holds of a row, at "
+                f"{', '.join(map(shown, more))}, stays as in the batch given, and belongs to other images.",
+                stacklevel=2,
+            )
         self._teacher = gan.teacher()
         self._like = like
         self._batches = batches

@@ -73,3 +73,11 @@ def test_what_does_not_fit_is_said_in_a_sentence():
         Replay(make(), ForgetClasses({1}), like=real_images(6, seed=1), batches=0)
     with pytest.raises(UnlearningError, match=r"has images of shape \(1, 4, 4\), the generator makes \(1, 6, 6\)"):
         Replay(make(), ForgetClasses({1}), like=(torch.zeros(2, 1, 4, 4), torch.zeros(2).long()), batches=1)
+
+
+def test_what_belongs_to_other_images_is_warned_of():
+    images, labels = real_images(4, seed=1)
+    like = {"image": images, "label": labels, "text": ["a", "b", "c", "d"], "site": "A"}
+    with pytest.warns(UserWarning, match="what else the batch holds of a row, at 'text', stays as in the batch given"):
+        loader = Replay(make(), ForgetClasses({1}), like=like, batches=1)
+    assert next(iter(loader))["text"] == like["text"]

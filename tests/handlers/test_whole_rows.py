@@ -3,6 +3,7 @@
 import copy
 import warnings
 
+import ignite.distributed as idist
 import pytest
 import torch
 from ignite.engine import Engine
@@ -150,6 +151,24 @@ def test_a_state_of_before_rows_were_kept_is_read_and_what_is_not_plain_is_not_s
     rows.keep({("x",): X[:2], ("box",): [(1, 2.0), (3, 4.0)]}, torch.tensor([True, False]))
     ((first, second),) = rows.state_dict()
     assert torch.equal(first[1], X[1]) and second == (("box",), (3, 4.0))
+
+
+def test_processes_need_not_meet(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a collective call")
+
+    for name in ("all_reduce", "all_gather", "broadcast", "barrier"):
+        monkeypatch.setattr(idist, name, refuse)
+    monkeypatch.setattr(idist, "get_world_size", lambda: 2)
+    phase, taken = make(), []
+    for rank in (0, 1):
+        monkeypatch.setattr(idist, "get_rank", lambda rank=rank: rank)
+        original = Original(phase.gan, phase.forget, 0)
+        for rows in (RETAINED[:8], [*FORGOTTEN[:4], *RETAINED[:8]], FORGOTTEN[:4]):
+            batch = batch_of(rows)
+            taken.append(original.substitute(batch, phase.gan, batch["label"] == 2, len(rows)))
+            assert_whole(taken[-1], RETAINED)
+    assert taken[1]["text"] != taken[4]["text"]  # each chooses for itself
 
 
 def test_kept_rows_are_copies_and_few():
