@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 REFERENCE = "\n".join(path.read_text() for path in sorted((DOCS / "reference").glob("*.md")))
 # Modules with nothing but names that the package exports, and packages that have pages of their own.
 EXPORTED = {"__main__", "errors", "forget.items", "cascade.gauss_newton", "cascade.latent_substitution"} | {
-    f"handlers.{name}" for name in ("cascade", "events", "snapshots", "stopping", "replaced_rows", "replay")
+    f"handlers.{name}" for name in ("cascade", "events", "snapshots", "stopping", "replaced_dataset", "replay")
 }
 
 
