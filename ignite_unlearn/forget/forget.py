@@ -76,7 +76,7 @@ class Forget(Protocol):
         return ContentIndex(known).find(images)
 
     def substitute_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
-        """Returns the class labels that substitute images carry in the batch; None where nobody knows them."""
+        """Returns the class labels that images put into a batch carry there; None where nobody knows them."""
         return labels
 
     def trial(self, n: int) -> Forget:

@@ -1,4 +1,4 @@
-"""What a phase keeps of the original GAN: the frozen teacher, where it makes what, and the substitutes it makes."""
+"""What a phase keeps of the original GAN: the frozen teacher, where it makes what, and what takes the place of rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ignite_unlearn.gan.weights import load_weights, same_weights
 from ignite_unlearn.handlers.replaced_rows import RetainedRows, blank_rows, substitute_rows
 from ignite_unlearn.utils.distributed import share
 
-_REGIONS, _SUBSTITUTES = 0, 2  # what a random number stream is for
+_REGIONS, _REPLACED = 0, 2  # what a random number stream is for
 
 
 class Original:
@@ -80,11 +80,11 @@ class Original:
             images = self.teacher.sample(len(latents), labels, latents=latents)
             return images, self._forget.substitute_labels(images, labels)
 
-        with borrow(seed=step_seed(self.seed, _SUBSTITUTES, counter)):
+        with borrow(seed=step_seed(self.seed, _REPLACED, counter)):
             return substitute_rows(batch, gan.batch, forgotten, make)
 
     def _with_retained_rows(self, batch: Any, gan: GAN, found: Fields, forgotten: Tensor, counter: int) -> Any | None:
-        seed = step_seed(self.seed, _SUBSTITUTES, counter, idist.get_rank())
+        seed = step_seed(self.seed, _REPLACED, counter, idist.get_rank())
         rows = self._retained.take(found, forgotten, seed)
         if rows is None:
             return None

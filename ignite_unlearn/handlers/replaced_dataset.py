@@ -22,15 +22,15 @@ class SubstitutedDataset(Dataset):
     Args:
         dataset: the dataset to wrap.
         indices: the forget set: indices into ``dataset``.
-        substitutes: images ``(M, C, H, W)`` in the dataset's value range; index i always gets the same one. None:
+        images: take their place, ``(M, C, H, W)`` in the dataset's value range; index i always gets the same one. None:
             retained items do, drawn once.
         labels: their class labels ``(M,)``, or None where items have none.
         form: where an item keeps its image and label; the default recognises an image tensor, or an ``(image,
             label)`` pair.
 
     Raises:
-        UnlearningError: if an index is outside the dataset, there are no indices or no substitutes, or no item is
-            retained; later, if items hold more than an image and a label, which substitutes alone would part.
+        UnlearningError: if an index is outside the dataset, there are no indices or no images, or no item is retained;
+            later, if items hold more than an image and a label, which other images alone would part.
 
     Example:
         >>> import torch
@@ -46,7 +46,7 @@ class SubstitutedDataset(Dataset):
         self,
         dataset: Dataset,
         indices: Collection[int],
-        substitutes: Tensor | None = None,
+        images: Tensor | None = None,
         labels: Tensor | None = None,
         *,
         form: tuple[Callable[[Any], Tensor], Callable[[Any, Tensor, Tensor | None], Any]] | None = None,
@@ -55,20 +55,20 @@ class SubstitutedDataset(Dataset):
         outside = [i for i in indices if not 0 <= i < size]
         if outside:
             raise UnlearningError(f"Index {outside[0]} is outside the dataset, which has {size} items from 0 on.")
-        if not indices or (substitutes is not None and len(substitutes) == 0):
-            raise UnlearningError("The forget set is empty: give at least one index and one substitute image.")
-        if labels is not None and (substitutes is None or len(labels) != len(substitutes)):
-            given = 0 if substitutes is None else len(substitutes)
-            raise UnlearningError(f"Got {given} substitutes but {len(labels)} labels: give as many.")
+        if not indices or (images is not None and len(images) == 0):
+            raise UnlearningError("The forget set is empty: give at least one index and one image.")
+        if labels is not None and (images is None or len(labels) != len(images)):
+            given = 0 if images is None else len(images)
+            raise UnlearningError(f"Got {given} images but {len(labels)} labels: give as many.")
         self.dataset = dataset
         self.indices = frozenset(indices)
-        self._substitutes = substitutes
+        self._images = images
         self._labels = labels
         self._get, self._put = form or (_item_image, _put_item)
-        # Which substitute an index gets, or which other index.
+        # Which image an index gets, or which other index.
         choices = [i for i in range(size) if i not in self.indices]
-        if substitutes is not None:
-            choices = list(range(len(substitutes)))
+        if images is not None:
+            choices = list(range(len(images)))
         elif choices:
             drawn = torch.randperm(len(choices), generator=torch.Generator().manual_seed(0))
             choices = [choices[i] for i in drawn[: len(self.indices)].tolist()]
@@ -82,14 +82,14 @@ class SubstitutedDataset(Dataset):
     def __getitem__(self, index: int) -> Any:
         index = index + len(self) if index < 0 else int(index)
         place = self._place.get(index)
-        if place is None or self._substitutes is None:
+        if place is None or self._images is None:
             return self.dataset[index if place is None else place]
         item = self.dataset[index]
-        image = self._get(item)
-        substitute = self._substitutes[place].to(image.dtype)
-        if substitute.shape != image.shape:
-            raise UnlearningError(f"Substitutes have shape {tuple(substitute.shape)}, items {tuple(image.shape)}.")
-        return self._put(item, substitute, None if self._labels is None else self._labels[place])
+        old = self._get(item)
+        new = self._images[place].to(old.dtype)
+        if new.shape != old.shape:
+            raise UnlearningError(f"The images given have shape {tuple(new.shape)}, items {tuple(old.shape)}.")
+        return self._put(item, new, None if self._labels is None else self._labels[place])
 
 
 def _item_image(item: Any) -> Tensor:
@@ -109,7 +109,7 @@ def _put_item(item: Any, image: Tensor, label: Tensor | None) -> Any:
     if len(rest) > 1:
         raise UnlearningError(
             f"Items of the dataset hold {len(item)} values, of which all but image and label would stay with another "
-            "image: give no substitutes, so that whole retained items take their place, or pass form=(get, put)."
+            "image: give no images, so that whole retained items take their place, or pass form=(get, put)."
         )
     if rest and label is not None:
         rest[0] = label.to(rest[0].dtype) if isinstance(rest[0], Tensor) else int(label)

@@ -18,7 +18,7 @@ _KEPT = 8  # rows of earlier batches
 
 
 def substitute_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callable[[int, Tensor], Any]) -> Any:
-    """Returns a copy of ``batch`` in which the forgotten rows are substitutes.
+    """Returns a copy of ``batch`` in which the images, and labels, of the forgotten rows are others.
 
     Rows are replaced, never dropped: loops size labels and noise once. The batch's own tensors are not written to.
 
@@ -32,10 +32,10 @@ def substitute_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callab
     # Candidates are numbered over the global batch, so that processes which share it draw what one alone would.
     n, rank = len(images), idist.get_rank()
     rows = forgotten.nonzero().flatten()
-    substitutes, substitute_labels = make(n * idist.get_world_size(), rows + n * rank)
-    if substitutes.shape[1:] != images.shape[1:]:
+    made, made_labels = make(n * idist.get_world_size(), rows + n * rank)
+    if made.shape[1:] != images.shape[1:]:
         raise UnlearningError(
-            f"The generator makes images of shape {tuple(substitutes.shape[1:])} but the batch's have "
+            f"The generator makes images of shape {tuple(made.shape[1:])} but the batch's have "
             f"{tuple(images.shape[1:])}: give the batch's form with GAN(..., image=(get, put))."
         )
     if not images.is_floating_point():
@@ -44,10 +44,10 @@ def substitute_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callab
             "put)) that convert to and from the generator's value range."
         )
     new = images.detach().clone()
-    new[rows.to(new.device)] = substitutes.to(new.device, new.dtype)
-    if labels is not None and substitute_labels is not None:
+    new[rows.to(new.device)] = made.to(new.device, new.dtype)
+    if labels is not None and made_labels is not None:
         labels = labels.clone()
-        labels[rows.to(labels.device)] = substitute_labels.to(labels.device)
+        labels[rows.to(labels.device)] = made_labels.to(labels.device)
     return form.replace(batch, new, labels, rows=forgotten)
 
 

@@ -109,7 +109,7 @@ class Seen:
         if self.forgotten == self.rows and (complete or self.rows >= 3 * _ENOUGH):
             return (
                 f"All {self.rows} rows that the batches held so far belong to the forget set, so the loop learned from "
-                "substitutes alone: give it the retained images too."
+                "replaced rows alone: give it the retained images too."
             )
         if self._items is None:
             # So many rows hold one of a class by chance, unless classes are very uneven.

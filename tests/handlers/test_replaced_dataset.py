@@ -44,8 +44,8 @@ def test_items_may_be_bare_tensors_or_anything_with_get_and_put():
     [
         (lambda: SubstitutedDataset([0] * 3, {3}, torch.zeros(1, 1)), "Index 3 is outside"),
         (lambda: SubstitutedDataset([0] * 3, set(), torch.zeros(1, 1)), "forget set is empty"),
-        (lambda: SubstitutedDataset([0] * 3, {1}, torch.zeros(2, 1), torch.zeros(3)), "2 substitutes but 3 labels"),
-        (lambda: SubstitutedDataset([0] * 3, {1}, labels=torch.zeros(1)), "0 substitutes but 1 labels"),
+        (lambda: SubstitutedDataset([0] * 3, {1}, torch.zeros(2, 1), torch.zeros(3)), "2 images but 3 labels"),
+        (lambda: SubstitutedDataset([0] * 3, {1}, labels=torch.zeros(1)), "0 images but 1 labels"),
         (lambda: SubstitutedDataset([0] * 3, {0, 1, 2}), "All items of the dataset are to be forgotten"),
         (
             lambda: SubstitutedDataset([(torch.zeros(1), 0, "text")], {0}, torch.zeros(1, 1))[0],
