@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from ignite.engine import Engine
 from torch import nn
+from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 # Lightning's callbacks that put an average into the module's place when fit() ends.
@@ -123,8 +124,11 @@ def _held(function: Any, depth: int) -> Iterator[tuple[str, Any]]:
         if callable(value) and not isinstance(value, nn.Module):
             yield from _held(value, depth - 1)
     for name in function.__code__.co_names:
-        if isinstance(value := function.__globals__.get(name), nn.Module) or hasattr(value, "ema_model"):
+        value = function.__globals__.get(name)
+        if isinstance(value, (nn.Module, Optimizer)) or hasattr(value, "ema_model"):
             yield name, value
+        elif isinstance(value, FunctionType) and value.__module__ == function.__module__:  # a helper of the same script
+            yield from _held(value, depth - 1)
 
 
 def _same_form(one: nn.Module, other: nn.Module) -> bool:

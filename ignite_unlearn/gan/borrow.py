@@ -10,23 +10,28 @@ import numpy as np
 import torch
 from torch import nn
 
+from ignite_unlearn.gan.state import state_kept
+from ignite_unlearn.gan.trained import trained_parameters
+
 
 @contextmanager
-def borrow(*modules: nn.Module, seed: int | None = None) -> Iterator[None]:
+def borrow(*modules: nn.Module, seed: int | None = None, frozen_too: bool = False) -> Iterator[None]:
     """Lends ``modules`` to the body and puts back all state that a passing step may leave behind.
 
     Put back afterwards, also after an exception: every parameter's ``requires_grad`` and ``.grad`` (the same tensor
-    objects), every buffer (BatchNorm statistics, spectral-norm vectors; the originals are never written to), every
-    submodule's train flag, and the random number streams of Python, NumPy, the CPU and the modules' CUDA devices.
-    *Not* put back: the values of the parameters, which are what an unlearning step is for.
+    objects), all that :func:`.state_kept` knows of (buffers, frozen parameters, plain attributes, train flags, lists
+    that hooks append to; the originals are never written to), and the random number streams of Python, NumPy, the CPU
+    and the modules' CUDA devices. *Not* put back: the values of the parameters that train, which are what an unlearning
+    step is for.
 
-    Inside the body the modules are in eval mode, gradients start at None, and a module whose parameters are all
-    frozen is thawed (loops often freeze a net between its turns); a module frozen in part keeps its frozen part.
+    Inside the body the modules are in eval mode, gradients start at None, and exactly the parameters that train
+    (:mod:`.trained`) ask for gradients, also where the loop has frozen them for the moment.
 
     Args:
         modules: the nets to lend.
         seed: seeds all streams inside the body, so that what is drawn there depends on nothing outside. None leaves
             the streams where they are (they are still put back).
+        frozen_too: the values that the body gives frozen parameters stay as well.
 
     Example:
         >>> import torch
@@ -38,29 +43,22 @@ def borrow(*modules: nn.Module, seed: int | None = None) -> Iterator[None]:
     """
     flags = [(module, module.training) for root in modules for module in root.modules()]
     parameters = [(p, p.requires_grad, p.grad) for root in modules for p in root.parameters()]
-    owners = list({id(module): module for module, _ in flags}.values())
-    buffers = [(m, name, b) for m in owners for name, b in m._buffers.items() if b is not None]
+    trained = {id(p) for root in modules for p in trained_parameters(root)}
     devices = {p.device for p, *_ in parameters if p.device.type == "cuda"}
     streams = _read_streams(devices)
+    staying = (p for p, *_ in parameters if frozen_too or id(p) in trained)
     try:
-        clones: dict[int, torch.Tensor] = {}
-        for module, name, buffer in buffers:
-            # Buffers shared between modules must stay shared inside the body.
-            module._buffers[name] = clones.setdefault(id(buffer), buffer.clone())
-        for root in modules:
-            root.eval()
-            mine = list(root.parameters())
-            if mine and not any(p.requires_grad for p in mine):
-                root.requires_grad_(True)
-        for parameter, *_ in parameters:
-            parameter.grad = None
-        if seed is not None:
-            _seed_streams(seed, devices)
-        with torch.enable_grad(), _no_autocast(devices):
-            yield
+        with state_kept(*modules, trained=staying):
+            for root in modules:
+                root.eval()
+            for parameter, *_ in parameters:
+                parameter.requires_grad_(id(parameter) in trained)
+                parameter.grad = None
+            if seed is not None:
+                _seed_streams(seed, devices)
+            with torch.enable_grad(), _no_autocast(devices):
+                yield
     finally:
-        for module, name, buffer in buffers:
-            module._buffers[name] = buffer
         for module, training in flags:
             module.training = training
         for parameter, requires_grad, grad in parameters:

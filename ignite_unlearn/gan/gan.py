@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -14,7 +15,10 @@ from ignite_unlearn.gan.batch import BatchForm
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.fields import Accessor, Path
 from ignite_unlearn.gan.logits import logits_before_sigmoids
-from ignite_unlearn.gan.nets import as_called, frozen_copy, refuse_net, takes_labels, unwrap
+from ignite_unlearn.gan.copies import frozen_copy
+from ignite_unlearn.gan.nets import as_called, refuse_net, takes_labels, unwrap
+from ignite_unlearn.gan.state import state_kept
+from ignite_unlearn.gan.trained import Trained, decide_trained, declared, optimizers_among, trained_parameters
 
 Scores = Literal["logits", "probabilities", "critic"]
 SCORE_NAMES = ("adv_output", "adv", "logits", "score", "scores", "validity", "output")
@@ -34,6 +38,9 @@ class GAN:
         label: where the batch keeps its class labels; likewise.
         generate: ``(generator, latents, labels) -> images`` where the generator is called in another way.
         discriminate: ``(discriminator, images, labels) -> scores`` likewise.
+        trained: what says which parameters train: the loop's optimisers, such as ``(optG, optD)``, or the parameters
+            themselves. All others stay as they are. None: a phase looks for the optimisers in the trainer that it is
+            attached to; where there are none, it goes by what asks for gradients then.
 
     Raises:
         UnlearningError: if an argument does not fit.
@@ -60,6 +67,7 @@ class GAN:
         label: Path | Sequence[Path] | Accessor | None = None,
         generate: Callable[[nn.Module, Tensor, Tensor | None], Tensor] | None = None,
         discriminate: Callable[[nn.Module, Tensor, Tensor | None], Any] | None = None,
+        trained: Trained | None = None,
     ):
         if scores not in ("logits", "probabilities", "critic"):
             raise UnlearningError(
@@ -76,6 +84,10 @@ class GAN:
         self.scores = scores
         self.labels = labels
         self.batch = BatchForm(image, label, classes=labels)
+        self._is_teacher = False
+        self._trained_declared = trained is not None
+        if trained is not None:
+            declared({"generator": self.generator, "discriminator": self.discriminator}, trained)
         self._generate = generate or _call_generator
         self._discriminate = discriminate or (
             _call_with_labels if labels is not None and takes_labels(self.discriminator) else _call_without_labels
@@ -105,7 +117,8 @@ class GAN:
             UnlearningError: if generator and latents do not fit together, or the result is no tensor of N images.
         """
         try:
-            images = self._generate(self.generator, latents, labels if self.labels is not None else None)
+            with self._kept(self.generator):
+                images = self._generate(self.generator, latents, labels if self.labels is not None else None)
         except _CALL_ERRORS as error:
             if isinstance(error, UnlearningError):
                 raise
@@ -147,7 +160,10 @@ class GAN:
             UnlearningError: if the discriminator's output cannot be read as N scores of the declared kind.
         """
         try:
-            with logits_before_sigmoids(self.discriminator, self.scores == "probabilities") as logits:
+            with (
+                self._kept(self.discriminator),
+                logits_before_sigmoids(self.discriminator, self.scores == "probabilities") as logits,
+            ):
                 output = self._discriminate(self.discriminator, images.to(self.device), labels)
         except _CALL_ERRORS as error:
             if isinstance(error, UnlearningError):
@@ -187,9 +203,24 @@ class GAN:
     def teacher(self) -> GAN:
         """Returns a frozen copy of this GAN in eval mode: what the generator and discriminator know now."""
         frozen = copy.copy(self)
-        frozen.generator = frozen_copy(self.generator)
-        frozen.discriminator = frozen_copy(self.discriminator)
+        frozen._is_teacher = True
+        frozen.generator = frozen_copy(self.generator, "generator")
+        frozen.discriminator = frozen_copy(self.discriminator, "discriminator")
         return frozen
+
+    def _kept(self, net: nn.Module) -> AbstractContextManager:
+        # A teacher stays what it is, however often and by whomever it is called.
+        return state_kept(net, trained=trained_parameters(net)) if self._is_teacher else nullcontext()
+
+    def decide_trained(self, objects: Mapping[str, Any]) -> None:
+        """Decides which parameters train, by the optimisers among objects by name; ``GAN(trained=)`` is not overruled.
+
+        See :func:`.trained.decide_trained`.
+        """
+        if not self._trained_declared:
+            optimizers = optimizers_among(objects)
+            for net in (self.generator, self.discriminator):
+                decide_trained(net, optimizers)
 
     def rescored(self, score: Callable[[Tensor, Tensor | None], Tensor]) -> GAN:
         """Returns a GAN of the same nets whose scores are what ``(images, labels) -> (N,)`` says."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from typing import Any
 
@@ -61,23 +60,6 @@ def as_called(net: nn.Module) -> nn.Module:
     while type(net).__name__ != "OptimizedModule" and (inner := _inside(net)) is not None:
         net = inner
     return net
-
-
-def frozen_copy(net: nn.Module) -> nn.Module:
-    """Returns a copy in eval mode whose parameters ask for no gradients.
-
-    Example:
-        >>> frozen_copy(nn.Linear(1, 1)).weight.requires_grad
-        False
-    """
-    # The old weight_norm and spectral_norm keep a computed, non-leaf weight as attribute, which deepcopy refuses.
-    computed = {
-        id(value): value.detach().clone()
-        for module in net.modules()
-        for value in vars(module).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    }
-    return copy.deepcopy(net, dict(computed)).eval().requires_grad_(False)
 
 
 def takes_labels(discriminator: nn.Module) -> bool:

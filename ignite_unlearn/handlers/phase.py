@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.gan.averages import kept_around
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import KeptWeights
@@ -136,6 +137,7 @@ class UnlearningPhase(UnlearningMethod):
             UnlearningError: if the phase is attached already, the trainer has one, or a net is under opacus.
         """
         refuse_private(self.gan)
+        self.gan.decide_trained(kept_around(trainer))
         if self.original is None:
             self.original = Original(self.gan, self.forget, self.seed)
         self.handle = PhaseHandle(
@@ -233,7 +235,7 @@ class UnlearningPhase(UnlearningMethod):
         if self.iterations == 0:
             original.settle(self.gan)
             _ = original.regions  # looked up before the stream below begins
-            with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _BEGIN)):
+            with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _BEGIN), frozen_too=True):
                 self.begin(original)
         self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
         self._running = True
