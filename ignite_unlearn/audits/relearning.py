@@ -95,9 +95,7 @@ def relearning(
 def _iterations(
     gan: GAN, learn: Learn, level: Level, reached: float, every: int, max_iterations: int, seed: int, bar: tqdm
 ) -> tuple[int, bool]:
-    copied = gan.teacher()
-    for net in (copied.generator, copied.discriminator):
-        net.train().requires_grad_(True)
+    copied = gan.learner()
     with borrow(seed=seed):
         step = learn(copied)
         for count in range(max_iterations + 1):

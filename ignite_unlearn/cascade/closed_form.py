@@ -13,6 +13,8 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import label_embeddings, readers
+from ignite_unlearn.gan.noise import same_noise
+from ignite_unlearn.gan.trained import trained_parameters
 
 
 class Start(Protocol):
@@ -84,7 +86,28 @@ class NearestEmbedding:
                 "NearestEmbedding cannot change one row of a label embedding under spectral norm, which scales all "
                 "rows alike: leave `start` out."
             )
+        trained = {id(p) for p in trained_parameters(gan.generator)}
+        if any(id(table.weight) not in trained for table in tables):
+            raise UnlearningError(
+                "NearestEmbedding changes the label embedding, but the loop does not train it: leave `start` out, or "
+                "give what trains, GAN(..., trained=...)."
+            )
         latents = teacher.sample_latents(self.samples)
+        labels = torch.zeros(len(latents), dtype=torch.int64, device=teacher.device)
+        with same_noise(gan, teacher, latents, labels):
+            self._change(gan, teacher, latents, tables, retained, substitution, regions)
+
+    def _change(
+        self,
+        gan: GAN,
+        teacher: GAN,
+        latents: Tensor,
+        tables: list[nn.Embedding],
+        retained: tuple[int, ...],
+        substitution: Substitution,
+        regions: LatentRegions,
+    ) -> None:
+        assert gan.labels is not None
         forgotten = sorted(set(range(gan.labels)) - set(retained))
         nearest = [self._nearest(teacher, latents, label, retained, substitution, regions) for label in forgotten]
         with torch.no_grad():

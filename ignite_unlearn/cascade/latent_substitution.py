@@ -51,7 +51,7 @@ class Truncation:
         if not isinstance(mapping, nn.Module) or not isinstance(synthesis, nn.Module):
             centre = self._cached(teacher, lambda: self._central_latent(teacher))
             return teacher.sample(len(latents), labels, latents=slerp(centre.expand_as(latents), latents, self.psi))
-        with borrow(teacher.generator), torch.no_grad():
+        with borrow(teacher.generator), torch.no_grad(), teacher.calling_generator():
             centre = self._cached(teacher, lambda: _map(mapping, *self._drawn(teacher)).mean(0))
             return synthesis(torch.lerp(centre, _map(mapping, latents, labels), self.psi))
 

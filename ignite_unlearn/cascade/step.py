@@ -19,6 +19,7 @@ from ignite_unlearn.cascade.substitution import Substitution
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.noise import same_noise
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.utils.distributed import (
     everywhere,
@@ -120,13 +121,13 @@ class UnlearningStep:
             return {}
         mine = shard(n)
         forgotten_labels, retained_labels = _rows(forgotten_labels, mine), _rows(retained_labels, mine)
-        substitutes = self.substitution(teacher, forgotten[mine], forgotten_labels, regions)
-        held = teacher.sample(mine.stop - mine.start, retained_labels, latents=retained[mine])
-        images = self.gan.generate(
-            torch.cat([forgotten[mine], retained[mine]]),
-            None if forgotten_labels is None or retained_labels is None
-            else torch.cat([forgotten_labels, retained_labels]),
-        )  # fmt: skip
+        with same_noise(self.gan, teacher, forgotten[mine], forgotten_labels) as noisy:
+            substitutes = self.substitution(teacher, forgotten[mine], forgotten_labels, regions)
+            held = teacher.sample(mine.stop - mine.start, retained_labels, latents=retained[mine])
+            both = [(forgotten[mine], forgotten_labels), (retained[mine], retained_labels)]
+            # With noise, calls of as many rows as the teacher's.
+            calls = both if noisy else [_joined(both)]
+            images = torch.cat([self.gan.generate(latents, labels) for latents, labels in calls])
         distance = (images - torch.cat([substitutes, held])).square().flatten(1).mean(1).split(len(forgotten[mine]))
         losses = distance[0].sum() / n, distance[1].sum() / n
         to_substitutes, to_teacher = self._descend("generator", losses)
@@ -197,6 +198,11 @@ class UnlearningStep:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return values[0], values[1]
+
+
+def _joined(parts: list[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor | None]:
+    latents, labels = zip(*parts, strict=True)
+    return torch.cat(latents), None if any(given is None for given in labels) else torch.cat(labels)
 
 
 def _rows(labels: Tensor | None, mine: slice) -> Tensor | None:

@@ -180,6 +180,9 @@ class Noise:
 def _under_each_class(teacher: GAN, latents: Tensor, classes: tuple[int, ...]) -> Tensor:
     """Returns the images of ``latents`` under each class, shape ``(N, len(classes), ...)``."""
     n, k = len(latents), len(classes)
+    if teacher.noise is not None:  # which is the same in calls of as many rows
+        asked = (torch.full((n,), c, device=teacher.device) for c in classes)
+        return torch.stack([teacher.sample(n, labels, latents=latents) for labels in asked], 1)
     labels = torch.tensor(classes, device=teacher.device).repeat(n)
     images = teacher.sample(n * k, labels, latents=latents.repeat_interleave(k, 0))
     return images.view(n, k, *images.shape[1:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 
 from ignite_unlearn.gan.state import state_kept
+from ignite_unlearn.gan.streams import read_streams, seed_streams, write_streams
 from ignite_unlearn.gan.trained import trained_parameters
 
 
@@ -45,7 +45,7 @@ def borrow(*modules: nn.Module, seed: int | None = None, frozen_too: bool = Fals
     parameters = [(p, p.requires_grad, p.grad) for root in modules for p in root.parameters()]
     trained = {id(p) for root in modules for p in trained_parameters(root)}
     devices = {p.device for p, *_ in parameters if p.device.type == "cuda"}
-    streams = _read_streams(devices)
+    streams = read_streams(devices)
     staying = (p for p, *_ in parameters if frozen_too or id(p) in trained)
     try:
         with state_kept(*modules, trained=staying):
@@ -55,7 +55,7 @@ def borrow(*modules: nn.Module, seed: int | None = None, frozen_too: bool = Fals
                 parameter.requires_grad_(id(parameter) in trained)
                 parameter.grad = None
             if seed is not None:
-                _seed_streams(seed, devices)
+                seed_streams(seed, devices)
             with torch.enable_grad(), _no_autocast(devices):
                 yield
     finally:
@@ -64,7 +64,7 @@ def borrow(*modules: nn.Module, seed: int | None = None, frozen_too: bool = Fals
         for parameter, requires_grad, grad in parameters:
             parameter.grad = grad
             parameter.requires_grad_(requires_grad)
-        _write_streams(streams)
+        write_streams(streams)
 
 
 def step_seed(seed: int, *counters: int) -> int:
@@ -81,27 +81,3 @@ def _no_autocast(devices: set[torch.device]) -> Iterator[None]:
                 yield
         else:
             yield
-
-
-def _read_streams(devices: set[torch.device]) -> tuple:
-    cuda = {device: torch.cuda.get_rng_state(device) for device in devices}
-    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
-
-
-def _seed_streams(seed: int, devices: set[torch.device]) -> None:
-    random.seed(seed)
-    np.random.seed(seed)
-    # Not torch.manual_seed: it also queues a reseeding of every CUDA device for whenever CUDA first starts.
-    torch.default_generator.manual_seed(seed)
-    for device in devices:
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(seed)
-
-
-def _write_streams(streams: tuple) -> None:
-    python, numpy, cpu, cuda = streams
-    random.setstate(python)
-    np.random.set_state(numpy)
-    torch.set_rng_state(cpu)
-    for device, state in cuda.items():
-        torch.cuda.set_rng_state(state, device)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan.state import reached
+from ignite_unlearn.gan.reach import reached
 from ignite_unlearn.gan.trained import declare_trained, trained_names
 
 _COMPILED = "_torchdynamo_orig_callable"
@@ -54,9 +54,8 @@ def frozen_copy(net: nn.Module, what: str = "net") -> nn.Module:
             memo[id(value)] = value.detach().clone()
         elif isinstance(value, torch.Generator):
             memo[id(value)] = _same_stream(value)
-        elif isinstance(value, MethodType) and not isinstance(value.__self__, nn.Module):
-            if not _leads_to(value.__self__, net):  # such as a trainer that owns a hook
-                memo[id(value.__self__)] = value.__self__
+        elif isinstance(value, MethodType) and not _leads_to(value.__self__, net):  # a hook of something beside it
+            memo[id(value.__self__)] = value.__self__
     # Functions of classes are the same for all nets of the class.
     functions = [value for value in found if isinstance(value, FunctionType) and _is_bound(value, net)]
     bound = [(f, _bound_anew(f, memo)) for f in functions]

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Literal
 
 import torch
+from ignite.engine import Engine
 from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.gan.averages import kept_around
 from ignite_unlearn.gan.batch import BatchForm
 from ignite_unlearn.gan.borrow import borrow
-from ignite_unlearn.gan.fields import Accessor, Path
-from ignite_unlearn.gan.logits import logits_before_sigmoids
+from ignite_unlearn.gan.calling import call_generator, call_with_labels, call_without_labels, shape_of
 from ignite_unlearn.gan.copies import frozen_copy
+from ignite_unlearn.gan.fields import Accessor, Path
+from ignite_unlearn.gan.heads import mean_score, read_scores, said_of_heads
+from ignite_unlearn.gan.logits import logits_before_sigmoids
 from ignite_unlearn.gan.nets import as_called, refuse_net, takes_labels, unwrap
+from ignite_unlearn.gan.noise import seeded
 from ignite_unlearn.gan.state import state_kept
-from ignite_unlearn.gan.trained import Trained, decide_trained, declared, optimizers_among, trained_parameters
+from ignite_unlearn.gan.trained import (
+    Trained,
+    decide_trained,
+    declared,
+    optimizers_among,
+    said_of_training,
+    trained_parameters,
+)
 
 Scores = Literal["logits", "probabilities", "critic"]
-SCORE_NAMES = ("adv_output", "adv", "logits", "score", "scores", "validity", "output")
 
 
 class GAN:
@@ -84,13 +95,15 @@ class GAN:
         self.scores = scores
         self.labels = labels
         self.batch = BatchForm(image, label, classes=labels)
+        self.noise: tuple[int, int] | None = None  # a seed of the generator's noise, and rows in a call; see same_noise
+        self.draws_noise: bool | None = None
         self._is_teacher = False
         self._trained_declared = trained is not None
         if trained is not None:
             declared({"generator": self.generator, "discriminator": self.discriminator}, trained)
-        self._generate = generate or _call_generator
+        self._generate = generate or call_generator
         self._discriminate = discriminate or (
-            _call_with_labels if labels is not None and takes_labels(self.discriminator) else _call_without_labels
+            call_with_labels if labels is not None and takes_labels(self.discriminator) else call_without_labels
         )
 
     @property
@@ -117,7 +130,7 @@ class GAN:
             UnlearningError: if generator and latents do not fit together, or the result is no tensor of N images.
         """
         try:
-            with self._kept(self.generator):
+            with self.calling_generator():
                 images = self._generate(self.generator, latents, labels if self.labels is not None else None)
         except _CALL_ERRORS as error:
             if isinstance(error, UnlearningError):
@@ -144,6 +157,8 @@ class GAN:
         """
         latents = self.sample_latents(n) if latents is None else latents
         labels = self.sample_labels(n) if labels is None else labels.to(self.device)
+        if self.noise is not None:
+            batch_size = self.noise[1]
         with borrow(self.generator), torch.no_grad():
             parts = [
                 self.generate(latents[i : i + batch_size], None if labels is None else labels[i : i + batch_size])
@@ -154,11 +169,24 @@ class GAN:
     def score(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns the discriminator's scores of ``images`` as logits or critic values, shape ``(N,)``.
 
-        Probabilities are turned into logits; maps and other dimensions are averaged per image.
+        Probabilities are turned into logits; maps and other dimensions are averaged per image, and so are the scales of
+        a multi-scale discriminator. Of several heads the score alone is read (:func:`.heads.read_scores`).
 
         Raises:
             UnlearningError: if the discriminator's output cannot be read as N scores of the declared kind.
         """
+        scores, logits = self._scores(images, labels)
+        if self.scores == "probabilities":
+            scores = [logits(self._checked(score)) for score in scores]
+        return mean_score(scores)
+
+    def heads(self, images: Tensor, labels: Tensor | None = None) -> list[str]:
+        """Returns sentences on what of the discriminator's output takes part in unlearning; see :mod:`.heads`."""
+        with self._kept(self.discriminator):
+            output = self._discriminate(self.discriminator, images.to(self.device), labels)
+        return said_of_heads(output, len(images), self.labels)
+
+    def _scores(self, images: Tensor, labels: Tensor | None) -> tuple[list[Tensor], Callable[[Tensor], Tensor]]:
         try:
             with (
                 self._kept(self.discriminator),
@@ -179,20 +207,21 @@ class GAN:
                 f"{' but no labels' if unlabelled else '' if labels is None else ' and labels'}: {first_line(error)} "
                 f"{advice}"
             ) from error
-        scores = _first_tensor(output)
-        if scores is None or scores.dim() == 0 or len(scores) != len(images):
+        scores = read_scores(output)
+        if not scores or any(score.dim() == 0 or len(score) != len(images) for score in scores):
             raise UnlearningError(
-                f"The discriminator returned {_shape(output)} for {len(images)} images: expected a tensor with one row "
-                "an image, or a tuple or dict that holds one. Pass GAN(..., discriminate=...)."
+                f"The discriminator returned {shape_of(output)} for {len(images)} images: expected a tensor with one "
+                "row an image, or a tuple or dict that holds one. Pass GAN(..., discriminate=...)."
             )
-        if self.scores == "probabilities":
-            if not scores.is_cuda and (scores.min() < 0 or scores.max() > 1):  # on CUDA this would wait for the device
-                raise UnlearningError(
-                    f"GAN(..., scores='probabilities') but the discriminator returned {scores.min():.3g} to "
-                    f"{scores.max():.3g}, outside [0, 1]: declare scores='logits' or scores='critic'."
-                )
-            scores = logits(scores)
-        return scores.flatten(1).mean(1) if scores.dim() > 1 else scores
+        return scores, logits
+
+    def _checked(self, scores: Tensor) -> Tensor:
+        if not scores.is_cuda and (scores.min() < 0 or scores.max() > 1):  # on CUDA this would wait for the device
+            raise UnlearningError(
+                f"GAN(..., scores='probabilities') but the discriminator returned {scores.min():.3g} to "
+                f"{scores.max():.3g}, outside [0, 1]: declare scores='logits' or scores='critic'."
+            )
+        return scores
 
     def _weight(self) -> Tensor:
         weight = next(self.generator.parameters(), None)
@@ -208,19 +237,40 @@ class GAN:
         frozen.discriminator = frozen_copy(self.discriminator, "discriminator")
         return frozen
 
+    @contextmanager
+    def calling_generator(self) -> Iterator[None]:
+        """Stands around a call of the generator, or of a part of it: a teacher's state stays, and noise is the same."""
+        with (
+            self._kept(self.generator),
+            nullcontext() if self.noise is None else seeded(self.generator, self.noise[0]),
+        ):
+            yield
+
+    def learner(self) -> GAN:
+        """Returns a copy of this GAN in train mode, whose parameters that train ask for gradients."""
+        copied = self.teacher()
+        copied._is_teacher = False
+        for net in (copied.generator, copied.discriminator):
+            net.train()
+            for parameter in trained_parameters(net):
+                parameter.requires_grad_(True)
+        return copied
+
     def _kept(self, net: nn.Module) -> AbstractContextManager:
         # A teacher stays what it is, however often and by whomever it is called.
         return state_kept(net, trained=trained_parameters(net)) if self._is_teacher else nullcontext()
 
-    def decide_trained(self, objects: Mapping[str, Any]) -> None:
-        """Decides which parameters train, by the optimisers among objects by name; ``GAN(trained=)`` is not overruled.
-
-        See :func:`.trained.decide_trained`.
-        """
+    def decide_trained(self, trainer: Engine) -> None:
+        """Decides which parameters train, by the optimisers in a trainer; ``GAN(trained=)`` is not overruled."""
         if not self._trained_declared:
-            optimizers = optimizers_among(objects)
+            optimizers = optimizers_among(kept_around(trainer))
             for net in (self.generator, self.discriminator):
                 decide_trained(net, optimizers)
+
+    def said_of_training(self) -> list[str]:
+        """Returns sentences on which parameters train, for the nets of which not all do."""
+        said = (said_of_training(getattr(self, what), what) for what in ("generator", "discriminator"))
+        return [sentence for sentence in said if sentence is not None]
 
     def rescored(self, score: Callable[[Tensor, Tensor | None], Tensor]) -> GAN:
         """Returns a GAN of the same nets whose scores are what ``(images, labels) -> (N,)`` says."""
@@ -237,35 +287,3 @@ _CALL_ERRORS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, ended with a full stop."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."
-
-
-def _call_generator(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
-    return generator(latents) if labels is None else generator(latents, labels)
-
-
-def _call_with_labels(discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Any:
-    return discriminator(images, None if labels is None else labels.to(images.device))
-
-
-def _call_without_labels(discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Any:
-    return discriminator(images)
-
-
-def _first_tensor(output: Any) -> Tensor | None:
-    if isinstance(output, Tensor):
-        return output
-    if isinstance(output, Mapping):
-        named = [output[name] for name in SCORE_NAMES if isinstance(output.get(name), Tensor)]
-        tensors = [value for value in output.values() if isinstance(value, Tensor)]
-        return named[0] if named else tensors[0] if len(tensors) == 1 else None
-    if isinstance(output, (tuple, list)) and output:
-        return _first_tensor(output[0])
-    return None
-
-
-def _shape(output: Any) -> str:
-    if isinstance(output, Tensor):
-        return f"a tensor of shape {tuple(output.shape)}"
-    if isinstance(output, Mapping):
-        return f"a dict with keys {sorted(map(str, output))}"
-    return f"a {type(output).__name__}"

@@ -7,13 +7,14 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.trained import trained_parameters
 
 
 def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[tuple[Tensor, slice]]:
     """Returns the weights of the generator's linear layers that read what a module gives, and which columns read it.
 
     They are found by what they are given when images are made, alone or beside other inputs; layers whose weight is
-    computed from others (spectral norm) are left out.
+    computed from others (spectral norm) or does not train are left out.
 
     Args:
         gan: the GAN.
@@ -22,7 +23,9 @@ def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[tuple[Tensor, 
     """
     given: dict[nn.Linear, Tensor] = {}
     made: list[Tensor] = []
-    linear = [m for m in gan.generator.modules() if isinstance(m, nn.Linear) and not parametrize.is_parametrized(m)]
+    trained = {id(p) for p in trained_parameters(gan.generator)}
+    plain = [m for m in gan.generator.modules() if isinstance(m, nn.Linear) and not parametrize.is_parametrized(m)]
+    linear = [m for m in plain if id(m.weight) in trained]
     handles = [source.register_forward_hook(lambda module, args, output: made.append(output))]
     handles += [m.register_forward_pre_hook(lambda module, args: given.update({module: args[0]})) for m in linear]
     try:

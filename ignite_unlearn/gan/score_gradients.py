@@ -149,14 +149,15 @@ def _choose(calls: list[Call], layer: nn.Module | None) -> tuple[nn.Linear | nn.
     if not fit:
         raise UnlearningError(
             f"The discriminator has no {'hidden layer' if layer is None else 'layer of this kind'} that GaussNewton "
-            "can move: expected an nn.Linear or an ungrouped nn.Conv2d with a plain weight (no spectral norm) that is "
-            "called once. Give layer=..., or leave out discriminator_step to descend by gradients."
+            "can move: expected an nn.Linear or an ungrouped nn.Conv2d with a plain weight (no spectral norm) that "
+            "trains and is called once. Give layer=..., or leave out discriminator_step to descend by gradients."
         )
     return fit[-1]  # type: ignore[return-value]
 
 
 def _fits(layer: nn.Module) -> bool:
-    if "weight" not in layer._parameters:  # computed from others, as by spectral norm
+    weight = layer._parameters.get("weight")
+    if weight is None or not weight.requires_grad:  # computed from others, as by spectral norm; or frozen
         return False
     return not isinstance(layer, nn.Conv2d) or (
         layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)

@@ -9,25 +9,18 @@ so that the originals are never written to; afterwards every slot holds again wh
 
 from __future__ import annotations
 
-import dis
-import random
-import sys
-import sysconfig
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
-from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType
+from functools import partial
+from types import CellType, FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-STREAMS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
-_ITEMS = 1024  # a container of more is put back, but not looked into
-_DEPTH = 8  # of what is held by what is held
-_EMPTY = object()
+from ignite_unlearn.gan.reach import EMPTY, ITEMS, content_of, foreign, is_looked_into, reached, state_names
+from ignite_unlearn.gan.streams import read_stream, streams_of, write_stream
 
 
 class Holder(NamedTuple):
@@ -60,28 +53,6 @@ def held(*roots: Any) -> list[Holder]:
     return [holder for value, net in reached(*roots) for holder in _holders(value, net)]
 
 
-def reached(*roots: Any, whole: bool = False) -> list[tuple[Any, bool]]:
-    """Returns what modules, functions or containers lead to, each once, and whether it is a net's own.
-
-    Args:
-        roots: where to begin.
-        whole: also enter nets that belong to whoever owns a hook.
-    """
-    found: list[tuple[Any, bool]] = []  # keeps all alive: an id is an object's own only so long
-    waiting: list[tuple[Any, bool, int]] = [(root, True, 0) for root in reversed(roots)]
-    seen: set[int] = set()
-    while waiting:
-        value, net, depth = waiting.pop()
-        if isinstance(value, _ATOMS) or id(value) in seen or depth > _DEPTH or _is_our_own(value):
-            continue
-        seen.add(id(value))
-        found.append((value, net))
-        for part, of_net in _parts(value, net):
-            # Modules inside of modules are no deeper than these.
-            waiting.append((part, of_net or whole, 0 if isinstance(part, nn.Module) else depth + 1))
-    return found
-
-
 @contextmanager
 def state_kept(*nets: nn.Module, trained: Iterable[nn.Parameter]) -> Iterator[None]:
     """Puts back all state of nets after the body, but the values of the parameters that train.
@@ -91,6 +62,7 @@ def state_kept(*nets: nn.Module, trained: Iterable[nn.Parameter]) -> Iterator[No
         trained: the parameters that stay as the body leaves them.
 
     Example:
+        >>> import torch
         >>> net = nn.BatchNorm1d(2)
         >>> net.calls = [0]
         >>> with state_kept(net, trained=()):
@@ -106,7 +78,7 @@ def state_kept(*nets: nn.Module, trained: Iterable[nn.Parameter]) -> Iterator[No
     streams = [(s, read_stream(s)) for net in nets for s in streams_of(net)]
     try:
         for holder in holders:
-            for slot, value in holder.items if holder.net and len(holder.items) <= _ITEMS else ():
+            for slot, value in holder.items if holder.net and len(holder.items) <= ITEMS else ():
                 if _is_state(value, frozen):
                     # What two slots share they share in the body too.
                     if id(value) not in copies:
@@ -118,24 +90,6 @@ def state_kept(*nets: nn.Module, trained: Iterable[nn.Parameter]) -> Iterator[No
             holder.back()
         for stream, state in streams:
             write_stream(stream, state)
-
-
-def streams_of(net: nn.Module) -> list[Any]:
-    """Returns the random number generators that a net keeps for itself."""
-    return [value for value, _ in reached(net) if isinstance(value, STREAMS)]
-
-
-def foreign(kind: type) -> bool:
-    """Returns whether a class or function is the standard library's or an installed package's: it is not looked into."""
-    return _is_foreign(kind.__module__ or "")
-
-
-def _is_our_own(value: Any) -> bool:
-    """Returns whether a function is this package's: what a hook of its own collects is meant to stay."""
-    return isinstance(value, FunctionType) and (value.__module__ or "").startswith("ignite_unlearn.")
-
-
-_ATOMS = (int, float, complex, str, bytes, bool, type(None), type, torch.dtype, torch.device, torch.Size, CodeType)
 
 
 def _holders(value: Any, net: bool) -> Iterator[Holder]:
@@ -154,48 +108,10 @@ def _holders(value: Any, net: bool) -> Iterator[Holder]:
     elif isinstance(value, CellType):
         yield from _of_cell(value, net)
     elif isinstance(value, FunctionType):
-        if (names := _names(value)) and not _is_foreign(value.__module__ or ""):
-            yield _of_names(value.__globals__, names, net)
-    elif isinstance(attributes := getattr(value, "__dict__", None), dict) and _is_looked_into(value):
+        if (names := state_names(value)) and not foreign(value):
+            yield _ofstate_names(value.__globals__, names, net)
+    elif isinstance(attributes := getattr(value, "__dict__", None), dict) and is_looked_into(value):
         yield _of_dict(value, attributes, net)
-
-
-def _parts(value: Any, net: bool) -> Iterator[tuple[Any, bool]]:
-    """Gives what one object leads to."""
-    if isinstance(value, (dict, list, tuple, set, frozenset, deque)):
-        if len(value) <= _ITEMS:
-            yield from ((part, net) for part in (value.values() if isinstance(value, dict) else value))
-    elif isinstance(value, CellType):
-        if (content := _content(value)) is not _EMPTY:
-            yield content, net and not _stands_beside(content)
-    elif isinstance(value, FunctionType):
-        yield from ((cell, net) for cell in value.__closure__ or ())
-        yield from ((part, net) for part in (value.__defaults__, value.__kwdefaults__, value.__dict__) if part)
-        if not _is_foreign(value.__module__ or ""):
-            parts = [value.__globals__[name] for name in _names(value)]
-            yield from ((part, net and not _stands_beside(part)) for part in parts)
-    elif isinstance(value, (MethodType, BuiltinMethodType)):
-        owner = value.__self__
-        yield owner, net and isinstance(owner, nn.Module)
-        if isinstance(value, MethodType):
-            yield value.__func__, net
-    elif isinstance(value, partial):
-        yield from ((part, net) for part in (value.func, value.args, value.keywords))
-    elif isinstance(value, nn.Module):
-        yield from ((part, net) for part in vars(value).values())
-        yield from ((function, net) for function in _methods(type(value)))
-    elif _is_looked_into(value):
-        # Nets of whoever owns a hook are no part of the net.
-        attributes = getattr(value, "__dict__", {}).values()
-        yield from ((part, net) for part in attributes if net or not isinstance(part, nn.Module))
-
-
-def _stands_beside(value: Any) -> bool:
-    return not isinstance(value, (nn.Module, Tensor, np.ndarray, dict, list, tuple, set, deque, FunctionType, MethodType))
-
-
-def _is_looked_into(value: Any) -> bool:
-    return isinstance(value, nn.Module) or not (isinstance(value, (Tensor, *STREAMS)) or foreign(type(value)))
 
 
 def _of_dict(owner: Any, content: dict, net: bool) -> Holder:
@@ -203,39 +119,32 @@ def _of_dict(owner: Any, content: dict, net: bool) -> Holder:
     return Holder(owner, saved.items(), content.__setitem__, partial(_refill_dict, content, saved), net)
 
 
-def _of_names(content: dict, names: Iterable[str], net: bool) -> Holder:
-    saved = {name: content.get(name, _EMPTY) for name in names}
+def _ofstate_names(content: dict, names: Iterable[str], net: bool) -> Holder:
+    saved = {name: content.get(name, EMPTY) for name in names}
 
     def back() -> None:
         for name, value in saved.items():
-            if value is _EMPTY:
+            if value is EMPTY:
                 content.pop(name, None)
-            elif content.get(name, _EMPTY) is not value:
+            elif content.get(name, EMPTY) is not value:
                 content[name] = value
 
     return Holder(content, saved.items(), content.__setitem__, back, net)
 
 
 def _of_cell(cell: CellType, net: bool) -> Iterator[Holder]:
-    content = _content(cell)
-    if content is not _EMPTY:
+    content = content_of(cell)
+    if content is not EMPTY:
         put = partial(setattr, cell)
         yield Holder(cell, [("cell_contents", content)], put, partial(put, "cell_contents", content), net)
 
 
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return _EMPTY
-
-
 def _refill_dict(content: dict, saved: dict) -> None:
-    if len(content) != len(saved) or any(content.get(key, _EMPTY) is not value for key, value in saved.items()):
-        kind = OrderedDict if isinstance(content, OrderedDict) else dict
-        kind.clear(content)  # type: ignore[arg-type]
+    if len(content) != len(saved) or any(content.get(key, EMPTY) is not value for key, value in saved.items()):
+        kind: type[dict] = OrderedDict if isinstance(content, OrderedDict) else dict
+        kind.clear(content)
         for key, value in saved.items():
-            kind.__setitem__(content, key, value)  # type: ignore[arg-type]
+            kind.__setitem__(content, key, value)
 
 
 def _refill(content: list, saved: list) -> None:
@@ -270,58 +179,3 @@ def _copy(value: Any) -> Any:
         vars(clone).update(vars(value))
         return clone
     return clone.requires_grad_(value.requires_grad)
-
-
-def read_stream(stream: Any) -> Any:
-    """Returns the state of a random number generator."""
-    if isinstance(stream, np.random.Generator):
-        return stream.bit_generator.state
-    return stream.getstate() if isinstance(stream, random.Random) else stream.get_state()
-
-
-def write_stream(stream: Any, state: Any) -> None:
-    """Puts a random number generator into a state that was read from it."""
-    if isinstance(stream, np.random.Generator):
-        stream.bit_generator.state = state
-    elif isinstance(stream, random.Random):
-        stream.setstate(state)
-    else:
-        stream.set_state(state)
-
-
-@lru_cache(maxsize=4096)
-def _names_in(code: CodeType) -> tuple[str, ...]:
-    # Not co_names, which holds names of attributes too.
-    own = (i.argval for i in dis.get_instructions(code) if i.opname.endswith("_GLOBAL"))
-    inner = (name for const in code.co_consts if isinstance(const, CodeType) for name in _names_in(const))
-    return tuple(dict.fromkeys((*own, *inner)))
-
-
-def _names(function: FunctionType) -> list[str]:
-    """Returns the globals that a function names and that may be state: no modules, classes or functions of others."""
-    found = function.__globals__
-    return [name for name in _names_in(function.__code__) if name in found and _may_be_state(found[name])]
-
-
-def _may_be_state(value: Any) -> bool:
-    if isinstance(value, (type, type(sys))):
-        return False
-    if isinstance(value, FunctionType):
-        return not _is_foreign(value.__module__ or "")
-    return True
-
-
-@lru_cache(maxsize=1024)
-def _methods(kind: type) -> tuple[FunctionType, ...]:
-    """Returns the functions of a class and of those above it, as far as they are somebody's own."""
-    own = (k for k in kind.__mro__ if not _is_foreign(k.__module__ or ""))
-    return tuple(f for k in own for f in vars(k).values() if isinstance(f, FunctionType))
-
-
-@lru_cache(maxsize=4096)
-def _is_foreign(module: str) -> bool:
-    top = module.partition(".")[0]
-    if top in sys.stdlib_module_names or top in {"torch", "numpy", "ignite", "ignite_unlearn", "builtins"}:
-        return True
-    file = getattr(sys.modules.get(module), "__file__", None) or ""
-    return file.startswith((sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]))

@@ -1,4 +1,4 @@
-"""Which parameters of a net train: told, or seen in the loop's own optimisers, and never by a moment's ``requires_grad``.
+"""Which parameters of a net train: told, or seen in the loop's own optimisers, not by a moment's ``requires_grad``.
 
 Loops freeze a net, or a part of it, between its turns; others freeze a part for good. What is frozen at a moment cannot
 tell one from the other. So it is decided once, and what was decided is known of the net, whoever borrows it.

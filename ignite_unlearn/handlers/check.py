@@ -17,6 +17,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.batch import WITHOUT_BATCH
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.proof import doubts
 from ignite_unlearn.handlers.looks import (
     Look,
     look_at_dataset,
@@ -81,10 +82,15 @@ def check_loop(
     """
     look = Look()
     look.try_to(lambda: refuse_private(gan))
+    look.notes += gan.said_of_training()
     with _streams_kept(loader), borrow(gan.generator, gan.discriminator, seed=seed):
         made = look.try_to(lambda: gan.sample(_ROWS), "The generator")
         if made is not None:
-            look.try_to(lambda: gan.score(made, gan.sample_labels(_ROWS)), "The discriminator")
+            labels = gan.sample_labels(_ROWS)
+            look.try_to(lambda: gan.score(made, labels), "The discriminator")
+        if not look.problems:
+            look.notes += gan.heads(made, labels)
+            look.problems += look.try_to(lambda: doubts(gan), "A copy of the nets") or []
         tried = forget.trial(_ROWS)
         original = None if look.problems else look.try_to(lambda: Original(gan, tried, seed), "A copy of the nets")
         regions = None if original is None else look.try_to(lambda: original.regions, "The request")

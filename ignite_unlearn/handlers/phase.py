@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.forget import Forget
-from ignite_unlearn.gan.averages import kept_around
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import KeptWeights
@@ -137,7 +136,7 @@ class UnlearningPhase(UnlearningMethod):
             UnlearningError: if the phase is attached already, the trainer has one, or a net is under opacus.
         """
         refuse_private(self.gan)
-        self.gan.decide_trained(kept_around(trainer))
+        self.gan.decide_trained(trainer)
         if self.original is None:
             self.original = Original(self.gan, self.forget, self.seed)
         self.handle = PhaseHandle(

@@ -8,8 +8,8 @@ import torch
 from ignite.handlers import Checkpoint, DiskSaver
 
 from ignite_unlearn.gan.borrow import borrow
-from tests.loops import batches, nets_in_the_wild, schedules, scores, surroundings  # noqa: F401 - they fill the zoo
 from ignite_unlearn.handlers.rows import Rows
+from tests.loops import batches, nets_in_the_wild, schedules, scores, surroundings  # noqa: F401 - they fill the zoo
 from tests.loops import rows as whole_rows  # noqa: F401
 from tests.loops.case import EPOCHS, ZOO, Streams, assert_identical, clone
 from tests.loops.nets import bright_corner

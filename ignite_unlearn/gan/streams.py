@@ -1,0 +1,71 @@
+"""Random number streams: those of Python, NumPy, torch and its devices, and those that a net keeps for itself."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ignite_unlearn.gan.reach import STREAMS, reached
+
+
+def read_streams(devices: set[torch.device]) -> tuple:
+    """Returns the states of the random number streams of Python, NumPy, the CPU and CUDA devices."""
+    cuda = {device: torch.cuda.get_rng_state(device) for device in devices}
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda
+
+
+def seed_streams(seed: int, devices: set[torch.device]) -> None:
+    """Seeds these streams."""
+    random.seed(seed)
+    np.random.seed(seed)
+    # Not torch.manual_seed: it also queues a reseeding of every CUDA device for whenever CUDA first starts.
+    torch.default_generator.manual_seed(seed)
+    for device in devices:
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
+def write_streams(streams: tuple) -> None:
+    """Puts these streams into the states that were read."""
+    python, numpy, cpu, cuda = streams
+    random.setstate(python)
+    np.random.set_state(numpy)
+    torch.set_rng_state(cpu)
+    for device, state in cuda.items():
+        torch.cuda.set_rng_state(state, device)
+
+
+def streams_of(net: nn.Module) -> list[Any]:
+    """Returns the random number generators that a net keeps for itself."""
+    return [value for value, _ in reached(net) if isinstance(value, STREAMS)]
+
+
+def read_stream(stream: Any) -> Any:
+    """Returns the state of a random number generator."""
+    if isinstance(stream, np.random.Generator):
+        return stream.bit_generator.state
+    return stream.getstate() if isinstance(stream, random.Random) else stream.get_state()
+
+
+def write_stream(stream: Any, state: Any) -> None:
+    """Puts a random number generator into a state that was read from it."""
+    if isinstance(stream, np.random.Generator):
+        stream.bit_generator.state = state
+    elif isinstance(stream, random.Random):
+        stream.setstate(state)
+    else:
+        stream.set_state(state)
+
+
+def seed_stream(stream: Any, seed: int) -> None:
+    """Seeds a random number generator."""
+    if isinstance(stream, np.random.Generator):
+        stream.bit_generator.state = type(stream.bit_generator)(seed).state
+    elif isinstance(stream, torch.Generator):
+        stream.manual_seed(seed)
+    else:
+        stream.seed(seed)
