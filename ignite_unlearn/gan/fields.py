@@ -69,8 +69,10 @@ def blank(value: Any) -> Any:
         >>> blank(torch.ones(2)), blank("a cat"), blank(7), blank(object())
         (tensor([0., 0.]), '', 0, None)
     """
-    if isinstance(value, (Tensor, np.ndarray)):
-        return value * 0
+    if isinstance(value, Tensor):
+        return torch.zeros_like(value)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return np.zeros_like(value)
     return type(value)() if isinstance(value, (str, bytes, bool, int, float)) else None
 
 

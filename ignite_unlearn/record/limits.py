@@ -21,6 +21,7 @@ _UNAUDITED = {
         "Whether the items come back quickly when they are trained on again was not audited.",
     ),
 }
+_UNAUDITED_ELSE = ("Whether what was forgotten comes back quickly under further training was not audited.",)
 _AUDITED = (
     "An audit that found nothing shows that this audit, with its budget, found nothing; others may.",
     "Attackers with more samples, more queries or another search were not tried.",
@@ -31,7 +32,11 @@ def limits(kind: str, *, audited: bool) -> list[str]:
     """Returns sentences.
 
     Args:
-        kind: of the request, ``"classes"`` or ``"items"``.
+        kind: of the request: ``"classes"``, ``"items"`` or a word of its own.
         audited: whether audits were made.
     """
-    return [*ALWAYS, *(CLASSES if kind == "classes" else ()), *(_AUDITED if audited else _UNAUDITED.get(kind, ()))]
+    return [
+        *ALWAYS,
+        *(CLASSES if kind == "classes" else ()),
+        *(_AUDITED if audited else _UNAUDITED.get(kind, _UNAUDITED_ELSE)),
+    ]

@@ -97,7 +97,7 @@ class Record:
             named = ", ".join(map(str, self.forget.get("classes") or ()))
             images = "" if count is None else f" ({count} training images)"
             return f"class {named}{images}"
-        return f"{count} items"
+        return str(self.forget["kind"]) if count is None else f"{count} {self.forget['kind']}"
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the content of ``record.json`` but for the hash of the page."""

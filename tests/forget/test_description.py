@@ -20,6 +20,7 @@ from ignite_unlearn import (
 )
 from ignite_unlearn.forget.description import Description
 from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.record.content import Record
 from tests.loops.case import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, bright_corner, real_images
 
@@ -89,6 +90,7 @@ def test_a_request_of_ones_own_is_checked_runs_and_is_recorded(tmp_path):
     assert unlearning.iterations == 2 and unlearning.rows_found == int((X[:, 0, 0, 0] > 0).sum()) > 0
     assert content["forget"] == {"kind": "ForgetBright", "classes": [], "count": None}
     assert content["found"] == {"rows": unlearning.rows_found, "items": None, "of": None, "asked": 0}
+    assert Record.read(tmp_path).forgotten == "ForgetBright" and "was not audited" in content["limits"][-1]
     assert len(list(Replay(unlearning.gan, forget, like=(X, Y), batches=2))) == 2
 
 
@@ -97,6 +99,7 @@ def test_one_that_holds_images_is_treated_as_items_are(tmp_path):
     _, expected = recorded(ForgetItems(X[[3, 7]], unseen=UNSEEN), tmp_path / "items")
     assert content["found"] == expected["found"] == {"rows": 2, "items": 2, "of": 2, "asked": 0}
     assert content["forget"]["kind"] == "portraits" and content["forget"]["count"] == 2
+    assert Record.read(tmp_path / "mine").forgotten == "2 portraits"
     assert set(content["forget"]) == set(expected["forget"])
     wrong = type("Wrong", (Holding,), {"describe": lambda self: Description("p", images=X[[3, 7]] / 2 + 0.5)})
     assert "2 of 2 images to be forgotten are in the batches, but with other values" in str(phase(wrong()).check([X]))

@@ -61,7 +61,23 @@ def test_rows_that_need_gradients_are_copied_without():
 
 def test_nothing_has_the_type_of_what_it_stands_for():
     assert blank(IMAGES).shape == IMAGES.shape and not blank(IMAGES).any() and blank(IDS).dtype == IDS.dtype
-    assert blank(np.float64(3)) == 0 and blank(b"x") == b"" and blank(True) is False and blank([1]) is None
+    assert not blank(IMAGES / 0).any() and blank(torch.tensor(True)).dtype == torch.bool
+    assert (
+        blank(np.float64(3)) == 0
+        and blank(np.int64(3)) == 0
+        and blank(np.array(["a"])[0]) == ""
+        and blank(b"x") == b""
+        and blank(True) is False
+        and blank([1]) is None
+    )
+
+
+def test_blank_rows_fit_into_every_field():
+    batch = (IMAGES / 0, IDS, IDS > 6, np.arange(N), np.array(TEXTS), TEXTS, BOXES)
+    row = {path: blank(value) for path, value in row_of(fields(batch, N), 1).items()}
+    new = with_rows(batch, [1], [row])
+    assert not new[0][1].any() and new[1].tolist() == [5, 0, 7, 8] and new[2].tolist() == [False, False, True, True]
+    assert new[3].tolist() == [0, 0, 2, 3] and new[4].tolist() == ["a", "", "c", "d"] == new[5] and new[6][1] is None
 
 
 def test_paths_lead_to_what_is_there():
