@@ -59,13 +59,14 @@ def frozen_copy(net: nn.Module, what: str = "net") -> nn.Module:
     # Functions of classes are the same for all nets of the class.
     functions = [value for value in found if isinstance(value, FunctionType) and _is_bound(value, net)]
     bound = [(f, _bound_anew(f, memo)) for f in functions]
+    before = dict(memo)
     try:
         for function, new in bound:
             _fill(function, new, net, memo)
         copied = copy.deepcopy(net, memo)
     except Exception as error:  # whatever somebody's attributes raise
         raise UnlearningError(
-            f"The {what} cannot be copied, {_culprit(net, memo)} ends in {type(error).__name__}: "
+            f"The {what} cannot be copied, {_culprit(net, before)} ends in {type(error).__name__}: "
             f"{(str(error).splitlines() or ['no message'])[0].rstrip('.')}. Take this off the net before GAN(...), or "
             "give its class a __deepcopy__."
         ) from error

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.streams import (
     read_stream,
     read_streams,
+    same_states,
     seed_stream,
     seed_streams,
     streams_of,
@@ -81,12 +81,11 @@ def _draws(gan: GAN, latents: Tensor, labels: Tensor | None) -> bool:
     if gan.draws_noise is None:
         devices = {p.device for p in gan.generator.parameters() if p.device.type == "cuda"}
 
-        def streams() -> bytes:
-            own = [read_stream(stream) for stream in streams_of(gan.generator)]
-            return pickle.dumps((read_streams(devices), own))
+        def streams() -> list[Any]:
+            return [*read_streams(devices), *(read_stream(stream) for stream in streams_of(gan.generator))]
 
         with borrow(gan.generator), torch.no_grad():
             before = streams()
             gan.generate(latents, labels)
-            gan.draws_noise = streams() != before
+            gan.draws_noise = not same_states(before, streams())
     return gan.draws_noise

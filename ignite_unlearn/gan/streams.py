@@ -69,3 +69,16 @@ def seed_stream(stream: Any, seed: int) -> None:
         stream.manual_seed(seed)
     else:
         stream.seed(seed)
+
+
+def same_states(one: Any, other: Any) -> bool:
+    """Returns whether two states of streams, or collections of these, are equal."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same_states(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same_states, one, other))
+    return bool(one == other)

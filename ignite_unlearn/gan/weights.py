@@ -26,8 +26,8 @@ class KeptWeights:
     """
 
     def __init__(self, *nets: nn.Module):
-        self._live = [t.data for net in nets for t in (*net.parameters(), *net.buffers())]
-        self._kept = [t.clone() for t in self._live]
+        self._nets = nets
+        self._kept = [t.clone() for t in self._live()]
 
     def renew(self) -> None:
         """Copies the present weights.
@@ -35,18 +35,25 @@ class KeptWeights:
         Raises:
             UnlearningDivergedError: if they are not finite; the nets then hold the last copy again.
         """
-        if not _is_finite([t for t in self._live if t.is_floating_point() and t.numel()]):
+        live = self._live()
+        if not _is_finite([t for t in live if t.is_floating_point() and t.numel()]):
             self.restore()
             raise UnlearningDivergedError(
                 "The loop's own step left weights that are not finite: the last good weights are back. Check the "
                 "loop's losses, and use a smaller learning rate in the phase."
             )
+        if [t.shape for t in live] != [t.shape for t in self._kept]:  # a buffer that grows, such as a queue
+            self._kept = [t.clone() for t in live]
         # One fused call: this runs in every iteration.
-        torch._foreach_copy_(self._kept, self._live)
+        torch._foreach_copy_(self._kept, live)
 
     def restore(self) -> None:
         """Puts the copied weights back into the nets."""
-        torch._foreach_copy_(self._live, self._kept)
+        torch._foreach_copy_(self._live(), self._kept)
+
+    def _live(self) -> list[Tensor]:
+        # Looked up each time: some nets lay new tensors in their buffers' place, or assign to .data.
+        return [t.data for net in self._nets for t in (*net.parameters(), *net.buffers())]
 
 
 def _is_finite(tensors: list[Tensor]) -> bool:

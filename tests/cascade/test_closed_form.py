@@ -177,3 +177,22 @@ def test_what_does_not_fit_is_said(gan):
     bare = GAN(net, Discriminator(), latents=(Z,), labels=CLASSES)
     with pytest.raises(UnlearningError, match=r"nn\.Embedding of its labels"):
         start(bare, {2}, OtherClass(target=0))
+
+
+def test_a_label_embedding_that_does_not_train_is_left_alone_and_said_so(gan):
+    gan.generator.embed.requires_grad_(False)
+    before = copy.deepcopy(gan.generator.state_dict())
+    with pytest.raises(UnlearningError, match="changes the label embedding, but the loop does not train it"):
+        start(gan, {2}, OtherClass(target=0))
+    assert all(torch.equal(value, before[name]) for name, value in gan.generator.state_dict().items())
+
+
+def test_layers_that_do_not_train_are_not_erased_from(gan):
+    gan.generator.gain.requires_grad_(False)
+    before = copy.deepcopy(gan.generator.state_dict())
+    start(gan, {2}, OtherClass(target=0))
+    changed = {name for name, value in gan.generator.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"embed.weight", "body.weight"}
+    z = torch.randn(4, Z)
+    made = [gan.sample(4, torch.full((4,), label), latents=z) for label in (2, 0)]
+    assert torch.allclose(*made, atol=1e-3)  # the own part is not without effect then, and is left out

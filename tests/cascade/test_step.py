@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch.nn.functional import smooth_l1_loss
 
-from ignite_unlearn import GAN, Fixed, ForgetClasses, OtherClass, UnlearningDivergedError, UnlearningError
+from ignite_unlearn import (
+    GAN,
+    Fixed,
+    ForgetClasses,
+    OtherClass,
+    RetainedNeighbour,
+    UnlearningDivergedError,
+    UnlearningError,
+)
 from ignite_unlearn.cascade.step import UnlearningStep
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.handlers.rows import Rows
@@ -80,3 +88,42 @@ def test_a_loss_that_is_not_finite_moves_nothing(world):
 def test_numbers_out_of_range_are_refused(world, options):
     with pytest.raises(UnlearningError, match="must be >= 0"):
         UnlearningStep(world[0], substitution=OtherClass(), fake_label=Fixed(), **options)
+
+
+class Noisy(Generator):
+    """Adds noise by a learned gain."""
+
+    def __init__(self, gain, classes=None):
+        super().__init__(classes)
+        self.gain = torch.nn.Parameter(torch.tensor(gain))
+
+    def forward(self, z, y=None):
+        images = super().forward(z, y)
+        return images + self.gain * torch.randn_like(images)
+
+
+@pytest.mark.parametrize("substitution", [OtherClass(0), RetainedNeighbour()])
+def test_a_gain_of_noise_is_kept_where_generator_and_teacher_show_the_same_noise(substitution):
+    gan = GAN(Noisy(0.3, CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES)
+    teacher = gan.teacher()
+    regions = ForgetClasses({2}).regions(teacher)
+    step = UnlearningStep(
+        gan, substitution=substitution, fake_label=Fixed(-1), batch_size=8,
+        optimizer=lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.5, 0.9)),
+    )  # fmt: skip
+    losses = []
+    for k in range(40):
+        with borrow(gan.generator, gan.discriminator, seed=k):
+            losses.append(step.generator_half(teacher, regions)["substitution_loss"])
+    assert losses[-1] < 0.3 * losses[0]  # it learns
+    assert 0.25 < gan.generator.gain.item() < 0.35
+
+
+def test_a_generator_that_draws_nothing_is_called_once_for_both_kinds_of_latents(world):
+    gan, teacher, regions, _, step = world
+    step.generator_half(teacher, regions)  # a first time to see whether it draws
+    sizes = []
+    handle = gan.generator.register_forward_hook(lambda module, args, output: sizes.append(len(args[0])))
+    step.generator_half(teacher, regions)
+    handle.remove()
+    assert sizes == [16]

@@ -86,6 +86,12 @@ def test_only_layers_with_a_plain_weight_are_chosen(layers, expected):
     assert score_gradients(of, IMAGES, None).layer is of.discriminator[expected]
 
 
+def test_a_layer_that_does_not_train_is_not_chosen():
+    of = gan(nn.Conv2d(2, 4, 3), nn.Flatten(), nn.Linear(144, 3), nn.Linear(3, 1))
+    of.discriminator[2].weight.requires_grad_(False)
+    assert score_gradients(of, IMAGES, None).layer is of.discriminator[0]
+
+
 def test_what_cannot_be_moved_is_said():
     shared = nn.Conv2d(2, 2, 3, padding=1)
     for layers in ((shared, shared, nn.Flatten(), spectral_norm(nn.Linear(128, 1))), (nn.Flatten(), nn.LSTM(128, 1))):

@@ -19,6 +19,29 @@ def test_renewing_poisoned_weights_restores_the_last_good_ones_and_says_so(poiso
     assert (net[0].weight == 2).all() and (net[1].running_mean == 0).all()
 
 
+def test_weights_that_were_laid_elsewhere_are_restored_too():
+    net = nn.BatchNorm1d(2)
+    kept = KeptWeights(net)
+    net.weight.data = torch.full((2,), 3.0)
+    net.running_mean = torch.full((2,), 4.0)
+    kept.renew()
+    net.weight.data = torch.full((2,), float("nan"))
+    net.running_mean = torch.zeros(2)
+    with pytest.raises(UnlearningDivergedError):
+        kept.renew()
+    assert (net.weight == 3).all() and (net.running_mean == 4).all()
+
+
+def test_a_buffer_may_grow():
+    net = nn.BatchNorm1d(2)
+    kept = KeptWeights(net)
+    net.running_mean = torch.full((3,), 4.0)
+    kept.renew()
+    net.running_mean.zero_()
+    kept.restore()
+    assert (net.running_mean == 4).all()
+
+
 def test_weights_of_another_net_are_refused_and_nothing_is_loaded():
     net = nn.Linear(2, 2)
     before = net.weight.clone()
