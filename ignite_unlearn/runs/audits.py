@@ -22,10 +22,10 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.classes import PUL, ClassShare
 from ignite_unlearn.metrics.membership import DiscriminatorScore, auc
 from ignite_unlearn.runs.finished import Finished
-from ignite_unlearn.runs.judges import Judges
 from ignite_unlearn.runs.limits import limits
-from ignite_unlearn.runs.request import Request
-from ignite_unlearn.runs.samples import safe_picture
+from ignite_unlearn.runs.pictures import safe_picture
+from ignite_unlearn.runs.run import Run
+from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.training.gan_training import GANTraining
 from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import refuse_changed, write_record
@@ -49,18 +49,19 @@ def audit_run(finished: Finished, *, files: bool = True) -> Record:
     Raises:
         UnlearningError: if a GAN is missing, or a file cannot be written.
     """
-    refuse_changed(finished.request.out)
-    request, gans, judges = finished.request, finished.gans(), finished.judges()
-    plan = _item_audits(request, gans) if request.recipe.forgets_items else _class_audits(request, gans, judges)
-    found = audit_gans(gans, plan, progress=request.progress)
+    refuse_changed(finished.run.out)
+    run, gans, instruments = finished.run, finished.gans(), finished.instruments()
+    plan = _item_audits(run, gans) if run.recipe.task.kind == "items" else _class_audits(run, gans, instruments)
+    found = audit_gans(gans, plan, progress=run.progress)
     if files:
-        found["unlearned"].append(_leftovers(request, gans))
-    record = _with(finished.record, found, judges, request)
-    return write_record(request.out, record, safe_picture(request, gans, judges.classifier))
+        found["unlearned"].append(_leftovers(run, gans))
+    record = _with(finished.record, found, instruments, run)
+    return write_record(run.out, record, safe_picture(gans, run.recipe.task, run.split, instruments.classifier))
 
 
-def _item_audits(request: Request, gans: Mapping[str, GAN]) -> list[Audit]:
-    items, (unseen, _), (reference, _) = request.data.images[request.forgotten], request.scoring, request.calibration
+def _item_audits(run: Run, gans: Mapping[str, GAN]) -> list[Audit]:
+    split = run.split
+    (items, _), (unseen, _), (reference, _) = split.forget, split.scoring, split.calibration
     few = unseen[:_COMPARED]
 
     def level(gan: GAN) -> float:
@@ -73,50 +74,49 @@ def _item_audits(request: Request, gans: Mapping[str, GAN]) -> list[Audit]:
         partial(membership, items=items, unseen=unseen, attack=monte_carlo),
         partial(set_membership, items=items, unseen=unseen, attack=monte_carlo),
         partial(reconstruction, items=items, unseen=few),
-        _relearning(request, level, 0.5 + _BACK * (level(gans["original"]) - 0.5)),
+        _relearning(run, level, 0.5 + _BACK * (level(gans["original"]) - 0.5)),
     ]
 
 
-def _class_audits(request: Request, gans: Mapping[str, GAN], judges: Judges) -> list[Audit]:
-    data, classes = request.data, request.options["classes"]
+def _class_audits(run: Run, gans: Mapping[str, GAN], instruments: Instruments) -> list[Audit]:
+    data, classes = run.split.data, run.recipe.task.classes
     unseen = torch.isin(data.unseen_labels, torch.tensor(classes, device=data.unseen_labels.device))
-    forgotten = request.forgotten
-    labels = (data.labels[forgotten], data.unseen_labels[unseen]) if request.recipe.conditional else (None, None)
+    images, labels = run.split.forget
     asked = torch.tensor(classes).repeat_interleave(200)
 
     def level(gan: GAN) -> float:
         if gan.labels is None:
-            shown = PUL(judges.classifier, classes)
+            shown = PUL(instruments.classifier, classes)
             shown.update(gan.sample(_SHOWN))
             return shown.share()
-        share = ClassShare(judges.classifier)
+        share = ClassShare(instruments.classifier)
         share.update((gan.sample(len(asked), asked), asked))
         return share.compute()
 
     return [
         partial(
             membership,
-            items=data.images[forgotten],
+            items=images,
             unseen=data.unseen[unseen],
-            labels=labels[0],
-            unseen_labels=labels[1],
+            labels=run.split.given(labels),
+            unseen_labels=run.split.given(data.unseen_labels[unseen]),
         ),
-        _recovery(request, judges),
-        _relearning(request, level, _BACK * level(gans["original"])),
+        _recovery(run, instruments),
+        _relearning(run, level, _BACK * level(gans["original"])),
     ]
 
 
-def _recovery(request: Request, judges: Judges) -> Audit:
+def _recovery(run: Run, instruments: Instruments) -> Audit:
     """Returns the audit; that there are too few images to know a real one by is said when it is made."""
 
     @wraps(recovery)
     def search(gan: GAN, *, judge: AuditResult | None = None) -> AuditResult:
         return recovery(
             gan,
-            judges.guide,
-            request.options["classes"],
-            confirm=judges.classifier,
-            realistic=Realism(judges.extractor.model, request.data.images[request.forgotten]),
+            instruments.guide,
+            run.recipe.task.classes,
+            confirm=instruments.classifier,
+            realistic=Realism(instruments.extractor.model, run.split.forget[0]),
             restarts=_RESTARTS,
             judge=judge,
             progress=False,
@@ -125,15 +125,13 @@ def _recovery(request: Request, judges: Judges) -> Audit:
     return search
 
 
-def _relearning(request: Request, level: Callable[[GAN], float], reached: float) -> Audit:
+def _relearning(run: Run, level: Callable[[GAN], float], reached: float) -> Audit:
     """Returns the audit with the recipe's own learning step, on batches of which half are of the forget set."""
-    data, forgotten, size = request.data, request.forgotten, request.options["batch_size"]
+    data, forgotten, size = run.split.data, run.split.forgotten, run.recipe.training.batch_size
     kinds = [mask.nonzero().flatten() for mask in (forgotten, ~forgotten)]
 
     def learn(gan: GAN) -> Callable[[], object]:
-        training = GANTraining(
-            gan.generator, gan.discriminator, request.recipe.learning_step, request.options, unlearning=True
-        )
+        training = GANTraining(gan, run.recipe.training, unlearning=True)
 
         def step() -> None:
             chosen = torch.cat([rows[torch.randint(len(rows), (size // 2,)).to(rows.device)] for rows in kinds])
@@ -145,11 +143,11 @@ def _relearning(request: Request, level: Callable[[GAN], float], reached: float)
     return partial(relearning, learn=learn, level=level, **options)
 
 
-def _leftovers(request: Request, gans: Mapping[str, GAN]) -> AuditResult:
+def _leftovers(run: Run, gans: Mapping[str, GAN]) -> AuditResult:
     """Returns the files that still derive from the forget set; a copy of an image in one that stays is a failure."""
-    forgotten: Tensor = request.data.images[request.forgotten]
+    forgotten: Tensor = run.split.forget[0]
     searched = forgotten[:_COMPARED]
-    found = in_folder(request.out, _STAY, searched, original=only_of(gans["original"], gans["unlearned"]))
+    found = in_folder(run.out, _STAY, searched, original=only_of(gans["original"], gans["unlearned"]))
     names = [leftover.where.rpartition("/")[2] for leftover in found]
     told = "; ".join(f"{name} ({leftover.why})" for name, leftover in zip(names, found, strict=True))
     count, copied = len(found), [name for name, left in zip(names, found, strict=True) if left.certain]
@@ -161,17 +159,17 @@ def _leftovers(request: Request, gans: Mapping[str, GAN]) -> AuditResult:
     return AuditResult("leftovers in the run folder", "files", float(count), None, None, passed, said, details)
 
 
-def _with(record: Record, found: Mapping[str, list[AuditResult]], judges: Judges, request: Request) -> Record:
+def _with(record: Record, found: Mapping[str, list[AuditResult]], instruments: Instruments, run: Run) -> Record:
     metrics: dict[str, Any] = {name: dict(numbers) for name, numbers in record.metrics.items() if numbers}
     for name, results in found.items():
         for result in results:
             if result.audit in _KEPT:
                 key = _KEPT[result.audit]
                 metrics[name] |= {key: result.value, f"{key}_low": result.low, f"{key}_high": result.high}
-    kind = "items" if request.recipe.forgets_items else "classes"
+    task = run.recipe.task
     return replace(
         record,
         metrics=metrics,
         audits={name: [result.as_dict() for result in results] for name, results in found.items()},
-        limits=limits(kind, judges.accuracy, audited=True),
+        limits=limits(task.kind, task.limits(instruments), audited=True),
     )
