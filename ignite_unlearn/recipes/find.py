@@ -60,7 +60,7 @@ def load_recipe(name: str) -> Recipe:
 
 
 def copy_recipe(name: str, to: Path) -> None:
-    """Writes a stock recipe's file to where it can be changed; it runs as it is.
+    """Writes a stock recipe's file to where it can be changed, under a name of its own; it runs as it is.
 
     Raises:
         UnlearningError: if there is no such recipe, or the file is there already or cannot be written.
@@ -72,8 +72,9 @@ def copy_recipe(name: str, to: Path) -> None:
         raise UnlearningError(f"{to} is there already: give another name.")
     if to.suffix != ".py":
         raise UnlearningError(f"{to} is no name of a recipe's file: let it end in .py.")
+    text = path.read_text(encoding="utf-8").replace(f'name="{name}"', f'name="{to.stem}"', 1)
     try:
-        to.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        to.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UnlearningError(f"Cannot write {to} ({error.strerror}): give another name.") from error
 

@@ -40,6 +40,9 @@ class Recipe:
         goals: what a benchmark of it sets out to reach.
         summary: what it does, in a line: the first of its file.
         source: the file or module that it was read from; empty for a stock recipe.
+
+    Raises:
+        UnlearningError: if the name could not be that of a folder.
     """
 
     name: str
@@ -57,6 +60,10 @@ class Recipe:
     goals: tuple[Goal, ...] = ()
     summary: str = ""
     source: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name or Path(self.name).name != self.name:
+            raise UnlearningError(f"A recipe cannot be called {self.name!r}: a folder of its runs has its name.")
 
     @property
     def options(self) -> dict[str, Any]:
