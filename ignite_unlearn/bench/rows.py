@@ -6,19 +6,18 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ignite_unlearn.bench.compare import spread
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.metrics.distances import FID
 from ignite_unlearn.recipes.recipe import Recipe
-from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.record.content import Record
 from ignite_unlearn.runs.audits import audit_run
 from ignite_unlearn.runs.finished import Finished
-from ignite_unlearn.runs.pipeline import JUDGED, carry_out
+from ignite_unlearn.runs.pipeline import carry_out
 from ignite_unlearn.runs.provenance import Fingerprint
 from ignite_unlearn.runs.run import Run, prepare_run
 from ignite_unlearn.utils.files import write_json
@@ -136,7 +135,7 @@ def measure(table: Table, wanted: Sequence[Run], path: Path) -> Table:
         if not table.has(run):
             table = table.with_row(_row(audit_run(Finished(run, carry_out(run)), files=False)))
             table.write(path)
-    measured = replace(table, spread=_spread(table, wanted))
+    measured = replace(table, spread=spread(wanted, table.spread))
     measured.write(path)
     return measured
 
@@ -152,26 +151,3 @@ def _row(record: Record) -> dict[str, Any]:
 
 def _key(row: Mapping[str, Any]) -> tuple[list[int], int]:
     return sorted(row["forget"]["classes"]), row["seed"]
-
-
-def _spread(table: Table, wanted: Sequence[Run]) -> list[Mapping[str, Any]]:
-    """Returns the FIDs between retrained GANs of two seeds, beside older ones of what is not there now."""
-    found = {(tuple(pair["classes"]), tuple(pair["seeds"])): pair for pair in table.spread}
-    for classes in sorted({tuple(sorted(run.recipe.task.classes)) for run in wanted}):
-        alike = [run for run in wanted if tuple(sorted(run.recipe.task.classes)) == classes]
-        there = [run for run in alike if all((run.out / f"{gan}.pt").exists() for gan in GANS)]
-        features = {run.seed: _features(run) for run in there} if len(there) > 1 else {}
-        for seeds in combinations(sorted(features), 2):
-            fid = FID.distance(*(features[seed] for seed in seeds))
-            found[classes, seeds] = {"classes": list(classes), "seeds": list(seeds), "fid": fid}
-    return [found[key] for key in sorted(found)]
-
-
-def _features(run: Run) -> Any:
-    finished, recipe = Finished(run, Record.read(run.out)), run.recipe
-    gans = finished.gans()
-    with torch.no_grad():
-        evaluation = recipe.task.evaluation(
-            finished.instruments(), run.split, gans["original"], samples=recipe.samples, seed=JUDGED
-        )
-        return evaluation.features(gans["retrained"])

@@ -1,6 +1,7 @@
 """The benchmark of a recipe: rows are kept, measured once, and the page says what they say."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -12,10 +13,14 @@ from ignite_unlearn.bench.rows import Table, measure, table_runs
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.goals import Goal, class_goals, unconditional_goals
+from ignite_unlearn.recipes.recipe import as_settings, with_settings
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs import audits
+from ignite_unlearn.runs.provenance import Fingerprint
 from tests.recipes.given import on
 from tests.recipes.test_class_gans import SHORT, data
+
+DOCS = Path(__file__).parents[2] / "docs" / "benchmarks"
 
 
 @pytest.fixture(autouse=True)
@@ -169,3 +174,18 @@ def test_what_does_not_fit_is_said(tmp_path):
 def test_the_page_is_written_without_pictures_too(tmp_path):
     write_page(Table("mnist-class", "c", [row()]), tmp_path / "p.md", title="t", pictures=[tmp_path / "none.png"])
     assert "![" not in (tmp_path / "p.md").read_text()
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.json")), ids=lambda path: path.stem)
+def test_published_tables_are_read_and_their_goals_said_as_they_were(path):
+    content = json.loads(path.read_text())
+    read = Table.read(path, content["recipe"], content["command"])
+    assert len(read.rows) == len(content["rows"]) > 0
+    recipe = load_recipe(content["recipe"])
+    # Their rows are still those of the recipe: no option is missing, and none was not known.
+    for row in read.rows:
+        settings = as_settings(recipe, row["method"]["options"])
+        asked = with_settings(recipe, settings)
+        assert Fingerprint(asked.options, asked.before()).differences(row["method"]["options"]) == []
+    goals = [line for line in page(read, title="t", goals=recipe.goals).splitlines() if line.startswith("* ")]
+    assert goals == [line for line in path.with_suffix(".md").read_text().splitlines() if line.startswith("* ")]
