@@ -15,8 +15,7 @@ from typing import Any
 
 import click
 
-from ignite_unlearn.audits.realism import Realism
-from ignite_unlearn.audits.recovery import recovery
+from ignite_unlearn.audits import Realism, Recovery
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.recipe import parse_options
 from ignite_unlearn.recipes.settings import show_value
@@ -49,8 +48,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def searched(request: Request, judges: Judges, gan: GAN) -> float:
     """Returns the share of searches that find the forgotten class."""
-    found = recovery(
-        gan,
+    search = Recovery(
         judges.guide,
         request.options["classes"],
         confirm=judges.classifier,
@@ -58,8 +56,9 @@ def searched(request: Request, judges: Judges, gan: GAN) -> float:
         restarts=128,
         progress=False,
     )
-    assert found.value is not None
-    return found.value
+    found = search(gan).value
+    assert found is not None
+    return found
 
 
 def measured(run: Path, data_root: Path, settings: tuple[str, ...], names: list[str]) -> dict[str, list[float]]:

@@ -4,39 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial, wraps
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from ignite_unlearn.audits.leftovers import in_folder, only_of
-from ignite_unlearn.audits.membership import membership, monte_carlo, nearest_sample, set_membership
-from ignite_unlearn.audits.plan import Audit, audit_gans
-from ignite_unlearn.audits.realism import Realism
-from ignite_unlearn.audits.reconstruction import reconstruction
-from ignite_unlearn.audits.recovery import recovery
-from ignite_unlearn.audits.relearning import relearning
-from ignite_unlearn.audits.result import AuditResult
+from ignite_unlearn.audits import (
+    Audit,
+    AuditResult,
+    ByMonteCarlo,
+    ByNearestSample,
+    Leftovers,
+    Membership,
+    NotTested,
+    Realism,
+    Reconstruction,
+    Recovery,
+    Relearning,
+    SetMembership,
+    audit_gans,
+)
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.classes import PUL, ClassShare
 from ignite_unlearn.metrics.membership import DiscriminatorScore, auc
+from ignite_unlearn.recipes.audit_budget import AuditBudget
+from ignite_unlearn.recipes.training.gan_training import GANTraining
+from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.folder import refuse_changed, write_record
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.judges import Judges
 from ignite_unlearn.runs.limits import limits
 from ignite_unlearn.runs.request import Request
 from ignite_unlearn.runs.samples import safe_picture
-from ignite_unlearn.recipes.training.gan_training import GANTraining
-from ignite_unlearn.record.content import Record
-from ignite_unlearn.record.folder import refuse_changed, write_record
 
+BUDGET = AuditBudget()
 _BACK = 0.9  # the share of the way from chance to the original's level that counts as back
-_COMPARED = 500  # unseen images in attacks that invert, and in the levels of relearning; forgotten ones in leftovers
-_GIVE_UP = 600  # iterations of relearning
-_RESTARTS = 128  # searches that try to recover a class
-_SHOWN = 1000  # images of an unconditional GAN that tell how many show a forgotten class
 _STAY = {"unlearned.pt", "unlearned.safetensors", "retrained.pt", "record.html", "record.json", "stages.json"}
-_KEPT = {"relearning": "relearn_iterations", "recovery by search": "recovery_share"}
+_KEPT = {"relearning": "relearn_iterations", "recovery": "recovery_share"}
 
 
 def audit_run(finished: Finished, *, files: bool = True) -> Record:
@@ -54,75 +58,74 @@ def audit_run(finished: Finished, *, files: bool = True) -> Record:
     plan = _item_audits(request, gans) if request.recipe.forgets_items else _class_audits(request, gans, judges)
     found = audit_gans(gans, plan, progress=request.progress)
     if files:
-        found["unlearned"].append(_leftovers(request, gans))
+        leftovers = Leftovers(
+            request.out,
+            stay=_STAY,
+            forgotten=request.data.images[request.forgotten],
+            original=gans["original"],
+            at_most=BUDGET.compared,
+        )
+        found["unlearned"].append(leftovers(gans["unlearned"]))
     record = _with(finished.record, found, judges, request)
     return write_record(request.out, record, safe_picture(request, gans, judges.classifier))
 
 
 def _item_audits(request: Request, gans: Mapping[str, GAN]) -> list[Audit]:
-    items, (unseen, _), (reference, _) = request.data.images[request.forgotten], request.scoring, request.calibration
-    few = unseen[:_COMPARED]
+    items, (unseen, _), (calibration, _) = request.data.images[request.forgotten], request.scoring, request.calibration
+    few = unseen[: BUDGET.compared]
 
     def level(gan: GAN) -> float:
         score = DiscriminatorScore(gan)
         return auc(score(items).cpu(), score(few).cpu())
 
     return [
-        partial(membership, items=items, unseen=unseen),
-        partial(membership, items=items, unseen=unseen, attack=partial(nearest_sample, reference=reference)),
-        partial(membership, items=items, unseen=unseen, attack=monte_carlo),
-        partial(set_membership, items=items, unseen=unseen, attack=monte_carlo),
-        partial(reconstruction, items=items, unseen=few),
+        Membership(items, unseen),
+        Membership(items, unseen, attack=ByNearestSample(calibration=calibration)),
+        Membership(items, unseen, attack=ByMonteCarlo()),
+        SetMembership(items, unseen),
+        Reconstruction(items, few),
         _relearning(request, level, 0.5 + _BACK * (level(gans["original"]) - 0.5)),
     ]
 
 
 def _class_audits(request: Request, gans: Mapping[str, GAN], judges: Judges) -> list[Audit]:
-    data, classes = request.data, request.options["classes"]
+    data, classes, forgotten = request.data, request.options["classes"], request.forgotten
     unseen = torch.isin(data.unseen_labels, torch.tensor(classes, device=data.unseen_labels.device))
-    forgotten = request.forgotten
-    labels = (data.labels[forgotten], data.unseen_labels[unseen]) if request.recipe.conditional else (None, None)
+    labels, unseen_labels = (
+        (data.labels[forgotten], data.unseen_labels[unseen]) if request.recipe.conditional else (None, None)
+    )
     asked = torch.tensor(classes).repeat_interleave(200)
 
     def level(gan: GAN) -> float:
         if gan.labels is None:
             shown = PUL(judges.classifier, classes)
-            shown.update(gan.sample(_SHOWN))
+            shown.update(gan.sample(BUDGET.shown))
             return shown.share()
         share = ClassShare(judges.classifier)
         share.update((gan.sample(len(asked), asked), asked))
         return share.compute()
 
     return [
-        partial(
-            membership,
-            items=data.images[forgotten],
-            unseen=data.unseen[unseen],
-            labels=labels[0],
-            unseen_labels=labels[1],
-        ),
+        Membership(data.images[forgotten], data.unseen[unseen], labels=labels, unseen_labels=unseen_labels),
         _recovery(request, judges),
         _relearning(request, level, _BACK * level(gans["original"])),
     ]
 
 
 def _recovery(request: Request, judges: Judges) -> Audit:
-    """Returns the audit; that there are too few images to know a real one by is said when it is made."""
-
-    @wraps(recovery)
-    def search(gan: GAN, *, judge: AuditResult | None = None) -> AuditResult:
-        return recovery(
-            gan,
-            judges.guide,
-            request.options["classes"],
-            confirm=judges.classifier,
-            realistic=Realism(judges.extractor.model, request.data.images[request.forgotten]),
-            restarts=_RESTARTS,
-            judge=judge,
-            progress=False,
-        )
-
-    return search
+    """Returns the audit; with too few images to know a real one by, it is not tested."""
+    try:
+        realistic = Realism(judges.extractor.model, request.data.images[request.forgotten])
+    except UnlearningError as error:
+        return NotTested(Recovery.key, Recovery.title, str(error))
+    return Recovery(
+        judges.guide,
+        request.options["classes"],
+        confirm=judges.classifier,
+        realistic=realistic,
+        restarts=BUDGET.restarts,
+        progress=False,
+    )
 
 
 def _relearning(request: Request, level: Callable[[GAN], float], reached: float) -> Audit:
@@ -141,32 +144,15 @@ def _relearning(request: Request, level: Callable[[GAN], float], reached: float)
 
         return step
 
-    options: dict[str, Any] = {"reached": reached, "every": 5, "max_iterations": _GIVE_UP, "progress": False}
-    return partial(relearning, learn=learn, level=level, **options)
-
-
-def _leftovers(request: Request, gans: Mapping[str, GAN]) -> AuditResult:
-    """Returns the files that still derive from the forget set; a copy of an image in one that stays is a failure."""
-    forgotten: Tensor = request.data.images[request.forgotten]
-    searched = forgotten[:_COMPARED]
-    found = in_folder(request.out, _STAY, searched, original=only_of(gans["original"], gans["unlearned"]))
-    names = [leftover.where.rpartition("/")[2] for leftover in found]
-    told = "; ".join(f"{name} ({leftover.why})" for name, leftover in zip(names, found, strict=True))
-    count, copied = len(found), [name for name, left in zip(names, found, strict=True) if left.certain]
-    said = f"found: {count} file{'s' * (count != 1)} to delete" + (f": {told}" if told else "")
-    if len(searched) < len(forgotten):
-        said += f" ({len(searched)} of {len(forgotten)} images sought)"
-    details = {"near_copies": len(copied), "images_sought": len(searched), "files": names}
-    passed = False if set(copied) & _STAY else None
-    return AuditResult("leftovers in the run folder", "files", float(count), None, None, passed, said, details)
+    return Relearning(learn, level, reached=reached, max_iterations=BUDGET.give_up, progress=False)
 
 
 def _with(record: Record, found: Mapping[str, list[AuditResult]], judges: Judges, request: Request) -> Record:
     metrics: dict[str, Any] = {name: dict(numbers) for name, numbers in record.metrics.items() if numbers}
     for name, results in found.items():
         for result in results:
-            if result.audit in _KEPT:
-                key = _KEPT[result.audit]
+            if result.key in _KEPT:
+                key = _KEPT[result.key]
                 metrics[name] |= {key: result.value, f"{key}_low": result.low, f"{key}_high": result.high}
     kind = "items" if request.recipe.forgets_items else "classes"
     return replace(

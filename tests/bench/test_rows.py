@@ -13,6 +13,7 @@ from ignite_unlearn.bench.page import page, write_page
 from ignite_unlearn.bench.rows import Table, measure, table_requests
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes import load_recipe
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.runs import audits
 from ignite_unlearn.runs import judges as judges_module
 from tests.recipes.test_class_gans import SHORT, data
@@ -21,8 +22,7 @@ from tests.recipes.test_class_gans import SHORT, data
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(judges_module, "_EPOCHS", 2)
-    monkeypatch.setattr(audits, "_GIVE_UP", 2)
-    monkeypatch.setattr(audits, "_RESTARTS", 2)
+    monkeypatch.setattr(audits, "BUDGET", AuditBudget(restarts=2, give_up=2))
 
 
 def bars_recipe(name="mnist-class"):

@@ -9,6 +9,7 @@ import torch
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes import RECIPES, load_recipe
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data.image_data import ImageData
 from ignite_unlearn.runs import judges as judges_module
 from ignite_unlearn.runs.request import check_request
@@ -96,9 +97,7 @@ def test_an_unconditional_gan_is_audited(tmp_path, monkeypatch):
     from ignite_unlearn.runs import audits
     from ignite_unlearn.runs.finished import Finished
 
-    monkeypatch.setattr(audits, "_GIVE_UP", 5)
-    monkeypatch.setattr(audits, "_RESTARTS", 8)
-    monkeypatch.setattr(audits, "_SHOWN", 50)
+    monkeypatch.setattr(audits, "BUDGET", AuditBudget(restarts=8, give_up=5, shown=50))
     asked = request(tmp_path, "mnist-class-unconditional", (*SHORT, "pool=8", "start=none"), retrain=True)
     record = audits.audit_run(Finished(asked, run(asked)))
     names = ["membership, discriminator's score", "recovery by search", "relearning"]

@@ -17,7 +17,7 @@ from ignite_unlearn import (
     StopWhenForgotten,
     UnlearningError,
 )
-from ignite_unlearn.audits.result import judged
+from ignite_unlearn.audits import verdict
 from ignite_unlearn.record import content, handler
 from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import verify
@@ -64,9 +64,14 @@ def go(record, unlearning, iterations=6):
     return Record.read(record.folder)
 
 
-def remembered(gan, judge):
-    value = gan.score(IMAGES, LABELS).mean().item()
-    return judged("mean score", "score", value, value - 1e-4, value + 1e-4, judge, more="more", less="less")
+class MeanScore:
+    """An audit of one's own."""
+
+    key, title = "mean_score", "mean score"
+
+    def __call__(self, gan, *, retrained=None):
+        value = gan.score(IMAGES, LABELS).mean().item()
+        return verdict(self, "score", value, value - 1e-4, value + 1e-4, retrained, more="more", less="less")
 
 
 def test_a_script_gets_the_record_of_its_phase(tmp_path):
@@ -76,7 +81,7 @@ def test_a_script_gets_the_record_of_its_phase(tmp_path):
     record = ErasureRecord(
         phase(gan, max_iterations=4), tmp_path, name="my script", retrained=retrained, retraining_seconds=100.0,
         measure=lambda it: calls.append(it) or {"fid": float(it.generator.linear.weight.sum()), "mine": 1},
-        audits=[remembered], scores={"forget": (IMAGES, LABELS)}, limits=["my limit"],
+        audits=[MeanScore()], scores={"forget": (IMAGES, LABELS)}, limits=["my limit"],
     )  # fmt: skip
     found = go(record, record._unlearning)
     assert found.recipe == "my script" and found.forgotten == "class 2" and "my limit" in found.limits
@@ -187,12 +192,16 @@ def test_what_a_measure_returns_that_is_no_number_is_named_and_the_record_is_wri
     assert any("'fid' is" in limit for limit in found.limits)
 
 
+def raises(*args, **kwargs):
+    raise ZeroDivisionError("mine")
+
+
 @pytest.mark.parametrize("which", ["measure", "audits"])
 def test_a_record_is_written_also_where_a_measure_or_an_audit_raises(tmp_path, which):
-    def raises(*args, **kwargs):
-        raise ZeroDivisionError("mine")
+    class Broken(MeanScore):
+        __call__ = raises
 
-    options = {"measure": {"measure": raises}, "audits": {"audits": [raises], "measure": lambda gan: {"mine": 1}}}
+    options = {"measure": {"measure": raises}, "audits": {"audits": [Broken()], "measure": lambda gan: {"mine": 1}}}
     record = ErasureRecord(phase(conditional()), tmp_path, **options[which])
     with pytest.raises(ZeroDivisionError):
         go(record, record._unlearning)
@@ -255,5 +264,8 @@ def test_a_file_in_place_of_the_folder_and_no_phase_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UnlearningError, match="is a file"):
         ErasureRecord(phase(conditional()), tmp_path / "file")
+    for audit in (MeanScore, raises):
+        with pytest.raises(UnlearningError, match="is no audit: expected objects with a key and a title"):
+            ErasureRecord(phase(conditional()), tmp_path, audits=[audit])
     with pytest.raises(UnlearningError, match="attach CascadedUnlearning"):
         ErasureRecord(phase(conditional()), tmp_path).attach(Engine(lambda engine, batch: None))

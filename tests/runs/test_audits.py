@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from ignite_unlearn.audits.leftovers import in_folder
+from ignite_unlearn.audits import Leftovers, in_folder
 from ignite_unlearn.utils.files import read_weights, save_weights
 from ignite_unlearn.runs import audits as module
 from ignite_unlearn.runs import judges as judges_module
 from ignite_unlearn.recipes import load_recipe
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.runs.audits import audit_run
 from ignite_unlearn.recipes.stock.digits_class import RECIPE as DIGITS
 from ignite_unlearn.runs.finished import Finished
@@ -33,9 +34,7 @@ SHORT_ITEMS = (
 def quick():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(judges_module, "_EPOCHS", 1)
-        patch.setattr(module, "_GIVE_UP", 5)
-        patch.setattr(module, "_RESTARTS", 8)
-        patch.setattr(module, "_COMPARED", 40)
+        patch.setattr(module, "BUDGET", AuditBudget(restarts=8, give_up=5, compared=40))
         yield
 
 
@@ -122,7 +121,7 @@ def _numbers_of(images):
 def test_an_interrupted_audit_leaves_the_record_as_it_was(digits, monkeypatch):
     out, _ = digits
     before = (out / "record.json").read_bytes()
-    monkeypatch.setattr(module, "in_folder", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Leftovers, "__call__", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         audit_run(Finished.read(out, device="cpu", progress=False))
     assert (out / "record.json").read_bytes() == before and torch.is_grad_enabled()
