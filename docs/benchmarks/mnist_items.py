@@ -19,7 +19,7 @@ import torch
 from ignite.engine import Engine
 from tqdm.auto import tqdm
 
-from ignite_unlearn.metrics.distances import FID
+from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE
 from ignite_unlearn.runs.item_evaluation import ItemEvaluation
 from ignite_unlearn.runs.item_phase import ItemPhase

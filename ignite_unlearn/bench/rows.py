@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.metrics.distances import FID
+from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.recipes.recipe import Recipe
 from ignite_unlearn.record.content import GANS, Record
 from ignite_unlearn.runs.audits import audit_run

@@ -12,9 +12,10 @@ from torch import Tensor
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.forget.inversion import Inversion
-from ignite_unlearn.metrics.distances import FID, distances
+from ignite_unlearn.metrics.fid import FID
+from ignite_unlearn.metrics.quality import image_quality
 from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MembershipAUC
-from ignite_unlearn.metrics.probe import LinearProbe
+from ignite_unlearn.metrics.linear_probe import LinearProbe
 from ignite_unlearn.runs.judges import Judges
 from ignite_unlearn.runs.request import Request
 from ignite_unlearn.gan.score_gradients import head_inputs
@@ -51,7 +52,7 @@ class ItemEvaluation:
         with borrow(seed=self._seed):
             inverted = Inversion(candidates=2048, steps=50, progress=False)(gan, self._items)
         return {
-            **distances(features, self.real),
+            **image_quality(features, self.real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
             "reconstruction_error": float(inverted.errors.mean()),
             **self.membership(gan),

@@ -12,7 +12,8 @@ from torch import Tensor
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.classes import PUL
-from ignite_unlearn.metrics.distances import FID, distances
+from ignite_unlearn.metrics.fid import FID
+from ignite_unlearn.metrics.quality import image_quality
 from ignite_unlearn.metrics.intervals import wilson
 from ignite_unlearn.runs.judges import Judges
 from ignite_unlearn.recipes.data.image_data import ImageData
@@ -76,7 +77,7 @@ class UnconditionalEvaluation:
         images = self._images(gan)
         features = self._judges.extractor(self._spared(gan, images))
         return {
-            **distances(features, self._real),
+            **image_quality(features, self._real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
             **self._shown(images),
         }

@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from ignite_unlearn import GAN, UnlearningError
+from ignite_unlearn.metrics.linear_probe import LinearProbe
 from ignite_unlearn.metrics.membership import (
     DiscriminatorScore,
     MembershipAUC,
@@ -15,7 +16,6 @@ from ignite_unlearn.metrics.membership import (
     auc,
     bootstrap,
 )
-from ignite_unlearn.metrics.probe import LinearProbe
 from tests.loops.nets import Discriminator, Generator, Z, real_images
 
 
