@@ -26,12 +26,13 @@ from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.metrics.features import FeatureExtractor
-from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
 from ignite_unlearn.record.limits import limits
 from ignite_unlearn.record.numbers import as_numbers
+from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.pictures import blanked
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
 from ignite_unlearn.utils.clock import wall_clock
 from ignite_unlearn.utils.pictures import side_by_side
@@ -239,8 +240,8 @@ class ErasureRecord:
             audits=audits,
             scores={name: score_histogram(gan, self._scores) for name, gan in gans.items()} if self._scores else {},
             curves=self._curves.as_dict(),
-            bounds=unlearning.bounds,
-            found=unlearning.found,
+            bounds=tuple(map(read_bound, unlearning.bounds)),
+            found=read_rows_met(unlearning.found),
             request=self._request,
             weights_sha256=weights_sha256(gans["unlearned"]),
         )

@@ -29,7 +29,8 @@ from ignite_unlearn.metrics.classes import PUL, ClassShare
 from ignite_unlearn.metrics.membership import DiscriminatorScore, auc
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.training.gan_training import GANTraining
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.record import Record
+from ignite_unlearn.record.figures import FIGURES
 from ignite_unlearn.record.folder import refuse_changed, write_record
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.judges import Judges
@@ -40,7 +41,6 @@ from ignite_unlearn.runs.samples import safe_picture
 BUDGET = AuditBudget()
 _BACK = 0.9  # the share of the way from chance to the original's level that counts as back
 _STAY = {"unlearned.pt", "unlearned.safetensors", "retrained.pt", "record.html", "record.json", "stages.json"}
-_KEPT = {"relearning": "relearn_iterations", "recovery": "recovery_share"}
 
 
 def audit_run(finished: Finished, *, files: bool = True) -> Record:
@@ -151,8 +151,7 @@ def _with(record: Record, found: Mapping[str, list[AuditResult]], judges: Judges
     metrics: dict[str, Any] = {name: dict(numbers) for name, numbers in record.metrics.items() if numbers}
     for name, results in found.items():
         for result in results:
-            if result.key in _KEPT:
-                key = _KEPT[result.key]
+            for key in (figure.key for figure in FIGURES.values() if figure.audit == result.key):
                 metrics[name] |= {key: result.value, f"{key}_low": result.low, f"{key}_high": result.high}
     kind = "items" if request.recipe.forgets_items else "classes"
     return replace(

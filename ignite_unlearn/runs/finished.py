@@ -16,7 +16,8 @@ from ignite_unlearn.runs.kept_judges import kept_judges
 from ignite_unlearn.recipes.recipe import as_settings
 from ignite_unlearn.runs.request import Request, check_request
 from ignite_unlearn.runs.shelf import Shelf
-from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.record.record import GANS, Record
+from ignite_unlearn.record.figures import figure
 from ignite_unlearn.record.keys import keyed_sha256, read_key
 
 
@@ -105,5 +106,5 @@ class Finished:
             for name, value in numbers.items():
                 old = recorded.get(name)
                 if isinstance(value, (int, float)) and isinstance(old, (int, float)):
-                    rows.append([f"{gan} {name}", f"{old:.4g}", f"{value:.4g}", f"{value - old:.1e}"])
+                    rows.append([f"{gan}: {figure(name).name}", f"{old:.4g}", f"{value:.4g}", f"{value - old:.1e}"])
         return rows

@@ -20,9 +20,10 @@ from ignite_unlearn.runs.loop import PhaseResult
 from ignite_unlearn.runs.request import Request
 from ignite_unlearn.runs.samples import picture, safe_picture
 from ignite_unlearn.runs.shelf import Shelf, Trained
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
+from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.scores import score_histogram
 
 
@@ -121,8 +122,8 @@ def _record(
         limits=limits(kind, judges.accuracy, audited=False),
         curves=phase.curves,
         scores={name: score_histogram(gan, request.kinds) for name, gan in gans.items()},
-        bounds=phase.bounds,
-        found=phase.found,
+        bounds=tuple(map(read_bound, phase.bounds)),
+        found=read_rows_met(phase.found),
         request=request.origin,
         weights_sha256=weights_sha256(phase.gan),
     )

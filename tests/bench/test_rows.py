@@ -88,7 +88,7 @@ def test_a_missed_goal_is_said_on_the_page():
     rows = [row(0), row(1, fid=1.5, forgotten_share=0.5)]
     text = page(Table("mnist-class", "ignite-unlearn table", rows), title="A title")
     assert text.startswith("# A title\n")
-    assert "FID of retained classes at most 1.02 times the retrained GAN's: **missed**, met in 1 of 2 runs" in text
+    assert "FID of retained images at most 1.02 times the retrained GAN's: **missed**, met in 1 of 2 runs" in text
     assert "speed-up over retraining at least 185: met in 2 of 2 runs; worst 190" in text
     assert "1.000 / 1.500 / 1.000" in text and "**failed**" in text
     assert "None" not in text and "nan" not in text
@@ -115,7 +115,7 @@ def test_a_goal_says_how_often_retrained_gans_meet_it_among_themselves():
     rows[3]["metrics"]["retrained"] = numbers(fid=0.1)
     expected = sum(a <= 1.02 * b for a in fids for b in fids if a is not b)
     text = page(Table("mnist-class", "c", rows), title="t")
-    line = next(line for line in text.splitlines() if line.startswith("* FID of retained classes"))
+    line = next(line for line in text.splitlines() if line.startswith("* FID of retained images"))
     assert line.endswith(f"by a retrained GAN beside one of another seed in {expected} of 6")
     assert "beside one of another" not in next(line for line in text.splitlines() if line.startswith("* speed-up"))
     rows[1]["metrics"]["retrained"] = None  # not retrained

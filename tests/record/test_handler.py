@@ -18,10 +18,12 @@ from ignite_unlearn import (
     UnlearningError,
 )
 from ignite_unlearn.audits import verdict
-from ignite_unlearn.record import content, handler
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.record import handler
+from ignite_unlearn.record import record as record_module
 from ignite_unlearn.record.folder import verify
 from ignite_unlearn.record.keys import keyed_sha256, read_key, weights_sha256
+from ignite_unlearn.record.phase_facts import Bound, RowsMet
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.pictures import side_by_side
 
@@ -213,7 +215,7 @@ def test_a_script_without_measures_is_not_tested_and_says_who_asked(tmp_path):
     record = ErasureRecord(phase(conditional()), tmp_path, request_id="R-1", asked_by="Ada", run_by="Bob")
     found = go(record, record._unlearning)
     assert found.verdict.value == "not-tested" and found.request == {"id": "R-1", "asked_by": "Ada", "run_by": "Bob"}
-    assert found.found == {"rows": 6 * 4, "items": None, "of": None, "asked": 0} and found.created.endswith("+00:00")
+    assert found.found == RowsMet(rows=6 * 4, asked=0) and found.created.endswith("+00:00")
 
 
 def test_the_limits_name_where_the_phase_was_saved_to(tmp_path):
@@ -238,7 +240,7 @@ def test_the_bounds_of_a_stopping_handler_enter_the_record(tmp_path):
         judge.attach(trainer)
         trainer.run([(IMAGES, LABELS)] * 6)
     found = Record.read(tmp_path)
-    assert found.bounds == [{"name": "forgotten_share", "value": 0.9988, "at_most": 0.02, "at_least": None}]
+    assert found.bounds == (Bound("forgotten_share", 0.9988, at_most=0.02),)
     assert found.verdict.value == "not-forgotten" and "budget of 2 iterations" in found.stopped_because
 
 
@@ -247,7 +249,7 @@ def test_a_second_phase_into_the_same_folder_keeps_the_first_record(tmp_path):
         record = ErasureRecord(phase(conditional(), seed=seed), tmp_path)
         record_time = f"2026-01-0{seed}T00:00:00+00:00"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(content, "now", lambda when=record_time: when)
+            patch.setattr(record_module, "now", lambda when=record_time: when)
             go(record, record._unlearning)
     assert Record.read(tmp_path).seed == 2
     assert '"seed": 1' in (tmp_path / "record-20260101T000000.json").read_text()

@@ -18,7 +18,7 @@ from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE as ITEMS
 from ignite_unlearn.runs.request import check_request
 from ignite_unlearn.runs.run import run
-from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.record.folder import verify
 from tests.recipes.test_class_gans import SHORT as SHORT_CLASS
 from tests.recipes.test_class_gans import data

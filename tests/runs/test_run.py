@@ -18,7 +18,7 @@ from ignite_unlearn.runs.samples import picture, safe_picture
 from ignite_unlearn.runs.stages import train
 from ignite_unlearn.runs.shelf import Shelf
 from ignite_unlearn.recipes.training.gan_training import GANTraining
-from ignite_unlearn.record.content import now
+from ignite_unlearn.record.record import now
 from ignite_unlearn.record.folder import kept_aside
 from ignite_unlearn.record.keys import file_weights_sha256
 
