@@ -25,12 +25,12 @@ FLOORS = [
 # Inside of two rooms the same holds; "" is the room's own __init__.
 INNER = {
     "recipes": [
-        {"settings"},
+        {"settings", "audit_budget"},
         {"data"},
         {"nets"},
         {"training"},
         {"tasks", "methods"},
-        {"stop", "goals", "audit_budget"},
+        {"stop", "goals"},
         {"recipe"},
         {"stock"},
         {"find"},

@@ -15,8 +15,7 @@ from typing import Any
 
 import click
 
-from ignite_unlearn.audits.realism import Realism
-from ignite_unlearn.audits.recovery import recovery
+from ignite_unlearn.audits import Realism, Recovery
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.settings import shown
 from ignite_unlearn.recipes.tasks.instruments import Instruments
@@ -45,8 +44,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def searched(run: Run, instruments: Instruments, gan: GAN) -> float:
     """Returns the share of searches that find the forgotten class."""
-    found = recovery(
-        gan,
+    search = Recovery(
         instruments.guide,
         run.recipe.task.classes,
         confirm=instruments.classifier,
@@ -54,8 +52,9 @@ def searched(run: Run, instruments: Instruments, gan: GAN) -> float:
         restarts=128,
         progress=False,
     )
-    assert found.value is not None
-    return found.value
+    found = search(gan).value
+    assert found is not None
+    return found
 
 
 def measured(folder: Path, data_root: Path, settings: tuple[str, ...], names: list[str]) -> dict[str, list[float]]:

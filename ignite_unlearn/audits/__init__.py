@@ -1,1 +1,24 @@
-"""Attempts to disprove that a GAN has forgotten; each is a function of one GAN and data, with a verdict in words."""
+"""Attempts to disprove that a GAN has forgotten: each is an object that audits one GAN, with a verdict in words."""
+
+from ignite_unlearn.audits.attacks import ByDiscriminatorScore, ByMonteCarlo, ByNearestSample, MembershipAttack
+from ignite_unlearn.audits.audit import Audit
+from ignite_unlearn.audits.leftover_search import Leftover, delete, in_folder, in_objects, only_of
+from ignite_unlearn.audits.leftovers import Leftovers
+from ignite_unlearn.audits.membership import Membership
+from ignite_unlearn.audits.near_copies import NearCopies
+from ignite_unlearn.audits.plan import NotTested, audit_gans
+from ignite_unlearn.audits.realism import Realism
+from ignite_unlearn.audits.reconstruction import Reconstruction
+from ignite_unlearn.audits.recovery import Recovery
+from ignite_unlearn.audits.relearning import Relearning
+from ignite_unlearn.audits.result import AuditResult, verdict
+from ignite_unlearn.audits.set_membership import SetMembership
+from ignite_unlearn.audits.shown import too_near
+
+__all__ = [  # noqa: RUF022 - the audits first
+    "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers",
+    "ByDiscriminatorScore", "ByNearestSample", "ByMonteCarlo", "MembershipAttack",
+    "Audit", "AuditResult", "NotTested", "audit_gans", "verdict",
+    "Leftover", "in_folder", "in_objects", "only_of", "delete",
+    "NearCopies", "Realism", "too_near",
+]  # fmt: skip

@@ -1,224 +1,77 @@
-"""Audit: what still derives from the forgotten data, in a run folder and among the objects of a live script?"""
+"""Audit: which files of a run folder still derive from the forgotten data?"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ignite_unlearn.audits.file_contents import ARCHIVE, ARRAYS, PICTURE, WEIGHTS, Part, parts
-from ignite_unlearn.audits.holdings import Own, holdings, tensors
-from ignite_unlearn.audits.near_copies import NearCopies
+from ignite_unlearn.audits.leftover_search import Leftover, in_folder, only_of
+from ignite_unlearn.audits.result import AuditResult
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.items import ForgetItems
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
-from ignite_unlearn.handlers.replay import Replay
-
-_PHASE = {"iterations", "stopped_because", "step", "original"}  # the keys of a phase's state
-_TELLING = 8  # numbers in a weight that two GANs do not share by chance
-_KINDS = {
-    WEIGHTS: ("checkpoint", "weights or moments trained on the forgotten images"),
-    ARRAYS: ("cached arrays", "perhaps features or statistics of the forgotten images"),
-    PICTURE: ("picture", "perhaps samples of the original GAN, or forgotten images"),
-    ARCHIVE: ("archive", "perhaps copies of weights or of forgotten images"),
-}
-_HOLDERS: dict[type, tuple[str, str]] = {
-    CascadedUnlearning: ("unlearning phase", "it holds the original GAN as teacher, and so does every state of it"),
-    ForgetItems: ("request", "it holds the forgotten images"),
-    Replay: ("replay", "it holds the original GAN"),
-    GAN: ("another GAN", "its nets were trained on the forgotten images, unless the phase moved them along"),
-}
 
 
-@dataclass(frozen=True)
-class Leftover:
-    """Something that derives, or may derive, from forgotten data.
+@dataclass(frozen=True, eq=False, repr=False)
+class Leftovers:
+    """The number of files that still derive from the forget set; a copy of an image in one that stays is a failure.
 
-    Attributes:
-        where: a file's path, or an object's name.
-        what: what it is.
-        why: how it derives from the forgotten data.
-        certain: whether a near-copy of a forgotten image was found in it.
-        original: whether the original GAN was found in it: a phase's state, or weights that it alone has.
-    """
-
-    where: str
-    what: str
-    why: str
-    certain: bool = False
-    original: bool = False
-
-
-class _Search:
-    """What is looked for: near-copies of images, and weights of the original GAN."""
-
-    def __init__(self, forgotten: Tensor | None, original: Iterable[Tensor]):
-        self._copies = None if forgotten is None else NearCopies(forgotten)
-        self._weights = [w.detach().cpu() for w in original]
-
-    def copies_in(self, held: Any) -> bool:
-        return self._copies is not None and any(self._copies.in_tensor(t) for t in tensors(held))
-
-    def copies_in_picture(self, pixels: Tensor) -> bool:
-        return self._copies is not None and self._copies.in_picture(pixels)
-
-    def original_in(self, held: Any) -> bool:
-        return _holds_phase(held) or bool(self._weights and any(self._is_original(t) for t in tensors(held)))
-
-    def _is_original(self, tensor: Tensor) -> bool:
-        return any(w.shape == tensor.shape and torch.equal(w.to(tensor.dtype), tensor.cpu()) for w in self._weights)
-
-
-def only_of(original: GAN, unlearned: GAN) -> list[Tensor]:
-    """Returns the weights of the original GAN that the unlearned one does not share: what gives the original away.
-
-    Example:
-        >>> gan = GAN(nn.Linear(4, 4), nn.Linear(4, 4), latents=(4,))
-        >>> original = gan.teacher()
-        >>> with torch.no_grad():
-        ...     _ = gan.generator.weight.add_(1)
-        >>> [weight.shape for weight in only_of(original, gan)]
-        [torch.Size([4, 4])]
-    """
-    pairs = ((original.generator, unlearned.generator), (original.discriminator, unlearned.discriminator))
-    changed = [
-        a.detach()
-        for one, other in pairs
-        for a, b in zip(one.parameters(), other.parameters(), strict=True)
-        if not torch.equal(a.cpu(), b.cpu()) and len(a.unique()) > 1
-    ]
-    return [w for w in changed if w.numel() >= _TELLING] or changed
-
-
-def in_folder(
-    folder: Path, released: set[str], forgotten: Tensor | None = None, *, original: Iterable[Tensor] = ()
-) -> list[Leftover]:
-    """Lists the files of a run folder that still derive from forgotten data; nothing is changed.
-
-    Files are known by what they hold, whatever they are called: ``samples.png.bak`` is a picture. Compressed files and
-    archives are unpacked in memory, up to 256 MiB for each file in them; pictures inside pages and notebooks are seen.
+    It compares nothing with a retrained GAN, and no GAN passes it: that nothing was found is no proof.
 
     Args:
         folder: walked with all folders below.
-        released: names of files that are meant to stay, such as ``{"unlearned.pt"}``; they are searched too.
-        forgotten: images ``(N, C, H, W)`` to look for in tensors, arrays and pictures; None: files go by their kind.
-        original: weights to look for, :func:`only_of` the original GAN.
+        stay: names of files that are meant to stay, such as ``{"unlearned.pt"}``; they are searched too.
+        forgotten: images ``(N, C, H, W)`` to look for; None: files go by their kind.
+        original: the original GAN, whose weights are looked for as far as the audited GAN does not share them.
+        at_most: how many of the images are looked for.
 
     Raises:
-        UnlearningError: if there is no such folder.
-    """
-    if not folder.is_dir():
-        raise UnlearningError(f"{folder} is no folder: give that of a run.")
-    search = _Search(forgotten, original)
-    found = [_of_file(path, path.name in released, search) for path in sorted(folder.rglob("*")) if path.is_file()]
-    return [leftover for leftover in found if leftover is not None]
-
-
-def in_objects(
-    objects: Mapping[str, Any], gan: GAN, forgotten: Tensor | None = None, *, original: Iterable[Tensor] = ()
-) -> list[Leftover]:
-    """Lists which of a live script's objects still derive from forgotten data.
-
-    Objects are looked into: a phase and whatever holds one hold the original GAN, a request its images.
-
-    Args:
-        objects: by the names that the list shall use, such as ``{"ema": ema_handler, "optimizerD": optimizerD}``.
-        gan: the unlearned GAN; its own nets are none.
-        forgotten: images ``(N, C, H, W)`` to look for in tensors.
-        original: weights to look for, :func:`only_of` the original GAN.
+        UnlearningError: if ``at_most`` is not at least 1.
 
     Example:
-        >>> net = nn.Linear(2, 2)
-        >>> gan = GAN(nn.Linear(2, 2), net, latents=(2,))
-        >>> [left.what for left in in_objects({"old": nn.Linear(2, 2), "D": net, "fakes": [torch.zeros(1)]}, gan)]
-        ['weights of another net', 'buffer of 1 tensors']
+        >>> import tempfile, torch
+        >>> gan = GAN(torch.nn.Linear(2, 4), torch.nn.Linear(4, 1), latents=(2,))
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> torch.save({"w": torch.zeros(3)}, folder / "old.pt")
+        >>> Leftovers(folder, stay={"unlearned.pt"})(gan).verdict
+        'found: 1 file to delete: old.pt (weights or moments trained on the forgotten images)'
     """
-    search, own = _Search(forgotten, original), Own(gan)
-    found = []
-    for name, thing in objects.items():
-        average = getattr(thing, "ema_model", None)
-        thing = average if isinstance(average, nn.Module) else thing
-        held = list(holdings(thing, own))
-        told = _told(thing, held, is_average=average is not None)
-        if told is not None:
-            found.append(Leftover(name, *told, search.copies_in(held), search.original_in([thing, *held])))
-    return found
 
+    folder: Path
+    _: KW_ONLY
+    stay: Collection[str] = ()
+    forgotten: Tensor | None = None
+    original: GAN | None = None
+    at_most: int = 500
+    key: ClassVar[str] = "leftovers"
+    title: ClassVar[str] = "leftovers in the run folder"
 
-def delete(leftovers: list[Leftover], folder: Path) -> list[Path]:
-    """Deletes the files of a list made by :func:`in_folder`, and returns them; call it only where you mean it.
+    def __post_init__(self) -> None:
+        if self.at_most < 1:
+            raise UnlearningError(f"Leftovers(at_most={self.at_most}): expected 1 at least.")
 
-    Raises:
-        UnlearningError: if one is not a file in ``folder``; nothing is deleted then.
-    """
-    paths = [Path(leftover.where) for leftover in leftovers]
-    for path in paths:
-        if not path.is_file() or folder.resolve() not in path.resolve().parents:
-            raise UnlearningError(f"{path} is no file in {folder}: nothing was deleted.")
-    for path in paths:
-        path.unlink()
-    return paths
+    def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
+        """Searches the folder that a GAN was left in.
 
+        Raises:
+            UnlearningError: if there is no such folder, or the forgotten images are none.
+        """
+        sought = None if self.forgotten is None else self.forgotten[: self.at_most]
+        weights = [] if self.original is None else only_of(self.original, gan)
+        found = in_folder(Path(self.folder), set(self.stay), sought, original=weights)
+        names = [leftover.where.rpartition("/")[2] for leftover in found]
+        copied = [name for name, leftover in zip(names, found, strict=True) if leftover.certain]
+        details = {"near_copies": len(copied), "images_sought": 0 if sought is None else len(sought), "files": names}
+        passed = False if set(copied) & set(self.stay) else None
+        words = self._words(names, found)
+        return AuditResult(self.key, self.title, "files", float(len(found)), None, None, passed, words, details)
 
-def _of_file(path: Path, released: bool, search: _Search) -> Leftover | None:
-    try:
-        with path.open("rb") as file:
-            held = list(parts(file, path.name))
-    except OSError:
-        held = [Part(ARCHIVE)]
-    why = []
-    if any(_copy_in(part, search) for part in held):
-        why.append("it holds a near-copy of a forgotten image")
-    original = any(part.kind in (WEIGHTS, ARRAYS) and search.original_in(part.value) for part in held)
-    if original:
-        phase = any(_holds_phase(part.value) for part in held)
-        why.append("it holds a phase's state, and so the original GAN" if phase else "it holds the original GAN")
-    if why:
-        return Leftover(str(path), "file", " and ".join(why), certain=why[0].endswith("image"), original=original)
-    if released or not held:
-        return None
-    what, reason = _KINDS[held[0].kind]
-    unread = "" if all(part.value is not None for part in held) else "; it could not be read"
-    return Leftover(str(path), "page with pictures" if held[0].embedded else what, reason + unread)
-
-
-def _copy_in(part: Part, search: _Search) -> bool:
-    if part.value is None:
-        return False
-    return search.copies_in_picture(part.value) if part.kind == PICTURE else search.copies_in(part.value)
-
-
-def _told(thing: Any, held: Sequence[Any], *, is_average: bool) -> tuple[str, str] | None:
-    """Returns what an object is and why it derives from forgotten data; None where it does not."""
-    if isinstance(thing, torch.optim.Optimizer):
-        if not thing.state:
-            return None
-        return "optimiser's moments", "averages of gradients on the forgotten images, until many steps have passed"
-    if not held:
-        return None
-    if isinstance(thing, nn.Module):
-        what = "moving average of weights" if is_average else "weights of another net"
-        return what, "trained on the forgotten images, unless the phase moved it along"
-    if isinstance(thing, Tensor):
-        return "tensor", "perhaps forgotten images, or features of them"
-    known = next((said for kind, said in _HOLDERS.items() if isinstance(thing, kind)), None)
-    if known is not None:
-        return known
-    if any(isinstance(each, torch.utils.data.Dataset) for each in held):
-        return "data set", "it may still hold the forgotten images"
-    nets = sum(isinstance(each, nn.Module) for each in held)
-    if nets:
-        return f"holder of {nets} nets", "perhaps the original GAN, or an average of its weights"
-    return f"buffer of {len(held)} tensors", "perhaps forgotten images, or samples of the original GAN"
-
-
-def _holds_phase(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return value.keys() >= _PHASE or any(map(_holds_phase, value.values()))
-    return isinstance(value, (list, tuple, deque)) and any(map(_holds_phase, value))
+    def _words(self, names: list[str], found: list[Leftover]) -> str:
+        listed = "; ".join(f"{name} ({leftover.why})" for name, leftover in zip(names, found, strict=True))
+        words = f"found: {len(found)} file{'s' * (len(found) != 1)} to delete" + (f": {listed}" if listed else "")
+        if self.forgotten is not None and len(self.forgotten) > self.at_most:
+            words += f" ({self.at_most} of {len(self.forgotten)} images sought)"
+        return words

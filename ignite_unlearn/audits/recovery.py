@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
-from ignite_unlearn.audits.result import AuditResult, judged
+from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier
 from ignite_unlearn.gan.borrow import borrow
@@ -19,21 +21,9 @@ from ignite_unlearn.gan.layers import label_embeddings
 from ignite_unlearn.metrics.intervals import wilson
 
 
-def recovery(
-    gan: GAN,
-    classifier: Classifier,
-    classes: Sequence[int],
-    *,
-    confirm: Classifier | None = None,
-    realistic: Callable[[Tensor], Tensor] | None = None,
-    restarts: int = 64,
-    steps: int = 100,
-    lr: float = 0.05,
-    judge: AuditResult | None = None,
-    seed: int = 0,
-    progress: bool = True,
-) -> AuditResult:
-    """Returns the share of searches that end at an image of a forgotten class.
+@dataclass(frozen=True, eq=False, repr=False)
+class Recovery:
+    """The share of searches that end at an image of a forgotten class.
 
     Half of the restarts of a conditional GAN optimise the latent under a random label; the other half optimise the
     latent and a label embedding that starts at random, at the spread of the trained ones: what was erased from the
@@ -41,15 +31,13 @@ def recovery(
     labels, is searched by latents (and labels) alone, which ``details`` says. Latents stay on their shell.
 
     Args:
-        gan: the GAN under attack.
         classifier: guides the search, ``images -> class scores (N, K)``, differentiable.
         classes: the forgotten classes.
-        confirm: judges what was found; better not the guide, which the search may fool. None: the guide.
+        confirm: says what was found; better not the guide, which the search may fool. None: the guide.
         realistic: ``images (N, ...) -> bool mask (N,)``, such as :class:`~ignite_unlearn.audits.realism.Realism`.
         restarts: searches, all in one batch.
         steps: of Adam.
         lr: its learning rate.
-        judge: the same audit of the retrained GAN.
         seed: of the starts.
         progress: whether to show a bar.
 
@@ -59,33 +47,54 @@ def recovery(
     Example:
         >>> netG = nn.Sequential(nn.Linear(2, 3), nn.Tanh())
         >>> gan = GAN(netG, nn.Linear(3, 1), latents=(2,))
-        >>> found = recovery(gan, lambda images: 9 * images, [1], restarts=4, steps=5, progress=False)
+        >>> found = Recovery(lambda images: 9 * images, [1], restarts=4, steps=5, progress=False)(gan)
         >>> found.unit, 0 <= found.value <= 1
         ('share recovered', True)
     """
-    if not classes or restarts < 2 or steps < 1:
-        raise UnlearningError(f"recovery() of classes {list(classes)}, {restarts} restarts: expected a class and two.")
-    tables = label_embeddings(gan)
-    nets = [net for net in (classifier, confirm) if isinstance(net, nn.Module)]
-    with borrow(gan.generator, *nets, seed=seed):
-        wanted = torch.tensor(classes).repeat(restarts)[:restarts].to(gan.device)
-        images = _search(gan, classifier, wanted, tables, steps, lr, progress)
-        with torch.no_grad():
-            hits = (confirm or classifier)(images).argmax(1) == wanted
-            if realistic is not None:
-                hits &= realistic(images)
-    low, high = wilson(int(hits.sum()), restarts)
-    return judged(
-        "recovery by search",
-        "share recovered",
-        float(hits.double().mean()),
-        low,
-        high,
-        judge,
-        more="the forgotten class is still there to be found",
-        less="less is found than in a GAN that never saw the class, which marks it",
-        details={"restarts": restarts, "steps": steps, "embedding_searched": bool(tables)},
-    )
+
+    classifier: Classifier
+    classes: Sequence[int]
+    _: KW_ONLY
+    confirm: Classifier | None = None
+    realistic: Callable[[Tensor], Tensor] | None = None
+    restarts: int = 64
+    steps: int = 100
+    lr: float = 0.05
+    seed: int = 0
+    progress: bool = True
+    key: ClassVar[str] = "recovery"
+    title: ClassVar[str] = "recovery by search"
+
+    def __post_init__(self) -> None:
+        if not self.classes or self.restarts < 2 or self.steps < 1:
+            raise UnlearningError(
+                f"Recovery() of classes {list(self.classes)}, {self.restarts} restarts of {self.steps} steps: expected "
+                "a class, two restarts and a step at least."
+            )
+
+    def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
+        """Audits a GAN."""
+        tables = label_embeddings(gan)
+        nets = [net for net in (self.classifier, self.confirm) if isinstance(net, nn.Module)]
+        with borrow(gan.generator, *nets, seed=self.seed):
+            wanted = torch.tensor(self.classes).repeat(self.restarts)[: self.restarts].to(gan.device)
+            images = _search(gan, self.classifier, wanted, tables, self.steps, self.lr, self.progress)
+            with torch.no_grad():
+                hits = (self.confirm or self.classifier)(images).argmax(1) == wanted
+                if self.realistic is not None:
+                    hits &= self.realistic(images)
+        low, high = wilson(int(hits.sum()), self.restarts)
+        return verdict(
+            self,
+            "share recovered",
+            float(hits.double().mean()),
+            low,
+            high,
+            retrained,
+            more="the forgotten class is still there to be found",
+            less="less is found than in a GAN that never saw the class, which marks it",
+            details={"restarts": self.restarts, "steps": self.steps, "embedding_searched": bool(tables)},
+        )
 
 
 def _search(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class AuditResult:
     """What one audit found of one GAN.
 
     Attributes:
-        audit: what was tried, such as ``"membership, discriminator's score"``.
+        key: what programs know the audit by, such as ``"membership_discriminator_score"``.
+        audit: the audit's title, such as ``"membership, discriminator's score"``.
         unit: of the value, such as ``"ROC AUC"``.
         value: what was found; None where it could not be measured.
         low: lower end of the value's interval.
@@ -22,6 +23,7 @@ class AuditResult:
         details: further numbers, such as how many images or restarts.
     """
 
+    key: str
     audit: str
     unit: str
     value: float | None
@@ -36,13 +38,25 @@ class AuditResult:
         return asdict(self)
 
 
-def judged(
-    audit: str,
+class Named(Protocol):
+    """Something with a key for programs and a title for people."""
+
+    @property
+    def key(self) -> str:
+        """What programs know it by."""
+
+    @property
+    def title(self) -> str:
+        """What people read."""
+
+
+def verdict(
+    audit: Named,
     unit: str,
     value: float,
     low: float,
     high: float,
-    judge: AuditResult | None,
+    retrained: AuditResult | None,
     *,
     more: str,
     less: str,
@@ -54,51 +68,55 @@ def judged(
     never saw the images is a mark too.
 
     Args:
-        audit: as in :class:`AuditResult`.
+        audit: what found it.
         unit: as in :class:`AuditResult`.
         value: as in :class:`AuditResult`.
         low: as in :class:`AuditResult`.
         high: as in :class:`AuditResult`.
-        judge: the same audit of the retrained GAN; None: no verdict.
+        retrained: what the same audit found of the retrained GAN; None: no verdict.
         more: what it means that the value lies above the retrained GAN's, such as ``"it still remembers"``.
         less: what it means that it lies below.
         details: as in :class:`AuditResult`.
 
     Example:
-        >>> retrained = judged("membership", "ROC AUC", 0.5, 0.45, 0.55, None, more="it remembers", less="overshot")
-        >>> original = judged("membership", "ROC AUC", 0.9, 0.8, 0.95, retrained, more="it remembers", less="overshot")
+        >>> from types import SimpleNamespace
+        >>> mine = SimpleNamespace(key="mine", title="my own audit")
+        >>> retrained = verdict(mine, "ROC AUC", 0.5, 0.45, 0.55, None, more="it remembers", less="overshot")
+        >>> original = verdict(mine, "ROC AUC", 0.9, 0.8, 0.95, retrained, more="it remembers", less="overshot")
         >>> original.passed, original.verdict
         (False, 'it remembers: ROC AUC 0.9 [0.8, 0.95], the retrained GAN 0.5 [0.45, 0.55]')
     """
-    said = f"{unit} {value:.3g} [{low:.3g}, {high:.3g}]"
-    if judge is None or judge.value is None or judge.low is None or judge.high is None:
-        passed, verdict = None, f"no verdict without a retrained GAN: {said}"
+    measured = f"{unit} {value:.3g} [{low:.3g}, {high:.3g}]"
+    if retrained is None or retrained.value is None or retrained.low is None or retrained.high is None:
+        passed, words = None, f"no verdict without a retrained GAN: {measured}"
     else:
-        beside = f"the retrained GAN {judge.value:.3g} [{judge.low:.3g}, {judge.high:.3g}]"
-        if low > judge.high:
-            passed, verdict = False, f"{more}: {said}, {beside}"
-        elif high < judge.low:
-            passed, verdict = False, f"{less}: {said}, {beside}"
+        beside = f"the retrained GAN {retrained.value:.3g} [{retrained.low:.3g}, {retrained.high:.3g}]"
+        if low > retrained.high:
+            passed, words = False, f"{more}: {measured}, {beside}"
+        elif high < retrained.low:
+            passed, words = False, f"{less}: {measured}, {beside}"
         else:
-            passed, verdict = True, f"not told apart from the retrained GAN: {said}, {beside}"
-    return AuditResult(audit, unit, value, low, high, passed, verdict, dict(details or {}))
+            passed, words = True, f"not told apart from the retrained GAN: {measured}, {beside}"
+    return AuditResult(audit.key, audit.title, unit, value, low, high, passed, words, dict(details or {}))
 
 
-def not_tested(audit: str, reason: str) -> AuditResult:
+def not_tested(audit: Named, reason: str) -> AuditResult:
     """Returns the result of an audit that cannot be made: no number, and neither passed nor failed.
 
     Args:
-        audit: as in :class:`AuditResult`.
+        audit: what cannot be made.
         reason: why not, a sentence or the end of one.
 
     Example:
-        >>> not_tested("recovery", "There are fewer than ten images, 7.").verdict
+        >>> from types import SimpleNamespace
+        >>> recovery = SimpleNamespace(key="recovery", title="recovery by search")
+        >>> not_tested(recovery, "There are fewer than ten images, 7.").verdict
         'not tested: there are fewer than ten images, 7'
     """
     first, rest = reason[:1], reason[1:].rstrip(".")
     # A name, such as GAN, stays as it is.
-    said = (first if rest[:1].isupper() else first.lower()) + rest
-    return AuditResult(audit, "", None, None, None, None, f"not tested: {said}")
+    words = (first if rest[:1].isupper() else first.lower()) + rest
+    return AuditResult(audit.key, audit.title, "", None, None, None, None, f"not tested: {words}")
 
 
 def seen_against(result: AuditResult, original: AuditResult) -> AuditResult:
@@ -108,10 +126,33 @@ def seen_against(result: AuditResult, original: AuditResult) -> AuditResult:
     shows nothing. A GAN that fails it has still failed.
 
     Example:
-        >>> same = AuditResult("search", "share", 0.7, 0.6, 0.8, True, "not told apart", {})
+        >>> same = AuditResult("search", "search", "share", 0.7, 0.6, 0.8, True, "not told apart", {})
         >>> seen_against(same, same).passed is None, seen_against(same, same).verdict
         (True, 'no verdict, since the original GAN passes too: not told apart')
     """
     if not (result.passed and original.passed):
         return result
     return replace(result, passed=None, verdict=f"no verdict, since the original GAN passes too: {result.verdict}")
+
+
+# Titles in records from before results had keys.
+_KEYS = {
+    "membership, discriminator's score": "membership_discriminator_score",
+    "membership, nearest sample": "membership_nearest_sample",
+    "membership, monte carlo": "membership_monte_carlo",
+    "membership of the set, monte carlo": "set_membership_monte_carlo",
+    "reconstruction by inversion": "reconstruction",
+    "recovery by search": "recovery",
+    "leftovers in the run folder": "leftovers",
+}
+
+
+def key_of(result: Mapping[str, Any]) -> str:
+    """Returns the audit's key of a result as a record holds it, also of a record from before there were keys.
+
+    Example:
+        >>> key_of({"audit": "recovery by search"}), key_of({"audit": "relearning"}), key_of({"key": "mine"})
+        ('recovery', 'relearning', 'mine')
+    """
+    title = str(result.get("audit", ""))
+    return str(result.get("key") or _KEYS.get(title, title))

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ignite_unlearn.metrics.distances import FID
-from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.metrics.fid import FID
+from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import JUDGED
 from ignite_unlearn.runs.run import Run

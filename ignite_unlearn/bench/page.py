@@ -11,21 +11,14 @@ from PIL import Image
 
 from ignite_unlearn.bench.rows import Table
 from ignite_unlearn.recipes.goals import Goal
-from ignite_unlearn.record.content import GANS
+from ignite_unlearn.record.figures import FIGURES
+from ignite_unlearn.record.record import GANS
 from ignite_unlearn.utils.files import write_whole
 
 Row: TypeAlias = Mapping[str, Any]
 
-_METRICS = {
-    "PUL, per cent": ("pul", ".2f"),
-    "forgotten share": ("forgotten_share", ".4f"),
-    "FID, retained": ("fid", ".3f"),
-    "FID to the retrained GAN": ("ret_fid", ".3f"),
-    "KID, retained": ("kid", ".5f"),
-    "coverage": ("coverage", ".3f"),
-    "accuracy of the other classes": ("retained_accuracy", ".4f"),
-    "downstream accuracy": ("downstream_accuracy", ".4f"),
-}
+# What was forgotten first, then how good the images are.
+_FIGURES = sorted((figure for figure in FIGURES.values() if figure.benchmarked), key=lambda figure: figure.quality)
 _ABOUT = """\
 Each request is run with each seed, and for each of these runs a GAN is retrained, for as many epochs as the original.
 FID, KID and coverage are measured in the features of a classifier that the recipe trains on the real data, and compare
@@ -84,9 +77,9 @@ def _by_class(table: Table) -> str:
         rows = [row for row in table.rows if tuple(row["forget"]["classes"]) == classes]
         lines.append(f"### Class {', '.join(map(str, classes))} ({len(rows)} seed{'s' * (len(rows) > 1)})\n")
         cells = [["figure", *GANS]]
-        for name, (key, form) in _METRICS.items():
-            found = [[row["metrics"][gan].get(key) for row in rows if row["metrics"].get(gan)] for gan in GANS]
-            cells.append([name, *(_range(values, form) for values in found)])
+        for figure in _FIGURES:
+            found = [[row["metrics"][gan].get(figure.key) for row in rows if row["metrics"].get(gan)] for gan in GANS]
+            cells.append([figure.name, *(_range(values, figure.form) for values in found)])
         spent = {"original": "original", "unlearned": "unlearning", "retrained": "retraining"}
         cells.append(["seconds", *(_range([row["seconds"][spent[gan]] for row in rows], ".2f") for gan in GANS)])
         lines.append(_table([cells[0], *(line for line in cells[1:] if set(line[1:]) != {""})]))
@@ -103,9 +96,9 @@ def _every_run(rows: Sequence[Row]) -> str:
         "class": lambda row: ", ".join(map(str, row["forget"]["classes"])),
         "seed": lambda row: str(row["seed"]),
     }
-    for name, (key, form) in _METRICS.items():
-        if any((row["metrics"]["unlearned"] or {}).get(key) is not None for row in rows):
-            columns[name] = lambda row, key=key, form=form: _three(row, key, form)  # type: ignore[misc]
+    for figure in _FIGURES:
+        if any((row["metrics"]["unlearned"] or {}).get(figure.key) is not None for row in rows):
+            columns[figure.name] = lambda row, of=figure: _three(row, of.key, of.form)  # type: ignore[misc]
     columns["iterations of the phase"] = lambda row: str(row["iterations"]["unlearning"])
     columns["speed-up"] = lambda row: f"{row['speedup']:.0f}" if row["speedup"] else ""
     said = "Three numbers are of the original, the unlearned and the retrained GAN.\n\n"

@@ -14,7 +14,7 @@ import torch
 from ignite_unlearn.bench.compare import spread
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes.recipe import Recipe
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.runs.audits import audit_run
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out
@@ -24,7 +24,7 @@ from ignite_unlearn.utils.files import write_json
 
 SCHEMA = "ignite_unlearn/table/1"
 _KEPT = ("seed", "device", "data", "forget", "method", "seconds", "iterations", "speedup", "metrics", "stopped_because")
-_TOLD = ("audit", "unit", "value", "low", "high", "passed", "verdict")  # of an audit's result
+_TOLD = ("key", "audit", "unit", "value", "low", "high", "passed", "verdict")  # of an audit's result
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,8 @@ def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
 @in_one_sentence
 def report(folder: Path, show: bool, verify: bool, fail_on: str | None, as_json: bool) -> None:
     """Print the erasure record of a folder: verdict, reasons, speed-up, limits, numbers; show or verify it."""
-    from ignite_unlearn.record.content import Record
     from ignite_unlearn.record.folder import verify as verify_folder
+    from ignite_unlearn.record.record import Record
 
     record = Record.read(folder)
     files = verify_folder(folder) if verify else []

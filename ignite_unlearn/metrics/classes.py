@@ -12,7 +12,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier
 from ignite_unlearn.gan.borrow import borrow
-from ignite_unlearn.metrics.collected import Collected, as_it_is
+from ignite_unlearn.metrics.base import Collected, as_it_is
 from ignite_unlearn.metrics.intervals import wilson
 
 

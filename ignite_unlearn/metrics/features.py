@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.feature_rows import feature_rows
-from ignite_unlearn.metrics.image_folder import folder_batches
 from ignite_unlearn.utils.hashing import tensors_sha256
+from ignite_unlearn.utils.image_files import image_files, read_image
 
 
 class FeatureExtractor:
@@ -78,3 +78,21 @@ class FeatureExtractor:
     def sha256(self) -> str:
         """The hash of the model's parameters and buffers."""
         return tensors_sha256(*self.model.state_dict().values())
+
+
+def folder_batches(folder: Path | str, batch_size: int) -> Iterator[Tensor]:
+    """Yields uint8 ``(n, 3, H, W)``, ``n <= batch_size``; a batch ends where the size of the images changes.
+
+    Files are read as clean-fid reads them, but for grey of 16 bits, which is scaled to 8 and not cut off.
+
+    Raises:
+        UnlearningError: if the folder holds no images, or one that cannot be read.
+    """
+    batch: list[Tensor] = []
+    for path in image_files(folder):
+        image = torch.from_numpy(np.array(read_image(path, "RGB"))).permute(2, 0, 1)
+        if batch and (len(batch) == batch_size or batch[0].shape != image.shape):
+            yield torch.stack(batch)
+            batch = []
+        batch.append(image)
+    yield torch.stack(batch)

@@ -19,7 +19,7 @@ _FILE = "inception-2015-12-05.pt"
 _SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 
 
-def inception(path: Path | str | None = None, *, device: torch.device | str = "cpu") -> FeatureExtractor:
+def load_inception(path: Path | str | None = None, *, device: torch.device | str = "cpu") -> FeatureExtractor:
     """Returns clean-fid's default extractor, 2,048 features of Inception v3 (Szegedy et al. 2016; mode "clean").
 
     The file is a program (TorchScript), which is run. Where no path is given, it is looked for in
@@ -49,7 +49,7 @@ def inception(path: Path | str | None = None, *, device: torch.device | str = "c
     if others:
         raise UnlearningError(
             f"{' and '.join(others)} is not NVIDIA's {_FILE} (its SHA-256 differs), and is not run: get it again, or "
-            "give inception(path) if you trust that file."
+            "give load_inception(path) if you trust that file."
         )
     raise UnlearningError(_missing(f"There is no {cache_folder() / _FILE}: download NVIDIA's {_FILE} into that folder"))
 
@@ -79,6 +79,6 @@ def _loaded(path: Path, content: bytes, device: torch.device | str) -> FeatureEx
 
 def _missing(reason: str) -> str:
     return (
-        f"{reason} (clean-fid's documentation links it), or give inception(path) or a FeatureExtractor of your own. "
-        "Nothing is downloaded unasked."
+        f"{reason} (clean-fid's documentation links it), or give load_inception(path) or a FeatureExtractor of your "
+        "own. Nothing is downloaded unasked."
     )

@@ -17,7 +17,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.metrics.collected import Collected, as_it_is
+from ignite_unlearn.metrics.base import Collected, as_it_is
 
 Attack: TypeAlias = Callable[[Tensor, "Tensor | None"], Tensor]
 _AT_ONCE = 512
@@ -55,7 +55,7 @@ class NearestSample:
 
     Args:
         samples: images of the GAN under attack, ``(M, ...)``.
-        reference: images of a GAN that never saw the images in question, or real images that it is independent of:
+        calibration: images of a GAN that never saw the images in question, or real images that it is independent of:
             their nearest distance is subtracted (the paper's calibration), since some images are near to anything.
 
     Example:
@@ -64,14 +64,14 @@ class NearestSample:
         [-2.0]
     """
 
-    def __init__(self, samples: Tensor, *, reference: Tensor | None = None):
+    def __init__(self, samples: Tensor, *, calibration: Tensor | None = None):
         self.samples = samples
-        self.reference = reference
+        self.calibration = calibration
 
     def __call__(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns scores ``(N,)``: higher is more like a training image."""
-        score = -distances(images, self.samples).amin(1)
-        return score if self.reference is None else score + distances(images, self.reference).amin(1)
+        score = -pixel_distances(images, self.samples).amin(1)
+        return score if self.calibration is None else score + pixel_distances(images, self.calibration).amin(1)
 
 
 class MonteCarlo:
@@ -79,7 +79,7 @@ class MonteCarlo:
 
     Args:
         samples: images of the GAN under attack, ``(M, ...)``.
-        reference: as for :class:`NearestSample`; its share is subtracted.
+        calibration: as for :class:`NearestSample`; its share is subtracted.
         radius: how near is near. None: the median over the images of the distance to their nearest sample, as in the
             paper.
 
@@ -89,19 +89,19 @@ class MonteCarlo:
         [1.0]
     """
 
-    def __init__(self, samples: Tensor, *, reference: Tensor | None = None, radius: float | None = None):
+    def __init__(self, samples: Tensor, *, calibration: Tensor | None = None, radius: float | None = None):
         self.samples = samples
-        self.reference = reference
+        self.calibration = calibration
         self.radius = radius
 
     def __call__(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns scores ``(N,)``: higher is more like a training image."""
-        near = distances(images, self.samples)
+        near = pixel_distances(images, self.samples)
         radius = near.amin(1).median() if self.radius is None else self.radius
         share = (near <= radius).double().mean(1)
-        return (
-            share if self.reference is None else share - (distances(images, self.reference) <= radius).double().mean(1)
-        )
+        if self.calibration is None:
+            return share
+        return share - (pixel_distances(images, self.calibration) <= radius).double().mean(1)
 
 
 class MembershipAUC(Collected):
@@ -206,7 +206,7 @@ def bootstrap(
     return float(low), float(high)
 
 
-def distances(images: Tensor, others: Tensor) -> Tensor:
+def pixel_distances(images: Tensor, others: Tensor) -> Tensor:
     """Returns the Euclidean distances (pixels) between two sets of images, ``(N, M)``."""
     b = others.flatten(1).float()
     return torch.cat([torch.cdist(part.flatten(1).float().to(b.device), b) for part in images.split(_AT_ONCE)])

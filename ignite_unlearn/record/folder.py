@@ -12,8 +12,8 @@ from typing import Any
 from PIL import Image
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.record.content import Record, read_json
 from ignite_unlearn.record.page import embedded, page
+from ignite_unlearn.record.record import Record, read_json
 from ignite_unlearn.utils.files import write_json, write_whole
 
 HASHED = ("original.pt", "unlearned.pt", "unlearned.safetensors", "retrained.pt", "judges.pt", "samples.png")

@@ -13,8 +13,9 @@ from ignite.engine import Engine
 from PIL import Image
 from torch import Tensor
 
+from ignite_unlearn.audits.audit import Audit
 from ignite_unlearn.audits.phase_checkpoints import phase_checkpoints
-from ignite_unlearn.audits.plan import Audit, audit_gans
+from ignite_unlearn.audits.plan import audit_gans, refuse_other_than_audits
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import ForgetClasses
 from ignite_unlearn.forget.items import ForgetItems
@@ -25,12 +26,13 @@ from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.metrics.features import FeatureExtractor
-from ignite_unlearn.record.content import Record
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
 from ignite_unlearn.record.limits import limits
 from ignite_unlearn.record.numbers import as_numbers
+from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.pictures import blanked
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
 from ignite_unlearn.utils.clock import wall_clock
 from ignite_unlearn.utils.pictures import side_by_side
@@ -54,10 +56,9 @@ class ErasureRecord:
             the unlearned and the retrained GAN, by every process, without gradients. An interval of ``name`` is
             ``name_low`` and ``name_high``.
         released: the GAN that is released where it is not the one that is trained, such as one with a moving average.
-        retrained: the judge, a GAN that never saw the forget set; None: no verdicts.
+        retrained: a GAN that never saw the forget set; None: no verdicts.
         retraining_seconds: what training it took on the same device; None: no speed-up.
-        audits: such as ``functools.partial(membership, items=..., unseen=...)``; see
-            :func:`~ignite_unlearn.audits.plan.audit_gans`.
+        audits: such as ``Membership(items, unseen)``; see :func:`~ignite_unlearn.audits.plan.audit_gans`.
         scores: kinds of images, ``"forget"``, ``"retain"``, ``"unseen"``, to images and labels, for histograms of
             scores; only counts enter the record.
         extractor: what ``fid`` and ``kid`` were measured with.
@@ -70,7 +71,7 @@ class ErasureRecord:
         run_by: who ran the phase.
 
     Raises:
-        UnlearningError: if ``folder`` is a file.
+        UnlearningError: if ``folder`` is a file, or something among the audits is none.
 
     Example:
         >>> import tempfile, torch
@@ -115,6 +116,7 @@ class ErasureRecord:
         self.folder = Path(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise UnlearningError(f"ErasureRecord(folder={self.folder}) is a file: give a folder.")
+        refuse_other_than_audits(audits)
         self._unlearning = unlearning
         self._released = released
         self._retrained = retrained
@@ -238,8 +240,8 @@ class ErasureRecord:
             audits=audits,
             scores={name: score_histogram(gan, self._scores) for name, gan in gans.items()} if self._scores else {},
             curves=self._curves.as_dict(),
-            bounds=unlearning.bounds,
-            found=unlearning.found,
+            bounds=tuple(map(read_bound, unlearning.bounds)),
+            found=read_rows_met(unlearning.found),
             request=self._request,
             weights_sha256=weights_sha256(gans["unlearned"]),
         )

@@ -14,7 +14,8 @@ from markupsafe import Markup, escape
 from PIL import Image
 
 from ignite_unlearn.record.charts import curve, histogram, legend
-from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.record.figures import figure
+from ignite_unlearn.record.record import GANS, Record
 
 GLOSSARY = {
     "forget set": "the images, or the classes, that are to be forgotten.",
@@ -59,7 +60,7 @@ def page(record: Record, everything: str, picture: Image.Image | None) -> str:
             if (found := record.scores.get(gan))
         ],
         curves=[
-            Markup(curve(record.title(name), points["iteration"], points["value"]))
+            Markup(curve(figure(name).title, points["iteration"], points["value"]))
             for name, points in record.curves.items()
             if len(points["value"]) > 1
         ],

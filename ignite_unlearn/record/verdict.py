@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ignite_unlearn.record.figures import figure
+
 if TYPE_CHECKING:
-    from ignite_unlearn.record.content import Record
+    from ignite_unlearn.record.record import Record
 
 HEADLINES = {
     "forgotten": "FORGOTTEN AS FAR AS TESTED",
@@ -17,9 +19,6 @@ HEADLINES = {
 }
 _SLACK = 0.02  # how far a share may lie above the retrained GAN's: two retrained GANs of MNIST differ by as much
 _HALF = 0.5  # of the original's share: more is no forgetting, whatever the bound
-_QUALITY = {
-    "fid", "kid", "ret_fid", "density", "coverage", "retained_accuracy", "downstream_accuracy", "retained_auc",
-}  # fmt: skip
 _ABOVE = "share_above_substitutes"
 
 
@@ -48,7 +47,7 @@ class Finding(NamedTuple):
     sentence: str
 
 
-def judge(record: Record) -> Verdict:
+def verdict_on(record: Record) -> Verdict:
     """Returns the verdict on a record.
 
     One finding against is enough for "not forgotten". "Forgotten" needs one for it: a number that the original GAN does
@@ -115,18 +114,20 @@ def _shares(original: _Range | None, unlearned: _Range, retrained: _Range | None
 
 
 def _share_by_bound(record: Record, said: str, original: _Range | None) -> Finding:
-    bounds = {bound["name"]: bound for bound in record.bounds}
+    bounds = {bound.name: bound for bound in record.bounds}
     bound = bounds.get("forgotten_share") or bounds.get(_ABOVE)
     if bound is None:
         return Finding(None, f"{said}. There is no retrained GAN to compare with, and no bound was asked for.")
-    substitutes = _number((bounds.get(_ABOVE) or {}).get("of_substitutes"))
+    substitutes = _number(bounds[_ABOVE].of_substitutes) if _ABOVE in bounds else None
     if substitutes is not None and original is not None and substitutes > _HALF * original.value:
         return Finding(
             None,
             f"{said}. The classifier takes {_percent(substitutes)} of the substitutes themselves for the class, so "
             "the bound that was asked for shows nothing.",
         )
-    return Finding(True if _within(bound) else None, f"{said}. No GAN was retrained to compare with.")
+    return Finding(
+        True if bound.holds(_number(bound.value)) else None, f"{said}. No GAN was retrained to compare with."
+    )
 
 
 def _membership(record: Record) -> Iterator[Finding]:
@@ -161,27 +162,18 @@ def _apart(one: _Range, other: _Range) -> bool:
 def _bounds(record: Record) -> Iterator[Finding]:
     """Judges the bounds that the phase was asked to reach."""
     for bound in record.bounds:
-        name, value = bound["name"], _number(bound.get("value"))
-        asked = " and ".join(
-            f"{words} {bound[key]:.4g}" for key, words in (("at_most", "at most"), ("at_least", "at least"))
-            if bound.get(key) is not None
-        )  # fmt: skip
+        value, known = _number(bound.value), figure(bound.name)
         shown = "no number" if value is None else f"{value:.4g}"
-        said = f"{record.title(name)}: {asked} was asked for, {shown} was found when the phase ended"
-        if not _within(bound):
+        said = f"{known.title}: {bound.asked} was asked for, {shown} was found when the phase ended"
+        if not bound.holds(value):
             yield Finding(False, f"{said}. The bound was missed.")
-        elif name in _QUALITY or name in ("forgotten_share", _ABOVE):
+        elif known.quality or bound.name in ("forgotten_share", _ABOVE):
             yield Finding(None, f"{said}.")
         else:
-            before = _range(record, "original", name)
-            empty = before is not None and _within({**bound, "value": before.value})
+            before = _range(record, "original", bound.name)
+            empty = before is not None and bound.holds(before.value)
             more = " The original GAN is within the bound too, so this shows nothing." if empty else ""
             yield Finding(None if empty else True, f"{said}.{more}")
-
-
-def _within(bound: Mapping[str, Any]) -> bool:
-    value, most, least = (_number(bound.get(key)) for key in ("value", "at_most", "at_least"))
-    return value is not None and (most is None or value <= most) and (least is None or value >= least)
 
 
 def _audits(record: Record) -> Iterator[Finding]:
@@ -202,7 +194,7 @@ def _audits(record: Record) -> Iterator[Finding]:
 
 def _rows(record: Record) -> Iterator[Finding]:
     """Says what of the request the loop's batches held; a loop that held nothing may be right, if it was cleaned."""
-    rows, items, of = (record.found.get(key) for key in ("rows", "items", "of"))
+    rows, items, of = record.found.rows, record.found.items, record.found.of
     if of and items is not None and items < of:
         yield Finding(
             None,
@@ -210,8 +202,8 @@ def _rows(record: Record) -> Iterator[Finding]:
         )
     elif rows == 0:
         yield Finding(None, "No batch of the phase held an image of the forget set.")
-    if record.found.get("asked"):
-        asked = f"The loop gave its generator {record.found['asked']} labels of forgotten classes"
+    if record.found.asked:
+        asked = f"The loop gave its generator {record.found.asked} labels of forgotten classes"
         yield Finding(None, f"{asked}: learning on like this brings them back.")
 
 

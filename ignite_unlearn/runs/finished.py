@@ -12,7 +12,8 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.recipe import Recipe, as_settings
 from ignite_unlearn.recipes.tasks.instruments import Instruments
-from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.record.figures import figure
+from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.record.keys import keyed_sha256, read_key
 from ignite_unlearn.runs.folder import RunFolder
 from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, measure_all
@@ -116,7 +117,7 @@ class Finished:
             for name, value in numbers.items():
                 old = recorded.get(name)
                 if isinstance(value, (int, float)) and isinstance(old, (int, float)):
-                    rows.append([f"{gan} {name}", f"{old:.4g}", f"{value:.4g}", f"{value - old:.1e}"])
+                    rows.append([f"{gan}: {figure(name).name}", f"{old:.4g}", f"{value:.4g}", f"{value - old:.1e}"])
         return rows
 
 

@@ -12,9 +12,10 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.recipe import Recipe
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import Evaluation
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
+from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.scores import score_histogram
 from ignite_unlearn.runs.folder import RunFolder, Trained
 from ignite_unlearn.runs.instruments import kept_instruments
@@ -54,8 +55,8 @@ def carry_out(run: Run) -> Record:
         stopped_because=unlearned.stopped_because,
         curves=unlearned.curves,
         scores={name: score_histogram(gan, split.kinds) for name, gan in gans.items()},
-        bounds=unlearned.bounds,
-        found=unlearned.found,
+        bounds=tuple(map(read_bound, unlearned.bounds)),
+        found=read_rows_met(unlearned.found),
         weights_sha256=weights_sha256(unlearned.gan),
     )
     return write_record(run.out, record, shown)

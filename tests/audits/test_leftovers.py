@@ -21,7 +21,7 @@ from PIL import Image
 from torch import nn
 
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetItems, MeanImage, Replay, UnlearningError
-from ignite_unlearn.audits.leftovers import delete, in_folder, in_objects, only_of
+from ignite_unlearn.audits import Leftovers, delete, in_folder, in_objects, only_of
 from ignite_unlearn.audits.near_copies import NearCopies
 from ignite_unlearn.utils.files import save_released
 from ignite_unlearn.utils.pictures import side_by_side
@@ -286,3 +286,26 @@ def test_what_is_no_folder_and_no_images_are_refused(tmp_path):
         in_folder(tmp_path / "none", set())
     with pytest.raises(UnlearningError, match="expected images"):
         NearCopies(FORGOTTEN[0])
+
+
+def test_as_an_audit_a_copy_in_a_file_that_stays_fails_and_nothing_passes(tmp_path):
+    it, original = gan(), gan()
+    torch.save({"w": torch.randn(9)}, tmp_path / "unlearned.pt")
+    audit = Leftovers(tmp_path, stay={"unlearned.pt"}, forgotten=FORGOTTEN, original=original, at_most=2)
+    clean = audit(it)
+    assert (clean.value, clean.passed, clean.verdict) == (
+        0, None, "found: 0 files to delete (2 of 3 images sought)",
+    )  # fmt: skip
+    torch.save({"g": original.generator.state_dict()}, tmp_path / "old.pt")
+    kept = audit(it)
+    assert (kept.value, kept.passed) == (1, None) and "old.pt (it holds the original GAN)" in kept.verdict
+    assert "holds the original" not in audit(original).verdict  # what it shares with the audited GAN gives nothing away
+    torch.save({"w": FORGOTTEN[2]}, tmp_path / "unlearned.pt")
+    assert audit(it).passed is None  # only two of the images are looked for
+    torch.save({"w": FORGOTTEN[:1]}, tmp_path / "unlearned.pt")
+    failed = audit(it)
+    assert failed.passed is False and failed.details == {
+        "near_copies": 1, "images_sought": 2, "files": ["old.pt", "unlearned.pt"],
+    }  # fmt: skip
+    with pytest.raises(UnlearningError, match="expected 1 at least"):
+        Leftovers(tmp_path, at_most=0)

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from ignite_unlearn import Inversion, UnlearningError
-from ignite_unlearn.audits.membership import membership, monte_carlo, nearest_sample, set_membership
-from ignite_unlearn.audits.reconstruction import reconstruction
+from ignite_unlearn.audits import ByMonteCarlo, ByNearestSample, Membership, Reconstruction, SetMembership
 from tests.audits.gans import ITEMS, RETAINED, UNSEEN, item_gan, learn_items
 
 
@@ -20,14 +19,23 @@ def gans():
     return {"original": original, "fine-tuned only": tuned, "marked as fake": marked, "retrained": retrained}
 
 
-@pytest.mark.parametrize("audit", [membership, partial(set_membership, attack=lambda gan: lambda x, y: gan.score(x))])
+class ByRawScore:
+    """An attack of one's own."""
+
+    key, title = "raw_score", "raw score"
+
+    def __call__(self, gan):
+        return lambda images, labels: gan.score(images)
+
+
+@pytest.mark.parametrize("audit", [Membership(ITEMS, UNSEEN), SetMembership(ITEMS, UNSEEN, attack=ByRawScore())])
 def test_weak_methods_are_caught_in_either_direction(gans, audit):
-    judge = audit(gans["retrained"], ITEMS, UNSEEN)
-    assert judge.passed is None and "no verdict" in judge.verdict
+    retrained = audit(gans["retrained"])
+    assert retrained.passed is None and "no verdict" in retrained.verdict
     for name, word in (("original", "told from"), ("fine-tuned only", "told from"), ("marked as fake", "marked")):
-        found = audit(gans[name], ITEMS, UNSEEN, judge=judge)
+        found = audit(gans[name], retrained=retrained)
         assert found.passed is False and word in found.verdict, name
-    another = audit(item_gan(RETAINED, seed=2), ITEMS, UNSEEN, judge=judge)
+    another = audit(item_gan(RETAINED, seed=2), retrained=retrained)
     assert another.passed is True and another.low <= another.value <= another.high
 
 
@@ -43,25 +51,27 @@ class Memory(torch.nn.Module):
 
 
 @pytest.mark.parametrize(
-    "audit",
+    "make",
     [
-        partial(membership, attack=partial(nearest_sample, samples=300)),
-        partial(membership, attack=partial(nearest_sample, samples=300, reference=UNSEEN[800:])),
-        partial(membership, attack=partial(monte_carlo, samples=300, radius=3.0)),
-        partial(set_membership, attack=partial(monte_carlo, samples=300, radius=3.0)),
-        partial(reconstruction, inversion=Inversion(candidates=500, steps=0, progress=False)),
+        partial(Membership, attack=ByNearestSample(samples=300)),
+        partial(Membership, attack=ByNearestSample(samples=300, calibration=UNSEEN[800:])),
+        partial(Membership, attack=ByMonteCarlo(samples=300, radius=3.0)),
+        partial(SetMembership, attack=ByMonteCarlo(samples=300, radius=3.0)),
+        partial(Reconstruction, inversion=Inversion(candidates=500, steps=0, progress=False)),
     ],
 )
-def test_a_generator_that_makes_the_items_is_caught(gans, audit):
+def test_a_generator_that_makes_the_items_is_caught(gans, make):
+    audit = make(ITEMS, UNSEEN[:800])
+
     def with_generator(images):
         gan = copy.deepcopy(gans["retrained"])
         gan.generator = Memory(images)
         return gan
 
-    judge = audit(with_generator(RETAINED), ITEMS, UNSEEN[:800])
-    found = audit(with_generator(torch.cat([ITEMS, RETAINED])), ITEMS, UNSEEN[:800], judge=judge)
+    retrained = audit(with_generator(RETAINED))
+    found = audit(with_generator(torch.cat([ITEMS, RETAINED])), retrained=retrained)
     assert found.value > 0.7 and found.passed is False
-    again = audit(with_generator(RETAINED + 0.01), ITEMS, UNSEEN[:800], judge=judge)
+    again = audit(with_generator(RETAINED + 0.01), retrained=retrained)
     assert again.passed is True
 
 
@@ -69,7 +79,7 @@ def test_audits_are_repeatable_and_leave_nets_and_streams_alone(gans):
     gan = gans["original"]
     gan.discriminator.train()
     state, weights = torch.get_rng_state(), copy.deepcopy(gan.discriminator.state_dict())
-    first, second = (membership(gan, ITEMS, UNSEEN, attack=partial(nearest_sample, samples=50)) for _ in range(2))
+    first, second = (Membership(ITEMS, UNSEEN, attack=ByNearestSample(samples=50))(gan) for _ in range(2))
     assert first == second
     assert torch.equal(torch.get_rng_state(), state) and gan.discriminator.training
     assert all(torch.equal(value, weights[key]) for key, value in gan.discriminator.state_dict().items())
@@ -77,6 +87,8 @@ def test_audits_are_repeatable_and_leave_nets_and_streams_alone(gans):
 
 def test_missing_images_are_refused(gans):
     with pytest.raises(UnlearningError, match="needs both"):
-        membership(gans["original"], ITEMS[:0], UNSEEN)
+        Membership(ITEMS[:0], UNSEEN)(gans["original"])
+    with pytest.raises(UnlearningError, match="reconstruction needs both"):
+        Reconstruction(ITEMS, UNSEEN[:0])(gans["original"])
     with pytest.raises(UnlearningError, match="make no set of 20"):
-        set_membership(gans["original"], ITEMS, UNSEEN[:10])
+        SetMembership(ITEMS, UNSEEN[:10])(gans["original"])

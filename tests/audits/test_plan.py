@@ -1,16 +1,20 @@
-from functools import partial, wraps
-
 import pytest
 import torch
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.audits.membership import membership, monte_carlo, nearest_sample, set_membership
-from ignite_unlearn.audits.plan import audit_gans, title
-from ignite_unlearn.audits.realism import Realism
-from ignite_unlearn.audits.reconstruction import reconstruction
-from ignite_unlearn.audits.recovery import recovery
-from ignite_unlearn.audits.relearning import relearning
-from ignite_unlearn.audits.result import AuditResult, not_tested
+from ignite_unlearn.audits import (
+    ByMonteCarlo,
+    ByNearestSample,
+    Membership,
+    NotTested,
+    Realism,
+    Reconstruction,
+    Recovery,
+    Relearning,
+    SetMembership,
+    audit_gans,
+)
+from ignite_unlearn.audits.result import AuditResult, key_of, not_tested
 from ignite_unlearn.forget.inversion import Inversion
 from tests.audits.gans import CLASSES, PROTOTYPES, class_gan, classifier
 
@@ -24,50 +28,46 @@ def gans():
 
 
 def audits(images, unseen):
-    labels = {"labels": LABELS[: len(images)], "unseen_labels": LABELS[: len(unseen)]}
-    both = {"items": images, "unseen": unseen, **labels}
-
-    @wraps(recovery)
-    def search(gan, *, judge):
+    of = {"labels": LABELS[: len(images)], "unseen_labels": LABELS[: len(unseen)]}
+    try:
         real = Realism(lambda found: found.flatten(1), images)
-        return recovery(gan, classifier, [1], realistic=real, restarts=4, steps=2, judge=judge, progress=False)
-
+        search = Recovery(classifier, [1], realistic=real, restarts=4, steps=2, progress=False)
+    except UnlearningError as error:
+        search = NotTested(Recovery.key, Recovery.title, str(error))
     return [
-        partial(membership, **both),
-        partial(membership, attack=monte_carlo, **both),
-        partial(membership, attack=partial(nearest_sample, samples=20), **both),
-        partial(set_membership, **both),
-        partial(reconstruction, inversion=Inversion(candidates=8, steps=1, progress=False), **both),
+        Membership(images, unseen, **of),
+        Membership(images, unseen, attack=ByMonteCarlo(), **of),
+        Membership(images, unseen, attack=ByNearestSample(samples=20), **of),
+        SetMembership(images, unseen, **of),
+        Reconstruction(images, unseen, inversion=Inversion(candidates=8, steps=1, progress=False), **of),
         search,
-        partial(
-            relearning,
-            learn=lambda gan: lambda: None,
-            level=lambda gan: 0.0,
-            reached=1.0,
-            max_iterations=1,
-            progress=False,
-        ),
+        Relearning(lambda gan: lambda: None, lambda gan: 0.0, reached=1.0, max_iterations=1, progress=False),
     ]
 
 
-def test_every_audit_is_called_the_same_whether_it_was_made_or_not(gans):
+def test_results_are_named_as_their_audits_are(gans):
     plan = audits(IMAGES, IMAGES)
     made = audit_gans(gans, plan, progress=False)["original"]
     assert all(result.value is not None for result in made)
-    assert [result.audit for result in made] == [title(audit) for audit in plan]
+    assert [(result.key, result.audit) for result in made] == [(audit.key, audit.title) for audit in plan]
+
+
+def test_results_in_records_from_before_there_were_keys_have_theirs_by_title(gans):
+    for audit in audits(IMAGES, IMAGES):
+        assert key_of({"audit": audit.title}) == key_of({"key": audit.key, "audit": "other"}) == audit.key
 
 
 def test_an_audit_that_cannot_be_made_is_not_tested_and_the_others_are_made(gans):
     found = audit_gans(gans, audits(IMAGES[:7], IMAGES[:5]), progress=False)
     for results in found.values():
-        untested = {r.audit: r for r in results if r.verdict.startswith("not tested: ")}
-        assert len(results) == 7 and set(untested) == {"membership of the set, monte carlo", "recovery by search"}
+        untested = {r.key: r for r in results if r.verdict.startswith("not tested: ")}
+        assert len(results) == 7 and set(untested) == {"set_membership_monte_carlo", "recovery"}
         assert all((r.value, r.low, r.high, r.passed) == (None, None, None, None) for r in untested.values())
-        assert untested["recovery by search"].verdict == (
+        assert untested["recovery"].verdict == (
             "not tested: there are fewer than ten images of the class, 7: expected ten to know others by"
         )
-        assert "5 unseen images make no set of 7" in untested["membership of the set, monte carlo"].verdict
-        assert all(r.value is not None for r in results if r.audit not in untested)
+        assert "5 unseen images make no set of 7" in untested["set_membership_monte_carlo"].verdict
+        assert all(r.value is not None for r in results if r.key not in untested)
 
 
 def test_without_unseen_images_membership_is_not_tested(gans):
@@ -77,22 +77,44 @@ def test_without_unseen_images_membership_is_not_tested(gans):
     }
 
 
-def test_a_judge_that_could_not_be_made_judges_nothing():
-    def of(gan, *, judge):
+class Mine:
+    """An audit of one's own."""
+
+    key, title = "mine", "my own"
+
+    def __init__(self, find):
+        self.find = find
+
+    def __call__(self, gan, *, retrained=None):
+        return self.find(gan, retrained)
+
+
+def test_a_retrained_gan_that_could_not_be_audited_gives_no_verdict():
+    def find(gan, retrained):
         if gan == "retrained":
             raise UnlearningError("It broke.")
-        assert judge.value is None
-        return AuditResult("of", "u", 1.0, 0.0, 2.0, None, "no verdict")
+        assert retrained.value is None
+        return AuditResult("mine", "my own", "u", 1.0, 0.0, 2.0, None, "no verdict")
 
-    found = audit_gans({"original": "a", "unlearned": "b", "retrained": "retrained"}, [of], progress=False)
-    assert found["retrained"] == [not_tested("of", "It broke.")]
+    gans = {"original": "a", "unlearned": "b", "retrained": "retrained"}
+    found = audit_gans(gans, [Mine(find)], progress=False)
+    assert found["retrained"] == [not_tested(Mine, "It broke.")]
     assert found["unlearned"][0].verdict == "no verdict"
 
 
 def test_other_errors_are_not_hidden():
-    def broken(gan, *, judge):
+    def broken(gan, retrained):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        audit_gans({"original": 1, "unlearned": 2}, [broken], progress=False)
-    assert not_tested("a", "GANs differ.").verdict == "not tested: GANs differ"
+        audit_gans({"original": 1, "unlearned": 2}, [Mine(broken)], progress=False)
+    assert not_tested(Mine, "GANs differ.").verdict == "not tested: GANs differ"
+
+
+@pytest.mark.parametrize("other", [Mine, lambda gan, retrained=None: None, "recovery", None])
+def test_what_is_no_audit_is_refused_before_any_is_made(other):
+    def find(gan, retrained):
+        raise AssertionError("an audit was made")
+
+    with pytest.raises(UnlearningError, match="is no audit: expected objects with a key and a title, such as"):
+        audit_gans({"original": 1, "unlearned": 2}, [Mine(find), other], progress=False)

@@ -4,9 +4,7 @@ import pytest
 import torch
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.audits.realism import Realism
-from ignite_unlearn.audits.recovery import recovery
-from ignite_unlearn.audits.relearning import relearning
+from ignite_unlearn.audits import Realism, Recovery, Relearning
 from tests.audits.gans import CLASSES, PROTOTYPES, Z, class_gan, class_step, classifier, relabelled
 
 FORGOTTEN, OTHER = 3, 0
@@ -29,30 +27,31 @@ def share(gan, label=FORGOTTEN):
     return float((classifier(images).argmax(1) == FORGOTTEN).float().mean())
 
 
-def search(gan, **options):
-    return recovery(
-        gan, classifier, [FORGOTTEN], realistic=Realism(torch.nn.Flatten(), REAL, quantile=1.0), restarts=32, steps=60,
-        progress=False, **options,
-    )  # fmt: skip
+def searching(**options):
+    return Recovery(classifier, [FORGOTTEN], restarts=32, steps=60, progress=False, **options)
+
+
+LIKE_REAL = Realism(torch.nn.Flatten(), REAL, quantile=1.0)
+search = searching(realistic=LIKE_REAL)
 
 
 def test_a_relabelled_embedding_fools_the_share_and_not_the_recovery_audit(gans):
     assert share(gans["original"]) > 0.95 and share(gans["relabelled"]) == 0
-    judge = search(gans["retrained"])
-    assert judge.value < 0.1 and judge.details["embedding_searched"]
+    retrained = search(gans["retrained"])
+    assert retrained.value < 0.1 and retrained.details["embedding_searched"]
     for name in ("original", "relabelled"):
-        found = search(gans[name], judge=judge)
+        found = search(gans[name], retrained=retrained)
         assert found.passed is False and found.value > 0.2 and "still there" in found.verdict, name
-    assert search(gans["another retrained"], judge=judge).passed is True
+    assert search(gans["another retrained"], retrained=retrained).passed is True
 
 
 def test_noise_that_fools_a_classifier_is_not_taken_for_the_class(gans):
-    lenient = recovery(gans["retrained"], classifier, [FORGOTTEN], restarts=32, steps=60, progress=False)
+    lenient = searching()(gans["retrained"])
     assert lenient.value > search(gans["retrained"]).value
 
 
 def test_a_confirming_classifier_decides(gans):
-    none = search(gans["original"], confirm=lambda images: -classifier(images))
+    none = searching(realistic=LIKE_REAL, confirm=lambda images: -classifier(images))(gans["original"])
     assert none.value == 0
 
 
@@ -72,33 +71,26 @@ def pushed_over_the_border(gan):
     return pushed
 
 
-def relearn(gan, **options):
-    return relearning(
-        gan, lambda copied: class_step(copied.generator, range(CLASSES), lr=1e-3), share, reached=0.9, every=1,
-        max_iterations=200, progress=False, **options,
-    )  # fmt: skip
+def learn(copied):
+    return class_step(copied.generator, range(CLASSES), lr=1e-3)
+
+
+relearn = Relearning(learn, share, reached=0.9, every=1, max_iterations=200, progress=False)
 
 
 def test_what_was_only_pushed_away_comes_back_faster_than_it_is_learned(gans):
-    judge = relearn(gans["retrained"])
-    assert judge.value > 0 and judge.details["not_reached"] == 0
-    found = relearn(pushed_over_the_border(gans["original"]), judge=judge)
+    retrained = relearn(gans["retrained"])
+    assert retrained.value > 0 and retrained.details["not_reached"] == 0
+    found = relearn(pushed_over_the_border(gans["original"]), retrained=retrained)
     assert found.passed is False and "traces are left" in found.verdict
-    assert found.details["share_of_retrained"] == pytest.approx(found.value / judge.value)
-    assert relearn(gans["another retrained"], judge=judge).passed is True
-    assert relearn(gans["original"], judge=judge).value == 0
+    assert found.details["share_of_retrained"] == pytest.approx(found.value / retrained.value)
+    assert relearn(gans["another retrained"], retrained=retrained).passed is True
+    assert relearn(gans["original"], retrained=retrained).value == 0
 
 
 def test_trials_that_never_get_there_are_named(gans):
-    found = relearning(
-        gans["retrained"],
-        lambda copied: lambda: None,
-        share,
-        reached=0.9,
-        max_iterations=7,
-        seeds=(0, 1),
-        progress=False,
-    )
+    audit = Relearning(lambda copied: lambda: None, share, reached=0.9, max_iterations=7, seeds=(0, 1), progress=False)
+    found = audit(gans["retrained"])
     assert found.value == 7 and found.details["not_reached"] == 2 and "2 of 2 trials did not reach" in found.verdict
 
 
@@ -115,25 +107,25 @@ def test_audits_are_repeatable_and_change_nothing(gans, audit):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda gan: recovery(gan, classifier, []),
-        lambda gan: recovery(gan, classifier, [1], restarts=1),
-        lambda gan: relearning(gan, lambda copied: print, share, reached=1, seeds=()),
-        lambda gan: Realism(lambda x: x, REAL[:3]),
+        lambda: Recovery(classifier, []),
+        lambda: Recovery(classifier, [1], restarts=1),
+        lambda: Relearning(learn, share, reached=1, seeds=()),
+        lambda: Realism(lambda x: x, REAL[:3]),
     ],
 )
-def test_what_makes_no_audit_is_refused(gans, call):
+def test_what_makes_no_audit_is_refused(call):
     with pytest.raises(UnlearningError, match="expected"):
-        call(gans["original"])
+        call()
 
 
 def test_relearning_that_no_gan_achieves_compares_nothing():
     gan = GAN(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1), latents=(1,))
 
-    def never(judge=None, back=False):
-        return relearning(
-            gan, lambda copy: lambda: None, lambda copy: float(back), reached=1.0, max_iterations=10, judge=judge,
-            progress=False,
-        )  # fmt: skip
+    def never(retrained=None, back=False):
+        audit = Relearning(
+            lambda copy: lambda: None, lambda copy: float(back), reached=1.0, max_iterations=10, progress=False
+        )
+        return audit(gan, retrained=retrained)
 
     retrained = never()
     assert never(retrained).passed is None and "3 of 3 trials did not reach" in never(retrained).verdict

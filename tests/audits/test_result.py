@@ -1,10 +1,13 @@
 import pytest
 
-from ignite_unlearn.audits.result import AuditResult, judged, seen_against
+from ignite_unlearn.audits.plan import NotTested
+from ignite_unlearn.audits.result import AuditResult, seen_against, verdict
+
+AUDIT = NotTested("k", "a", "It has a name, which is all that is needed here.")
 
 
-def of(value, half, judge=None):
-    return judged("a", "u", value, value - half, value + half, judge, more="more", less="less")
+def of(value, half, retrained=None):
+    return verdict(AUDIT, "u", value, value - half, value + half, retrained, more="more", less="less")
 
 
 @pytest.mark.parametrize(
@@ -20,7 +23,7 @@ def test_gans_are_told_apart_where_intervals_do_not_meet(value, half, passed, wo
 @pytest.mark.parametrize("passed", [True, False, None])
 @pytest.mark.parametrize("original", [True, False, None])
 def test_passing_counts_only_where_the_original_does_not_pass(passed, original):
-    result, other = (AuditResult("a", "u", 1.0, 0.0, 2.0, p, "said", {}) for p in (passed, original))
+    result, other = (AuditResult("k", "a", "u", 1.0, 0.0, 2.0, p, "said", {}) for p in (passed, original))
     expected = None if passed and original else passed
     found = seen_against(result, other)
     assert found.passed is expected and found.verdict.endswith("said")

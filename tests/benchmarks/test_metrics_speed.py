@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ignite_unlearn.metrics.distances import FID
 from ignite_unlearn.metrics.features import FeatureExtractor
+from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.metrics.frechet import frechet_distance, moments
 from ignite_unlearn.metrics.resize import CleanResize, to_bytes
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.metrics.distances import FID
 from ignite_unlearn.metrics.features import FeatureExtractor
+from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.metrics.resize import CleanResize, to_bytes
 
 EXTRACTOR = FeatureExtractor(nn.Sequential(nn.AdaptiveAvgPool2d(8), nn.Flatten()), "pooled", resize=CleanResize((8, 8)))

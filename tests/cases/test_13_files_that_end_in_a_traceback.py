@@ -10,8 +10,8 @@ from PIL import Image
 from torch import nn
 
 from ignite_unlearn import UnlearningError
+from ignite_unlearn.metrics.feature_cache import cached_features
 from ignite_unlearn.metrics.features import FeatureExtractor
-from ignite_unlearn.metrics.kept import kept_features
 from ignite_unlearn.recipes.data.idx import read_idx
 from ignite_unlearn.recipes.data.image_folder import load_image_folder, read_images
 
@@ -64,7 +64,7 @@ def test_folders_may_be_given_as_text(tmp_path):
             Image.fromarray(np.full((16, 16), 16 * i + ord(kind), np.uint8)).save(tmp_path / "data" / kind / f"{i}.png")
     extractor = FeatureExtractor(nn.Flatten(), "pixels")
     assert extractor(str(tmp_path / "data")).shape == (20, 3 * 256)
-    assert kept_features(extractor, str(tmp_path / "data"), str(tmp_path / "kept")).shape == (20, 3 * 256)
+    assert cached_features(extractor, str(tmp_path / "data"), str(tmp_path / "kept")).shape == (20, 3 * 256)
     assert len(load_image_folder(str(tmp_path / "data"), size=16, channels=1).images) == 18
 
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from ignite_unlearn.cli import main
 from ignite_unlearn.cli.text import format_table
 from ignite_unlearn.recipes.tasks import instruments
-from ignite_unlearn.record.content import GANS
 from ignite_unlearn.record.folder import write_record
+from ignite_unlearn.record.record import GANS
 from tests.record.records import record
 
 ROOT = Path(__file__).parents[2]

@@ -120,11 +120,11 @@ def test_a_record_alone_makes_no_code_run(mine, command):
     assert "is of the recipe 'two-sides', but digits-class holds 'digits-class'" in told
 
 
-def test_a_recipe_in_a_file_is_audited(mine, monkeypatch):
-    from ignite_unlearn.runs import audits
-
-    monkeypatch.setattr(audits, "_GIVE_UP", 2)
-    monkeypatch.setattr(audits, "_RESTARTS", 2)
+def test_a_recipe_in_a_file_is_audited(mine):
+    few = MINE.replace("data=TwoSides()", "data=TwoSides(), audits=AuditBudget(restarts=2, give_up=2)")
+    (mine / "mine.py").write_text(
+        few.replace("from ignite", "from ignite_unlearn.recipes.audit_budget import AuditBudget\nfrom ignite", 1)
+    )
     ran("./mine.py")
     done = call("audit", "runs/two-sides", "--recipe", "./mine.py", "--device", "cpu", "--quiet", "--json")
     assert done.exit_code in (0, 3), done.output

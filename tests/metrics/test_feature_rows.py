@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics import FID, KID
 from ignite_unlearn.metrics.coverage import density_and_coverage
-from ignite_unlearn.metrics.distances import FID, KID
 from ignite_unlearn.metrics.feature_rows import feature_rows
 from ignite_unlearn.metrics.features import FeatureExtractor
 

@@ -8,9 +8,9 @@ from torch import nn
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics import inception as module
+from ignite_unlearn.metrics.feature_cache import cached_features
 from ignite_unlearn.metrics.features import FeatureExtractor
-from ignite_unlearn.metrics.inception import inception
-from ignite_unlearn.metrics.kept import kept_features
+from ignite_unlearn.metrics.inception import load_inception
 from ignite_unlearn.metrics.resize import CleanResize, to_bytes
 
 _NET = "inception-2015-12-05.pt"
@@ -56,7 +56,7 @@ def test_the_default_extractor_equals_clean_fids_own_path(tmp_path, monkeypatch)
     save_stand_in(tmp_path)
     images = torch.rand(5, 1, 28, 28) * 2 - 1
     pictures = save_pictures(tmp_path / "pictures", images)
-    extractor = inception(str(tmp_path))
+    extractor = load_inception(str(tmp_path))
     theirs = get_folder_features(
         str(pictures), InceptionV3W(str(tmp_path), download=False), num_workers=0, device="cpu", verbose=False
     )
@@ -76,7 +76,7 @@ def test_without_the_net_one_sentence_says_what_to_do_and_nothing_is_fetched(tmp
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     monkeypatch.setattr("socket.socket.connect", refuse)
     with pytest.raises(UnlearningError, match=f"There is no .*{_NET}: download .* into that folder"):
-        inception(tmp_path)
+        load_inception(tmp_path)
 
 
 @pytest.fixture
@@ -94,37 +94,37 @@ def folders(tmp_path, monkeypatch):
 @pytest.mark.parametrize("where", [0, 1])
 def test_unasked_only_the_published_net_is_run(folders, monkeypatch, where):
     with pytest.raises(UnlearningError, match=f"no .*cache.ignite_unlearn.{_NET}: download"):
-        inception()
+        load_inception()
     folder = folders[where]
     save_stand_in(folder)
     loaded = []
     monkeypatch.setattr(torch.jit, "load", lambda path, *args, **kwargs: loaded.append(path))
     with pytest.raises(UnlearningError, match="SHA-256 differs"):
-        inception()
+        load_inception()
     assert not loaded
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(folders[0].parent))
     monkeypatch.setattr(module, "clean_fid_folder", lambda: folders[1])
     monkeypatch.setattr(module, "_SHA256", hashlib.sha256((folder / _NET).read_bytes()).hexdigest())
-    assert inception()(torch.zeros(1, 1, 8, 8)).shape == (1, 2048)
+    assert load_inception()(torch.zeros(1, 1, 8, 8)).shape == (1, 2048)
     # A damaged file of one's own does not hide an intact one behind it.
     if where:
         (folders[0] / _NET).write_bytes(b"other")
-        assert inception()(torch.zeros(1, 1, 8, 8)).shape == (1, 2048)
+        assert load_inception()(torch.zeros(1, 1, 8, 8)).shape == (1, 2048)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*torch.jit.*")
 def test_a_file_may_be_given_under_any_name(tmp_path):
     save_stand_in(tmp_path)
     (tmp_path / _NET).rename(tmp_path / "mine.pt")
-    assert inception(tmp_path / "mine.pt")(torch.zeros(1, 1, 8, 8)).shape == (1, 2048)
+    assert load_inception(tmp_path / "mine.pt")(torch.zeros(1, 1, 8, 8)).shape == (1, 2048)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*")
 def test_a_damaged_net_is_refused(tmp_path):
     (tmp_path / _NET).write_bytes(b"no net")
     with pytest.raises(UnlearningError, match="no intact TorchScript"):
-        inception(tmp_path)
+        load_inception(tmp_path)
 
 
 def test_a_folder_may_hold_pictures_of_several_sizes(tmp_path):
@@ -157,14 +157,14 @@ def test_features_of_the_real_side_are_computed_once_for_each_net_and_data(tmp_p
 
     extractor = FeatureExtractor(Counting(4, 3), "net")
     images = torch.rand(6, 1, 2, 2)
-    first = kept_features(extractor, images, tmp_path)
-    assert np.array_equal(kept_features(extractor, images, tmp_path), first) and calls == [6]
-    kept_features(extractor, images + 1, tmp_path)
+    first = cached_features(extractor, images, tmp_path)
+    assert np.array_equal(cached_features(extractor, images, tmp_path), first) and calls == [6]
+    cached_features(extractor, images + 1, tmp_path)
     extractor.model.weight.data += 1
-    kept_features(extractor, images, tmp_path)
+    cached_features(extractor, images, tmp_path)
     assert len(calls) == 3 and len(list(tmp_path.iterdir())) == 3
     resized = FeatureExtractor(nn.Flatten(), "pixels", resize=CleanResize((2, 2)))
     pictures = save_pictures(tmp_path / "pictures", images)
-    a = kept_features(resized, pictures, tmp_path)
+    a = cached_features(resized, pictures, tmp_path)
     Image.new("L", (2, 2)).save(pictures / "000.png")
-    assert not np.array_equal(kept_features(resized, pictures, tmp_path), a)
+    assert not np.array_equal(cached_features(resized, pictures, tmp_path), a)

@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from ignite_unlearn import GAN, UnlearningError
+from ignite_unlearn.metrics.linear_probe import LinearProbe
 from ignite_unlearn.metrics.membership import (
     DiscriminatorScore,
     MembershipAUC,
@@ -15,7 +16,6 @@ from ignite_unlearn.metrics.membership import (
     auc,
     bootstrap,
 )
-from ignite_unlearn.metrics.probe import LinearProbe
 from tests.loops.nets import Discriminator, Generator, Z, real_images
 
 
@@ -63,19 +63,19 @@ def test_it_is_an_ignite_metric():
 
 
 def test_distance_attacks_are_what_their_papers_say():
-    images, samples, reference = (torch.randn(n, 1, 3, 3, dtype=torch.float64) for n in (6, 40, 30))
+    images, samples, calibration = (torch.randn(n, 1, 3, 3, dtype=torch.float64) for n in (6, 40, 30))
     d = lambda x, y: (x[:, None] - y).flatten(2).norm(dim=2)  # noqa: E731
-    near, calibrated = d(images, samples), d(images, reference)
+    near, calibrated = d(images, samples), d(images, calibration)
     assert torch.allclose(NearestSample(samples)(images).double(), -near.amin(1), atol=1e-5)
     assert torch.allclose(
-        NearestSample(samples, reference=reference)(images).double(), calibrated.amin(1) - near.amin(1), atol=1e-5
+        NearestSample(samples, calibration=calibration)(images).double(), calibrated.amin(1) - near.amin(1), atol=1e-5
     )
     radius = near.amin(1).median()
     # The median image lies on the radius itself, where rounding decides.
     others = near.amin(1) != radius
     share = MonteCarlo(samples)(images)
     assert torch.allclose(share[others], (near <= radius).double().mean(1)[others])
-    fixed = MonteCarlo(samples, reference=reference, radius=3.0)(images)
+    fixed = MonteCarlo(samples, calibration=calibration, radius=3.0)(images)
     assert torch.allclose(fixed, (near <= 3).double().mean(1) - (calibrated <= 3).double().mean(1))
 
 

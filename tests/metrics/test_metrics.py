@@ -7,8 +7,8 @@ from scipy.linalg import eigvals
 from torch import nn
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics import FID, KID
 from ignite_unlearn.metrics.classes import ClassShare
-from ignite_unlearn.metrics.distances import FID, KID
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.utils.hashing import tensors_sha256
 

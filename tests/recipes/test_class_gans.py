@@ -9,6 +9,7 @@ import torch
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes import load_recipe, stock_recipes
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data import Digits, ImageData, ImageFolder
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.folder import RunFolder
@@ -99,10 +100,9 @@ def test_an_unconditional_gan_is_audited(tmp_path, monkeypatch):
     from ignite_unlearn.runs import audits
     from ignite_unlearn.runs.finished import Finished
 
-    monkeypatch.setattr(audits, "_GIVE_UP", 5)
-    monkeypatch.setattr(audits, "_RESTARTS", 8)
-    monkeypatch.setattr(audits, "_SHOWN", 50)
     asked = request(tmp_path, "mnist-class-unconditional", (*SHORT, "pool=8", "start=none"), retrain=True)
+    few = AuditBudget(restarts=8, give_up=5, shown=50)
+    asked = replace(asked, recipe=replace(asked.recipe, audits=few))
     record = audits.audit_run(Finished(asked, carry_out(asked)))
     names = ["membership, discriminator's score", "recovery by search", "relearning"]
     assert [result["audit"] for result in record.audits["retrained"]] == names

@@ -1,6 +1,7 @@
 """A record to test with."""
 
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
+from ignite_unlearn.record.record import Record
 
 
 def record(**changes):
@@ -22,4 +23,6 @@ def record(**changes):
         "created": "2026-01-02T03:04:05+00:00",
         **changes,
     }  # fmt: skip
+    content["bounds"] = tuple(map(read_bound, content.get("bounds", ())))
+    content["found"] = read_rows_met(content.get("found", {}))
     return Record(**content)

@@ -17,11 +17,13 @@ from ignite_unlearn import (
     StopWhenForgotten,
     UnlearningError,
 )
-from ignite_unlearn.audits.result import judged
-from ignite_unlearn.record import content, handler
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.audits import verdict
+from ignite_unlearn.record import handler
+from ignite_unlearn.record import record as record_module
 from ignite_unlearn.record.folder import verify
 from ignite_unlearn.record.keys import keyed_sha256, read_key, weights_sha256
+from ignite_unlearn.record.phase_facts import Bound, RowsMet
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.pictures import side_by_side
 
@@ -64,9 +66,14 @@ def go(record, unlearning, iterations=6):
     return Record.read(record.folder)
 
 
-def remembered(gan, judge):
-    value = gan.score(IMAGES, LABELS).mean().item()
-    return judged("mean score", "score", value, value - 1e-4, value + 1e-4, judge, more="more", less="less")
+class MeanScore:
+    """An audit of one's own."""
+
+    key, title = "mean_score", "mean score"
+
+    def __call__(self, gan, *, retrained=None):
+        value = gan.score(IMAGES, LABELS).mean().item()
+        return verdict(self, "score", value, value - 1e-4, value + 1e-4, retrained, more="more", less="less")
 
 
 def test_a_script_gets_the_record_of_its_phase(tmp_path):
@@ -76,7 +83,7 @@ def test_a_script_gets_the_record_of_its_phase(tmp_path):
     record = ErasureRecord(
         phase(gan, max_iterations=4), tmp_path, name="my script", retrained=retrained, retraining_seconds=100.0,
         measure=lambda it: calls.append(it) or {"fid": float(it.generator.linear.weight.sum()), "mine": 1},
-        audits=[remembered], scores={"forget": (IMAGES, LABELS)}, limits=["my limit"],
+        audits=[MeanScore()], scores={"forget": (IMAGES, LABELS)}, limits=["my limit"],
     )  # fmt: skip
     found = go(record, record._unlearning)
     assert found.recipe == "my script" and found.forgotten == "class 2" and "my limit" in found.limits
@@ -187,12 +194,16 @@ def test_what_a_measure_returns_that_is_no_number_is_named_and_the_record_is_wri
     assert any("'fid' is" in limit for limit in found.limits)
 
 
+def raises(*args, **kwargs):
+    raise ZeroDivisionError("mine")
+
+
 @pytest.mark.parametrize("which", ["measure", "audits"])
 def test_a_record_is_written_also_where_a_measure_or_an_audit_raises(tmp_path, which):
-    def raises(*args, **kwargs):
-        raise ZeroDivisionError("mine")
+    class Broken(MeanScore):
+        __call__ = raises
 
-    options = {"measure": {"measure": raises}, "audits": {"audits": [raises], "measure": lambda gan: {"mine": 1}}}
+    options = {"measure": {"measure": raises}, "audits": {"audits": [Broken()], "measure": lambda gan: {"mine": 1}}}
     record = ErasureRecord(phase(conditional()), tmp_path, **options[which])
     with pytest.raises(ZeroDivisionError):
         go(record, record._unlearning)
@@ -204,7 +215,7 @@ def test_a_script_without_measures_is_not_tested_and_says_who_asked(tmp_path):
     record = ErasureRecord(phase(conditional()), tmp_path, request_id="R-1", asked_by="Ada", run_by="Bob")
     found = go(record, record._unlearning)
     assert found.verdict.value == "not-tested" and found.request == {"id": "R-1", "asked_by": "Ada", "run_by": "Bob"}
-    assert found.found == {"rows": 6 * 4, "items": None, "of": None, "asked": 0} and found.created.endswith("+00:00")
+    assert found.found == RowsMet(rows=6 * 4, asked=0) and found.created.endswith("+00:00")
 
 
 def test_the_limits_name_where_the_phase_was_saved_to(tmp_path):
@@ -229,7 +240,7 @@ def test_the_bounds_of_a_stopping_handler_enter_the_record(tmp_path):
         judge.attach(trainer)
         trainer.run([(IMAGES, LABELS)] * 6)
     found = Record.read(tmp_path)
-    assert found.bounds == [{"name": "forgotten_share", "value": 0.9988, "at_most": 0.02, "at_least": None}]
+    assert found.bounds == (Bound("forgotten_share", 0.9988, at_most=0.02),)
     assert found.verdict.value == "not-forgotten" and "budget of 2 iterations" in found.stopped_because
 
 
@@ -238,7 +249,7 @@ def test_a_second_phase_into_the_same_folder_keeps_the_first_record(tmp_path):
         record = ErasureRecord(phase(conditional(), seed=seed), tmp_path)
         record_time = f"2026-01-0{seed}T00:00:00+00:00"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(content, "now", lambda when=record_time: when)
+            patch.setattr(record_module, "now", lambda when=record_time: when)
             go(record, record._unlearning)
     assert Record.read(tmp_path).seed == 2
     assert '"seed": 1' in (tmp_path / "record-20260101T000000.json").read_text()
@@ -255,5 +266,8 @@ def test_a_file_in_place_of_the_folder_and_no_phase_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UnlearningError, match="is a file"):
         ErasureRecord(phase(conditional()), tmp_path / "file")
+    for audit in (MeanScore, raises):
+        with pytest.raises(UnlearningError, match="is no audit: expected objects with a key and a title"):
+            ErasureRecord(phase(conditional()), tmp_path, audits=[audit])
     with pytest.raises(UnlearningError, match="attach CascadedUnlearning"):
         ErasureRecord(phase(conditional()), tmp_path).attach(Engine(lambda engine, batch: None))

@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from ignite_unlearn.audits.leftovers import in_folder
+from ignite_unlearn.audits import Leftovers, in_folder
 from ignite_unlearn.utils.files import read_weights, save_weights
 from ignite_unlearn.runs import audits as module
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes import load_recipe
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.runs.audits import audit_run
 from ignite_unlearn.recipes.stock.digits_class import RECIPE as DIGITS
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE as ITEMS
 from ignite_unlearn.runs.run import prepare_run
 from ignite_unlearn.runs.pipeline import carry_out
-from ignite_unlearn.record.content import GANS, Record
+from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.record.folder import verify
 from tests.recipes.given import on
 from tests.recipes.test_class_gans import SHORT as SHORT_CLASS
@@ -28,16 +29,20 @@ SHORT_ITEMS = (
     "iterations=12", "batch_size=8", "items=6", "unlearning_iterations=1", "candidates=32", "held_rows=16", "later=2",
     "samples=40",
 )  # fmt: skip
+FEW = AuditBudget(restarts=8, give_up=5, compared=40)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def quick():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(instruments_module, "_EPOCHS", 1)
-        patch.setattr(module, "_GIVE_UP", 5)
-        patch.setattr(module, "_RESTARTS", 8)
-        patch.setattr(module, "_COMPARED", 40)
         yield
+
+
+def read(out, root):
+    """A finished run whose audits may spend little."""
+    run = (finished := Finished.read(out, data_root=root, device="cpu", progress=False)).run
+    return replace(finished, run=replace(run, recipe=replace(run.recipe, audits=FEW)))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,7 @@ def items(tmp_path_factory):
 def test_every_audit_is_made_on_every_gan_and_enters_the_record(kind, count, request):
     out, root = request.getfixturevalue(kind)
     before = Record.read(out)
-    record = audit_run(Finished.read(out, data_root=root, device="cpu", progress=False))
+    record = audit_run(read(out, root))
     assert record == Record.read(out) and all(found == "as recorded" for _, found in verify(out))
     names = {gan: [result["audit"] for result in record.audits[gan]] for gan in GANS}
     assert names["unlearned"][:-1] == names["original"] == names["retrained"] and len(names["original"]) == count
@@ -95,7 +100,7 @@ def test_every_audit_is_made_on_every_gan_and_enters_the_record(kind, count, req
 @pytest.mark.parametrize("kind", ["digits", "items"])
 def test_no_file_of_a_run_holds_a_forgotten_image(kind, request):
     out, root = request.getfixturevalue(kind)
-    asked = Finished.read(out, data_root=root, device="cpu", progress=False).run
+    asked = read(out, root).run
     forgotten = asked.split.forget[0]
     found = in_folder(out, set(), forgotten)
     assert {left.where.rpartition("/")[2] for left in found} == {
@@ -123,9 +128,9 @@ def _numbers_of(images):
 def test_an_interrupted_audit_leaves_the_record_as_it_was(digits, monkeypatch):
     out, _ = digits
     before = (out / "record.json").read_bytes()
-    monkeypatch.setattr(module, "in_folder", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(Leftovers, "__call__", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        audit_run(Finished.read(out, device="cpu", progress=False))
+        audit_run(read(out, None))
     assert (out / "record.json").read_bytes() == before and torch.is_grad_enabled()
 
 
@@ -140,7 +145,7 @@ def test_a_class_of_few_images_is_audited_as_far_as_it_can_be(tmp_path):
         unseen=whole.unseen[whole.unseen_labels != 1],
         unseen_labels=whole.unseen_labels[whole.unseen_labels != 1],
     )
-    recipe = on(load_recipe("mnist-class"), few)
+    recipe = replace(on(load_recipe("mnist-class"), few), audits=FEW)
     asked = prepare_run(recipe, settings=SHORT_CLASS, out=tmp_path / "a", device="cpu", progress=False, retrain=True)
     record = audit_run(Finished(asked, carry_out(asked)))
     assert record.audits == Record.read(asked.out).audits and int(asked.split.forgotten.sum()) == 6

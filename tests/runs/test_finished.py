@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+from ignite_unlearn.record.figures import FIGURES
+
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
@@ -48,7 +50,7 @@ def test_all_figures_can_be_measured_again(folder):
     assert measured.keys() == {"original", "unlearned", "retrained"}
     rows = finished.differences(measured)[1:]
     named = {row[0] for row in rows}
-    assert {f"{gan} {name}" for gan in measured for name in ("fid", "kid", "forgotten_share")} <= named
+    assert {f"{gan}: {FIGURES[key].name}" for gan in measured for key in ("fid", "kid", "forgotten_share")} <= named
     assert all(abs(float(row[3])) <= 1e-6 for row in rows)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -59,7 +61,7 @@ def test_a_number_that_was_made_up_is_seen(folder, tmp_path):
 
     finished = read(copied(folder, tmp_path, better))
     rows = {row[0]: float(row[3]) for row in finished.differences(finished.measure())[1:]}
-    assert rows.pop("unlearned fid") == pytest.approx(1, abs=1e-6)
+    assert rows.pop("unlearned: FID of retained images") == pytest.approx(1, abs=1e-6)
     assert all(abs(difference) < 1e-6 for difference in rows.values())
 
 

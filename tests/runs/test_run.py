@@ -18,7 +18,7 @@ from ignite_unlearn.runs.pictures import picture, safe_picture
 from ignite_unlearn.runs.long_training import train_long
 from ignite_unlearn.runs.pipeline import original_of, retrained_of
 from ignite_unlearn.recipes.training.gan_training import GANTraining
-from ignite_unlearn.record.content import now
+from ignite_unlearn.record.record import now
 from ignite_unlearn.record.folder import kept_aside
 from ignite_unlearn.record.keys import file_weights_sha256
 

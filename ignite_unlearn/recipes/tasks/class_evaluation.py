@@ -11,8 +11,9 @@ from torch import Tensor
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.classes import ClassShare
-from ignite_unlearn.metrics.distances import FID, distances
 from ignite_unlearn.metrics.downstream import downstream_accuracy
+from ignite_unlearn.metrics.fid import FID
+from ignite_unlearn.metrics.quality import image_quality
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 
@@ -72,7 +73,7 @@ class ClassEvaluation:
         features = self._instruments.extractor(images)
         share, (low, high) = forgotten.compute(), forgotten.interval()
         return {
-            **distances(features, self._real),
+            **image_quality(features, self._real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
             "forgotten_share": share,
             "forgotten_share_low": low,

@@ -9,17 +9,21 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ignite_unlearn.audits import Audit
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier, ForgetClasses
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data.class_names import class_numbers
 from ignite_unlearn.recipes.data.image_data import ImageData
 from ignite_unlearn.recipes.data.split import Split, halves
 from ignite_unlearn.recipes.nets.nets import Nets
 from ignite_unlearn.recipes.settings import setting
+from ignite_unlearn.recipes.tasks.class_audits import class_audits
 from ignite_unlearn.recipes.tasks.class_evaluation import ClassEvaluation
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import QuickEvaluation
+from ignite_unlearn.recipes.training.training import Training
 from ignite_unlearn.utils.clock import Stopwatch
 
 _ClassesT = TypeVar("_ClassesT", bound="Classes")
@@ -93,6 +97,17 @@ class Classes:
     ) -> QuickEvaluation:
         """Returns what asks the GANs for each class."""
         return ClassEvaluation(instruments, split, self.classes, samples=samples, seed=seed)
+
+    def audits(
+        self,
+        split: Split,
+        instruments: Instruments,
+        gans: Mapping[str, GAN],
+        training: Training,
+        budget: AuditBudget,
+    ) -> list[Audit]:
+        """Returns whether members are known, the classes can be searched for, or come back quickly."""
+        return class_audits(self.classes, split, instruments, gans, training, budget)
 
     def blanked(
         self, images: Tensor, labels: Tensor | None, split: Split, classifier: Classifier, *, original: bool

@@ -12,8 +12,9 @@ from torch import Tensor
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.classes import PUL
-from ignite_unlearn.metrics.distances import FID, distances
+from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.metrics.intervals import wilson
+from ignite_unlearn.metrics.quality import image_quality
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 
@@ -83,7 +84,7 @@ class FoundEvaluation:
         images = self._images(gan)
         features = self._instruments.extractor(self._spared(gan, images))
         return {
-            **distances(features, self._real),
+            **image_quality(features, self._real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
             **self._shown(images),
         }

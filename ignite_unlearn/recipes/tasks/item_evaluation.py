@@ -13,9 +13,10 @@ from ignite_unlearn.forget.inversion import Inversion
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import head_inputs
-from ignite_unlearn.metrics.distances import FID, distances
+from ignite_unlearn.metrics.fid import FID
+from ignite_unlearn.metrics.linear_probe import LinearProbe
 from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MembershipAUC
-from ignite_unlearn.metrics.probe import LinearProbe
+from ignite_unlearn.metrics.quality import image_quality
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 
@@ -54,7 +55,7 @@ class ItemEvaluation:
         with borrow(seed=self._seed):
             inverted = Inversion(candidates=2048, steps=50, progress=False)(gan, self._items)
         return {
-            **distances(features, self.real),
+            **image_quality(features, self.real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
             "reconstruction_error": float(inverted.errors.mean()),
             **self.memory(gan),

@@ -9,20 +9,24 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ignite_unlearn.audits import Audit
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier
 from ignite_unlearn.forget.inversion import Inversion
 from ignite_unlearn.forget.items import ForgetItems
 from ignite_unlearn.gan.borrow import step_seed
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data.copies import with_copies
 from ignite_unlearn.recipes.data.image_data import ImageData
 from ignite_unlearn.recipes.data.split import Split, halves
 from ignite_unlearn.recipes.nets.nets import Nets
 from ignite_unlearn.recipes.settings import setting
 from ignite_unlearn.recipes.tasks.instruments import Instruments
+from ignite_unlearn.recipes.tasks.item_audits import item_audits
 from ignite_unlearn.recipes.tasks.item_evaluation import ItemEvaluation
 from ignite_unlearn.recipes.tasks.task import Evaluation
+from ignite_unlearn.recipes.training.training import Training
 from ignite_unlearn.record.pictures import blanked
 from ignite_unlearn.utils.clock import Stopwatch
 from ignite_unlearn.utils.image_files import find_files, named_files
@@ -103,6 +107,17 @@ class Items:
     ) -> Evaluation:
         """Returns what asks whether the items can be told from unseen images."""
         return ItemEvaluation(instruments, split, samples=samples, seed=seed)
+
+    def audits(
+        self,
+        split: Split,
+        instruments: Instruments,
+        gans: Mapping[str, GAN],
+        training: Training,
+        budget: AuditBudget,
+    ) -> list[Audit]:
+        """Returns whether the items are known to be members, can be made again, or come back quickly."""
+        return item_audits(split, gans, training, budget)
 
     def blanked(
         self, images: Tensor, labels: Tensor | None, split: Split, classifier: Classifier, *, original: bool

@@ -8,12 +8,15 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor, nn
 
+from ignite_unlearn.audits import Audit
 from ignite_unlearn.forget.forget import Classifier, Forget
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data.image_data import ImageData
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.nets.nets import Nets
 from ignite_unlearn.recipes.tasks.instruments import Instruments
+from ignite_unlearn.recipes.training.training import Training
 from ignite_unlearn.utils.clock import Stopwatch
 
 
@@ -112,6 +115,24 @@ class Task(Protocol):
             original: the original GAN.
             samples: how many images are made, of each class where there are labels.
             seed: of the latents.
+        """
+
+    def audits(
+        self,
+        split: Split,
+        instruments: Instruments,
+        gans: Mapping[str, GAN],
+        training: Training,
+        budget: AuditBudget,
+    ) -> list[Audit]:
+        """Returns what a GAN that forgot is to pass.
+
+        Args:
+            split: the images.
+            instruments: what is measured with.
+            gans: by name, with ``"original"`` among them, whose level says what would have come back.
+            training: the recipe's, in which is learned anew.
+            budget: what the audits may spend.
         """
 
     def blanked(

@@ -17,7 +17,7 @@ from torch.nn.functional import binary_cross_entropy, softplus
 
 from ignite_unlearn import ForgetClasses, ForgetItems, Generated, RetainedNeighbour, UnlearningError
 from ignite_unlearn.gan.batch import describe
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.toolkits import installed
 from ignite_unlearn_monai import gan, unlearn
 

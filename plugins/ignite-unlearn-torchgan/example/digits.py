@@ -15,7 +15,7 @@ from torchgan.trainer import Trainer
 
 from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, OtherClass, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.record import Record
 from ignite_unlearn_torchgan import engine, unlearn
 
 DIGIT = 3

@@ -14,7 +14,7 @@ from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.image_files import image_files
 
 
-def kept_features(extractor: FeatureExtractor, images: Tensor | Path | str, folder: Path | str) -> np.ndarray:
+def cached_features(extractor: FeatureExtractor, images: Tensor | Path | str, folder: Path | str) -> np.ndarray:
     """Returns the extractor's features of real images, from a file if they were computed before.
 
     The file's name holds a hash of the net, of how it resizes, and of the images: any other leads to another file. The
@@ -32,8 +32,8 @@ def kept_features(extractor: FeatureExtractor, images: Tensor | Path | str, fold
         >>> import tempfile, torch
         >>> extractor = FeatureExtractor(torch.nn.Flatten(), "pixels")
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     first = kept_features(extractor, torch.ones(3, 1, 2, 2), Path(folder))
-        ...     again = kept_features(extractor, torch.ones(3, 1, 2, 2), Path(folder))
+        ...     first = cached_features(extractor, torch.ones(3, 1, 2, 2), Path(folder))
+        ...     again = cached_features(extractor, torch.ones(3, 1, 2, 2), Path(folder))
         ...     print(len(list(Path(folder).iterdir())), bool((first == again).all()))
         1 True
     """

@@ -13,36 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.record.verdict import Verdict, judge
+from ignite_unlearn.record.figures import PROMISED, figures_in
+from ignite_unlearn.record.phase_facts import Bound, RowsMet, read_bound, read_rows_met
+from ignite_unlearn.record.verdict import Verdict, verdict_on
 
 SCHEMA = "ignite_unlearn/record/1"
-METRICS = (
-    "fid", "kid", "ret_fid", "forgotten_share", "pul", "membership_auc", "membership_auc_low", "membership_auc_high",
-    "reconstruction_error", "downstream_accuracy", "relearn_iterations", "recovery_share",
-)  # fmt: skip
 GANS = ("original", "unlearned", "retrained")
 REQUEST = ("id", "asked_by", "run_by")
 _SPENT = ("original", "unlearning", "retraining", "inversion")
-_SHOWN = {
-    "fid": "FID, retained images",
-    "kid": "KID, retained images",
-    "ret_fid": "FID to the retrained GAN",
-    "density": "density",
-    "coverage": "coverage",
-    "forgotten_share": "forgotten share",
-    "share_above_substitutes": "forgotten share above that of the substitutes",
-    "pul": "PUL, per cent",
-    "retained_accuracy": "accuracy of the other classes",
-    "downstream_accuracy": "downstream accuracy",
-    "membership_auc": "membership AUC, items",
-    "membership_auc_later": "the same, learning on",
-    "retained_auc": "membership AUC, retained",
-    "retained_auc_later": "the same, learning on",
-    "probe_auc": "probe of features, items",
-    "reconstruction_error": "reconstruction error",
-    "relearn_iterations": "iterations to relearn",
-    "recovery_share": "recovered share",
-}
 
 
 @dataclass(frozen=True)
@@ -67,10 +45,8 @@ class Record:
         audits: for each GAN the results of ``ignite_unlearn.audits``, as dicts.
         scores: for each GAN a histogram of the discriminator's scores: ``edges``, and counts by kind of image.
         curves: numbers over the phase: ``{name: {"iteration": [...], "value": [...]}}``.
-        bounds: what the phase was asked to reach: each with ``name``, ``value`` when it ended, ``at_most`` and
-            ``at_least`` (None where there is none).
-        found: ``rows`` of the forget set that the phase's batches held, distinct ``items`` among them, ``of`` so many,
-            and how many forgotten labels the loop ``asked`` its generator for.
+        bounds: what the phase was asked to reach.
+        found: what of the request the phase's batches held.
         created: when it was written, UTC, ISO 8601.
         request: ``id``, ``asked_by`` and ``run_by``, as far as the user gave them.
         weights_sha256: of the weights to release: their types, shapes and values; see :func:`weights_sha256`.
@@ -93,8 +69,8 @@ class Record:
     audits: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
-    bounds: Sequence[Mapping[str, Any]] = ()
-    found: Mapping[str, int | None] = field(default_factory=dict)
+    bounds: Sequence[Bound] = ()
+    found: RowsMet = field(default_factory=RowsMet)
     created: str = field(default_factory=lambda: now())
     request: Mapping[str, str | None] = field(default_factory=dict)
     weights_sha256: str | None = None
@@ -104,7 +80,7 @@ class Record:
     @property
     def verdict(self) -> Verdict:
         """Whether it was forgotten, as far as that was tested."""
-        return judge(self)
+        return verdict_on(self)
 
     @property
     def speedup(self) -> float | None:
@@ -129,17 +105,17 @@ class Record:
         extractor = content.pop("feature_extractor")
         content["metrics"] = {
             gan: None
-            if (found := self.metrics.get(gan)) is None
-            else {**dict.fromkeys(METRICS), **found, "feature_extractor": dict(extractor)}
+            if (numbers := self.metrics.get(gan)) is None
+            else {**dict.fromkeys(PROMISED), **numbers, "feature_extractor": dict(extractor)}
             for gan in GANS
         }
         content["seconds"] = {name: self.seconds.get(name) for name in _SPENT}
         content["iterations"] = {name: self.iterations.get(name) for name in _SPENT}
         content["request"] = {name: self.request.get(name) for name in REQUEST}
-        content["found"] = {name: self.found.get(name) for name in ("rows", "items", "of", "asked")}
+        content["bounds"] = [bound.as_dict() for bound in self.bounds]
         verdict = self.verdict
-        said = {"schema": SCHEMA, "verdict": verdict.value, "reasons": verdict.reasons}
-        return _plain({**said, **content, "speedup": self.speedup})
+        first = {"schema": SCHEMA, "verdict": verdict.value, "reasons": verdict.reasons}
+        return _plain({**first, **content, "speedup": self.speedup})
 
     @classmethod
     def read(cls, folder: Path) -> Record:
@@ -149,29 +125,25 @@ class Record:
             UnlearningError: if there is none, or it is none of ours.
         """
         content = read_json(folder)
-        metrics = {gan: dict(found) if found else None for gan, found in content["metrics"].items()}
-        extractors = [found.pop("feature_extractor", {}) for found in metrics.values() if found]
         known = {"created": "", **{f.name: content[f.name] for f in fields(cls) if f.name in content}}
-        return cls(**{**known, "metrics": metrics, "feature_extractor": extractors[0] if extractors else {}})
-
-    @staticmethod
-    def title(name: str) -> str:
-        """Returns what a number is called in words."""
-        return _SHOWN.get(name, name.replace("_", " "))
+        try:
+            metrics = {gan: dict(numbers) if numbers else None for gan, numbers in content["metrics"].items()}
+            extractors = [numbers.pop("feature_extractor", {}) for numbers in metrics.values() if numbers]
+            bounds = tuple(map(read_bound, known.get("bounds", ())))
+            found = read_rows_met(known.get("found", {}))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UnlearningError(_no_record(folder / "record.json")) from error
+        parts = {"metrics": metrics, "bounds": bounds, "found": found}
+        return cls(**{**known, **parts, "feature_extractor": extractors[0] if extractors else {}})
 
     def table(self) -> list[list[str]]:
         """Returns the numbers side by side, as rows of text with a header."""
         every = {gan: self.metrics.get(gan) or {} for gan in GANS}
-        gans = {gan: found for gan, found in every.items() if any(value is not None for value in found.values())}
+        gans = {gan: numbers for gan, numbers in every.items() if any(value is not None for value in numbers.values())}
         rows = [["", *gans]]
-        for name, title in _SHOWN.items():
-            cells = [_cell(found, name) for found in gans.values()]
-            if any(cell != "-" for cell in cells):
-                rows.append([title, *cells])
-        named = {key for found in gans.values() for key, value in found.items() if isinstance(value, (int, float))}
-        for name in sorted(named - _SHOWN.keys() - set(METRICS)):  # what a script measured besides
-            if not name.endswith(("_low", "_high")):
-                rows.append([self.title(name), *(_cell(found, name) for found in gans.values())])
+        rows += [
+            [figure.name, *(figure.cell(numbers) for numbers in gans.values())] for figure in figures_in(gans.values())
+        ]
         seconds = {"original": "original", "unlearned": "unlearning", "retrained": "retraining"}
         spent = [self.seconds.get(seconds[gan]) for gan in gans]
         rows.append(["seconds", *("-" if value is None else f"{value:.2f}" for value in spent)])
@@ -194,8 +166,12 @@ def read_json(folder: Path) -> dict[str, Any]:
     required = {f.name for f in fields(Record) if f.default is MISSING and f.default_factory is MISSING}
     required = (required | {"versions"}) - {"feature_extractor"}
     if not isinstance(content, dict) or content.get("schema") != SCHEMA or not required <= content.keys():
-        raise UnlearningError(f"{path} is no erasure record of schema {SCHEMA}: give the folder of a finished run.")
+        raise UnlearningError(_no_record(path))
     return content
+
+
+def _no_record(path: Path) -> str:
+    return f"{path} is no erasure record of schema {SCHEMA}: give the folder of a finished run."
 
 
 def now() -> str:
@@ -213,13 +189,6 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
-
-
-def _cell(found: Mapping[str, Any], name: str) -> str:
-    value, low, high = (found.get(key) for key in (name, f"{name}_low", f"{name}_high"))
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.3g}, {high:.3g}]"
 
 
 def _plain(value: Any) -> Any:

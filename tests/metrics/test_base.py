@@ -7,8 +7,8 @@ from ignite.handlers import Checkpoint
 from torch import nn
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics import FID, KID
 from ignite_unlearn.metrics.classes import PUL, ClassShare
-from ignite_unlearn.metrics.distances import FID, KID
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.metrics.membership import MembershipAUC
 from ignite_unlearn.utils.files import read_weights, save_weights

@@ -1,0 +1,119 @@
+"""The figures that are told of a GAN: one list, from which every table takes its titles and its formats.
+
+A figure that is added here is in the record's page, in what the launcher prints and in the pages of benchmarks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that is told of a GAN.
+
+    Attributes:
+        key: its name in ``record.json``; the ends of its interval are ``key_low`` and ``key_high``.
+        title: what people read.
+        form: how a benchmark writes it, where numbers of several runs stand below each other.
+        better: which direction is better; ``"retrained"``: the nearer to the retrained GAN's; None: neither by itself.
+        unit: of the number; empty for a share or a distance.
+        quality: whether it tells how good images are and not how much is forgotten.
+        promised: whether every record has it, null where it was not measured.
+        interval: whether the ends of its interval are promised too.
+        benchmarked: whether the pages of class benchmarks show it.
+        audit: the key of the audit whose value it is, if any.
+    """
+
+    key: str
+    title: str
+    form: str = ".4g"
+    better: Literal["lower", "higher", "retrained"] | None = None
+    unit: str = ""
+    quality: bool = False
+    promised: bool = False
+    interval: bool = False
+    benchmarked: bool = False
+    audit: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The title with its unit."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
+    def cell(self, numbers: Mapping[str, Any]) -> str:
+        """Returns the figure among a GAN's numbers, to four digits and with its interval; ``"-"`` where it is not.
+
+        Example:
+            >>> FIGURES["forgotten_share"].cell({"forgotten_share": 0.1, "forgotten_share_low": 0.05,
+            ...                                  "forgotten_share_high": 0.2})
+            '0.1 [0.05, 0.2]'
+        """
+        value, low, high = (numbers.get(key) for key in (self.key, f"{self.key}_low", f"{self.key}_high"))
+        if value is None:
+            return "-"
+        return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.3g}, {high:.3g}]"
+
+
+_LIST = (
+    Figure("fid", "FID of retained images", ".3f", "lower", quality=True, promised=True, benchmarked=True),
+    Figure("kid", "KID of retained images", ".5f", "lower", quality=True, promised=True, benchmarked=True),
+    Figure("ret_fid", "FID to the retrained GAN", ".3f", "lower", quality=True, promised=True, benchmarked=True),
+    Figure("density", "density", ".3f", "higher", quality=True),
+    Figure("coverage", "coverage", ".3f", "higher", quality=True, benchmarked=True),
+    Figure("forgotten_share", "forgotten share", ".4f", "retrained", promised=True, benchmarked=True),
+    Figure("share_above_substitutes", "forgotten share above that of the substitutes", ".4f", "lower"),
+    Figure("pul", "PUL", ".2f", "higher", "per cent", promised=True, benchmarked=True),
+    Figure("retained_accuracy", "accuracy of the other classes", ".4f", "higher", quality=True, benchmarked=True),
+    Figure(
+        "downstream_accuracy", "downstream accuracy", ".4f", "higher", quality=True, promised=True, benchmarked=True
+    ),
+    Figure("membership_auc", "membership AUC, items", ".3f", "retrained", promised=True, interval=True),
+    Figure("membership_auc_later", "the same, learning on", ".3f", "retrained"),
+    Figure("retained_auc", "membership AUC, retained", ".3f", "retrained", quality=True),
+    Figure("retained_auc_later", "the same, learning on", ".3f", "retrained"),
+    Figure("probe_auc", "probe of features, items", ".3f", "retrained"),
+    Figure("reconstruction_error", "reconstruction error", better="retrained", promised=True),
+    Figure("relearn_iterations", "iterations to relearn", ".0f", "retrained", promised=True, audit="relearning"),
+    Figure("recovery_share", "recovered share", ".3f", "retrained", promised=True, audit="recovery"),
+)
+FIGURES: Mapping[str, Figure] = {figure.key: figure for figure in _LIST}
+PROMISED = tuple(
+    key
+    for figure in _LIST
+    if figure.promised
+    for key in (figure.key, *((f"{figure.key}_low", f"{figure.key}_high") if figure.interval else ()))
+)
+_ENDS = {"_low": "lower end", "_high": "upper end"}
+
+
+def figure(key: str) -> Figure:
+    """Returns the figure of a key; of one that nobody listed, such as a script's own, its title is its key in words.
+
+    Example:
+        >>> figure("fid").name, figure("my_own_number").name, figure("kid_low").name
+        ('FID of retained images', 'my own number', 'KID of retained images, lower end')
+    """
+    if key in FIGURES:
+        return FIGURES[key]
+    for ending, words in _ENDS.items():
+        if key.endswith(ending):
+            of = figure(key.removesuffix(ending))
+            return Figure(key, f"{of.title}, {words}", of.form, unit=of.unit)
+    return Figure(key, key.replace("_", " "))
+
+
+def figures_in(numbers: Iterable[Mapping[str, Any]]) -> list[Figure]:
+    """Returns the figures that GANs' numbers hold: the listed ones in their order, then others by their keys.
+
+    Ends of intervals belong to their figures, and what is no number is left out.
+
+    Example:
+        >>> [found.key for found in figures_in([{"mine": 1, "kid": 2.0, "kid_low": 1.0}, {"fid": 1.0, "kid": None}])]
+        ['fid', 'kid', 'mine']
+    """
+    keys = {key for found in numbers for key, value in found.items() if isinstance(value, (int, float))}
+    others = sorted(key for key in keys - FIGURES.keys() if not key.endswith(tuple(_ENDS)))
+    return [listed for key, listed in FIGURES.items() if key in keys] + [figure(key) for key in others]
