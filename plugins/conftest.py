@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn.functional import interpolate
 
 from ignite_unlearn import UnlearningError, toolkits
-from ignite_unlearn.recipes.stock.digits_class import load_digits
+from ignite_unlearn.recipes.data.digits import load_digits
 
 
 @pytest.fixture(autouse=True)

@@ -22,17 +22,41 @@ FLOORS = [
     {"__main__"},
 ]
 GROUND = FLOORS[0]
-# Inside of recipes: data below nets below training below what recipes share, and the recipes themselves on top.
-RECIPES = ["data", "nets", "training", "methods", "", "stock"]
+# Inside of two rooms the same holds; "" is the room's own __init__.
+INNER = {
+    "recipes": [
+        {"settings", "audit_budget"},
+        {"data"},
+        {"nets"},
+        {"training"},
+        {"tasks", "methods"},
+        {"stop", "goals"},
+        {"recipe"},
+        {"stock"},
+        {"find"},
+        {""},
+    ],
+    "runs": [
+        {"provenance", "limits", "pictures"},
+        {"run", "long_training"},
+        {"folder", "instruments", "unlearning"},
+        {"pipeline"},
+        {"finished"},
+        {"audits"},
+        {""},
+    ],
+}
 
 
 def floor(module):
-    _, name, *inner = [*module.split("."), ""][:4]
+    _, name, inner, *_ = [*module.split("."), "", ""]
     found = next((i for i, names in enumerate(FLOORS) if name in names), None)
-    if found is None or name != "recipes":
+    rooms = INNER.get(name)
+    if found is None or rooms is None:
         return found
-    room = inner[0] if inner and inner[0] in RECIPES else ""
-    return found + RECIPES.index(room) / len(RECIPES)
+    known = set.union(*rooms)
+    room = inner if inner in known else ""
+    return found + next(i for i, names in enumerate(rooms) if room in names) / len(rooms)
 
 
 def imports(path):

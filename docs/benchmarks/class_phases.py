@@ -17,15 +17,11 @@ import click
 
 from ignite_unlearn.audits import Realism, Recovery
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.recipes.recipe import parse_options
-from ignite_unlearn.recipes.settings import show_value
-from ignite_unlearn.runs.class_phase import unlearn_classes
-from ignite_unlearn.runs.evaluations import class_evaluation
+from ignite_unlearn.recipes.settings import shown
+from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.runs.finished import Finished
-from ignite_unlearn.runs.judges import Judges
-from ignite_unlearn.runs.kept_judges import kept_judges
-from ignite_unlearn.runs.request import Request, check_request
-from ignite_unlearn.runs.shelf import Shelf
+from ignite_unlearn.runs.run import Run, prepare_run
+from ignite_unlearn.runs.unlearning import Unlearning
 
 BY_STEPS = {"start": "none", "unlearning_steps": 4, "unlearning_iterations": 15, "judge_every": 1}
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -46,13 +42,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def searched(request: Request, judges: Judges, gan: GAN) -> float:
+def searched(run: Run, instruments: Instruments, gan: GAN) -> float:
     """Returns the share of searches that find the forgotten class."""
     search = Recovery(
-        judges.guide,
-        request.options["classes"],
-        confirm=judges.classifier,
-        realistic=Realism(judges.extractor.model, request.data.images[request.forgotten]),
+        instruments.guide,
+        run.recipe.task.classes,
+        confirm=instruments.classifier,
+        realistic=Realism(instruments.extractor.model, run.split.forget[0]),
         restarts=128,
         progress=False,
     )
@@ -61,31 +57,33 @@ def searched(request: Request, judges: Judges, gan: GAN) -> float:
     return found
 
 
-def measured(run: Path, data_root: Path, settings: tuple[str, ...], names: list[str]) -> dict[str, list[float]]:
+def measured(folder: Path, data_root: Path, settings: tuple[str, ...], names: list[str]) -> dict[str, list[float]]:
     """Returns the figures of each variant, and of the original and the retrained GAN, on one run's GANs."""
-    kept = Finished.read(run, data_root=data_root, progress=False)
-    settings = (*settings, f"classes={show_value(kept.request.options['classes'])}")
-    where: dict[str, Any] = {"out": run, "seed": kept.request.seed, "data_root": data_root}
-    asked = partial(check_request, kept.request.recipe, **where, resume=True, progress=False)
+    kept = Finished.read(folder, data_root=data_root, progress=False)
+    settings = (*settings, f"classes={shown(kept.run.recipe.task.classes)}")
+    asked = partial(
+        prepare_run, kept.run.recipe, out=folder, seed=kept.run.seed, data_root=data_root, resume=True, progress=False
+    )
     base = asked(settings=settings)
-    gans, judges = kept.gans(), kept_judges(base)
-    final = class_evaluation(base, judges, gans["original"], samples=200, seed=777)
+    gans, instruments = kept.gans(), kept.instruments()
+    evaluation = partial(base.recipe.task.evaluation, instruments, base.split, gans["original"])
+    final: Any = evaluation(samples=200, seed=777)
     before = final.quick(gans["original"])["fid"]
 
     def figures(gan: GAN, seconds: float, iterations: float) -> list[float]:
         numbers = final.quick(gan)
-        search = searched(base, judges, gan)
+        search = searched(base, instruments, gan)
         return [numbers["forgotten_share"], numbers["fid"] / before, search, seconds, iterations]
 
     found = {name: figures(gans[name], float("nan"), float("nan")) for name in ("original", "retrained")}
     for name in names:
-        options = parse_options(base.recipe, settings) | VARIANTS[name]
-        request = asked(settings=tuple(f"{key}={show_value(value)}" for key, value in options.items()))
-        watch = class_evaluation(request, judges, gans["original"], samples=options["judge_samples"], seed=54321)
-        nets = Shelf(request).nets()
-        for net, state in zip(nets, (gans["original"].generator, gans["original"].discriminator), strict=True):
-            net.load_state_dict(state.state_dict())
-        phase = unlearn_classes(request, *nets, watch, gans["original"], judges.guide)
+        run = asked(settings=(*settings, *(f"{key}={shown(value)}" for key, value in VARIANTS[name].items())))
+        watch = run.recipe.stop.evaluation(partial(evaluation, seed=54321))
+        gan = run.new_gan()
+        gan.generator.load_state_dict(gans["original"].generator.state_dict())
+        gan.discriminator.load_state_dict(gans["original"].discriminator.state_dict())
+        unlearning = Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=False)
+        phase = unlearning.run(gans["original"], watch)
         found[name] = figures(phase.gan, phase.seconds, phase.iterations)
     return found
 

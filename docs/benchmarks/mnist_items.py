@@ -19,13 +19,14 @@ import torch
 from ignite.engine import Engine
 from tqdm.auto import tqdm
 
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE
-from ignite_unlearn.runs.item_evaluation import ItemEvaluation
-from ignite_unlearn.runs.item_phase import ItemPhase
-from ignite_unlearn.runs.judges import train_judges
-from ignite_unlearn.runs.request import Request, check_request
-from ignite_unlearn.runs.shelf import Shelf
+from ignite_unlearn.recipes.tasks.instruments import Instruments
+from ignite_unlearn.recipes.tasks.item_evaluation import ItemEvaluation
+from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, original_of, retrained_of
+from ignite_unlearn.runs.run import Run, prepare_run
+from ignite_unlearn.runs.unlearning import Unlearning
 
 SUBSTITUTIONS = ("mean_image", "retained_neighbour", "latent_direction", "truncation", "noise")
 FAKE_LABELS = ("fixed", "generated", "generated_frozen", "unseen", "unseen_frozen", "unseen_quantiles",
@@ -49,59 +50,61 @@ ABLATIONS = {
 }
 
 
-def asked(runs: Path, data_root: Path, seed: int, items: int, **options: Any) -> tuple[Request, Shelf]:
-    """Returns the request of a run whose GANs are there."""
+def asked(runs: Path, data_root: Path, seed: int, items: int, **options: Any) -> Run:
+    """Returns a run whose GANs are there."""
     settings = tuple(f"{key}={value}" for key, value in {"items": items, **options}.items())
     folder = runs / f"s{seed}-n{64 if items == 1 else items}"
-    request = check_request(
+    return prepare_run(
         RECIPE, settings=settings, out=folder, seed=seed, data_root=data_root, resume=True, progress=False
     )
-    return request, Shelf(request)
 
 
-def phase_of(request: Request, shelf: Shelf) -> ItemPhase:
+def phase_of(run: Run, original: GAN, instruments: Instruments) -> Unlearning:
     """Returns a phase on a copy of the original nets."""
-    nets, original = shelf.nets(), shelf.original().gan
-    for net, kept in zip(nets, (original.generator, original.discriminator), strict=True):
-        net.load_state_dict(kept.state_dict())
-    return ItemPhase(request, *nets)
+    gan = run.new_gan()
+    gan.generator.load_state_dict(original.generator.state_dict())
+    gan.discriminator.load_state_dict(original.discriminator.state_dict())
+    return Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=False)
 
 
 def singles(runs: Path, data_root: Path, seed: int, done: set[str]) -> Iterator[dict[str, Any]]:
     """Each of the first 64 items as a request of its own; its place among unseen scores before, after, retrained."""
-    _, shelf = asked(runs, data_root, seed, 64)
-    judge = shelf.retrained().gan
+    many = asked(runs, data_root, seed, 64)
+    retrained, instruments = retrained_of(many).gan, instruments_of(many)
     for first in range(64):
         name = f"single {seed} {first}"
         if name in done:
             continue
-        request, shelf = asked(runs, data_root, seed, 1, first_item=first)
-        evaluation = ItemEvaluation(request, None)
-        phase = phase_of(request, shelf)
-        result = phase.run()
-        gans = {"original": shelf.original().gan, "unlearned": result.gan, "retrained": judge}
+        run = asked(runs, data_root, seed, 1, first_item=first)
+        evaluation = ItemEvaluation(None, run.split, samples=run.recipe.samples, seed=JUDGED)
+        original = original_of(run).gan
+        result = phase_of(run, original, instruments).run(original, None)
+        gans = {"original": original, "unlearned": result.gan, "retrained": retrained}
         row = {key: evaluation.membership(gan)["membership_auc"] for key, gan in gans.items()}
         yield {"name": name, "seed": seed, **row, "seconds": result.seconds + (result.inversion_seconds or 0)}
 
 
-def measured(runs: Path, data_root: Path, seed: int, name: str, options: dict[str, str], judges: Any) -> dict[str, Any]:
+def measured(
+    runs: Path, data_root: Path, seed: int, name: str, options: dict[str, str], instruments: Instruments
+) -> dict[str, Any]:
     """Returns the numbers of one way to unlearn 64 items."""
     options = dict(options)
     learn = options.pop("learn", "1") == "1"
-    request, shelf = asked(runs, data_root, seed, 64, **options)
-    evaluation = ItemEvaluation(request, judges)
-    phase = phase_of(request, shelf)
+    run = asked(runs, data_root, seed, 64, **options)
+    evaluation = ItemEvaluation(instruments, run.split, samples=run.recipe.samples, seed=JUDGED)
+    original = original_of(run).gan
+    phase = phase_of(run, original, instruments)
     if not learn:
-        phase.loop.training.engine, engine = Engine(lambda engine, batch: None), phase.loop.training.engine
+        phase.training.engine, engine = Engine(lambda engine, batch: None), phase.training.engine
     start = time.perf_counter()
-    result = phase.run()
+    result = phase.run(original, None)
     seconds = time.perf_counter() - start
     if not learn:
-        phase.loop.training.engine = engine
+        phase.training.engine = engine
     numbers = evaluation(result.gan)
-    fid = FID.distance(evaluation.features(shelf.original().gan), evaluation.real)
+    fid = FID.distance(evaluation.features(original), evaluation.real)
     phase.go_on(200)
-    later = {**evaluation.membership(phase.loop.gan), **evaluation.probe(phase.loop.gan)}
+    later = evaluation.memory(phase.gan)
     return {"name": name, "seed": seed, "seconds": seconds, "inversion_seconds": result.inversion_seconds,
             "fid_ratio": numbers["fid"] / fid, **numbers, **{f"{k}_later": v for k, v in later.items()}}  # fmt: skip
 
@@ -126,8 +129,7 @@ def main(part: str, runs: Path, data_root: Path, out: Path, seeds: str) -> None:
             for row in tqdm(singles(runs, data_root, seed, done), total=64, desc=f"seed {seed}"):
                 keep(row)
             continue
-        request, _ = asked(runs, data_root, seed, 64)
-        judges = train_judges(request.data, RECIPE.classifier, "mnist-items-cnn-64", progress=False)
+        instruments = instruments_of(asked(runs, data_root, seed, 64))
         ways = ABLATIONS if part == "ablations" else {
             f"{s} x {f}": {"substitution": s, "fake_label": f, "generator_half": "always"}
             for s in SUBSTITUTIONS for f in FAKE_LABELS
@@ -135,7 +137,7 @@ def main(part: str, runs: Path, data_root: Path, out: Path, seeds: str) -> None:
         for way, options in tqdm(ways.items(), desc=f"seed {seed}"):
             name = f"{part} {seed} {way}"
             if name not in done:
-                keep(measured(runs, data_root, seed, name, options, judges))
+                keep(measured(runs, data_root, seed, name, options, instruments))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Benchmarks: rows, goals, pages."""
+"""Benchmarks of recipes: rows, comparisons, pages."""

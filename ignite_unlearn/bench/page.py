@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from PIL import Image
 
-from ignite_unlearn.bench.goals import GOALS
 from ignite_unlearn.bench.rows import Table
+from ignite_unlearn.recipes.goals import Goal
 from ignite_unlearn.record.figures import FIGURES
 from ignite_unlearn.record.record import GANS
 from ignite_unlearn.utils.files import write_whole
@@ -27,13 +27,16 @@ that it needed.
 """
 
 
-def write_page(table: Table, path: Path, *, title: str, pictures: Sequence[Path] = ()) -> None:
+def write_page(
+    table: Table, path: Path, *, title: str, goals: Sequence[Goal] = (), pictures: Sequence[Path] = ()
+) -> None:
     """Writes the page, and its picture beside it.
 
     Args:
         table: the benchmark.
         path: of the page; the picture's name ends in ``.png``.
         title: of the page.
+        goals: what the benchmark set out to reach.
         pictures: ``samples.png`` of the runs to be shown; those that are not there are left out.
 
     Raises:
@@ -44,17 +47,17 @@ def write_page(table: Table, path: Path, *, title: str, pictures: Sequence[Path]
     if there:
         stacked = _stacked(there)
         write_whole(drawn, lambda part: stacked.save(part, format="PNG", optimize=True))
-    text = page(table, title=title, picture=drawn.name if drawn.exists() else None)
+    text = page(table, title=title, goals=goals, picture=drawn.name if drawn.exists() else None)
     write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
-def page(table: Table, *, title: str, picture: str | None = None) -> str:
+def page(table: Table, *, title: str, goals: Sequence[Goal] = (), picture: str | None = None) -> str:
     """Returns the page."""
     rows = [{**row, "spread": table.spread_of(row["forget"]["classes"])} for row in table.rows]
     parts = [f"# {title}", _hardware(table.rows), f"```console\n{table.command}\n```", _ABOUT]
     if picture:
         parts.append(f"![The same latents under the original, the unlearned and the retrained GAN]({picture})")
-    parts += ["## Goals", "\n".join(f"* {goal.report(rows)}" for goal in GOALS.get(table.recipe, ()))]
+    parts += ["## Goals", "\n".join(f"* {goal.report(rows)}" for goal in goals)]
     parts += ["## By request: mean over the seeds, and the range", _by_class(table)]
     parts += ["## Every run", _every_run(table.rows)]
     parts += ["## Audits of the unlearned GAN beside the retrained one", _audits(table.rows)]

@@ -6,22 +6,20 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ignite_unlearn.bench.compare import spread
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.recipes.recipe import Recipe
-from ignite_unlearn.record.record import GANS, Record
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.runs.audits import audit_run
-from ignite_unlearn.runs.evaluations import make_evaluation
-from ignite_unlearn.runs.fingerprint import differences
 from ignite_unlearn.runs.finished import Finished
-from ignite_unlearn.runs.request import Request, check_request
-from ignite_unlearn.runs.run import run
+from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.provenance import Fingerprint
+from ignite_unlearn.runs.run import Run, prepare_run
 from ignite_unlearn.utils.files import write_json
 
 SCHEMA = "ignite_unlearn/table/1"
@@ -67,11 +65,12 @@ class Table:
         content = {"recipe": self.recipe, "command": self.command, "rows": self.rows, "spread": self.spread}
         write_json(path, {"schema": SCHEMA, **content})
 
-    def has(self, request: Request) -> bool:
+    def has(self, run: Run) -> bool:
         """Whether there is a row of the same seed, data and options."""
+        asked = Fingerprint(run.options, run.recipe.before())
         return any(
-            (row["seed"], row["data"]["sha256"]) == (request.seed, request.data.sha256)
-            and not differences(row["method"]["options"], request.options)
+            (row["seed"], row["data"]["sha256"]) == (run.seed, run.data_sha256)
+            and not asked.differences(row["method"]["options"])
             for row in self.rows
         )
 
@@ -86,10 +85,10 @@ class Table:
         return sum(found) / len(found) if found else None
 
 
-def table_requests(
+def table_runs(
     recipe: Recipe, classes: Sequence[str], seeds: str, runs: Path, *, settings: tuple[str, ...] = (), **asked: Any
-) -> list[Request]:
-    """Returns the checked requests of a benchmark, seed by seed, so that each original GAN is trained once.
+) -> list[Run]:
+    """Returns the checked runs of a benchmark, seed by seed, so that each original GAN is trained once.
 
     Args:
         recipe: of class unlearning.
@@ -102,7 +101,7 @@ def table_requests(
     Raises:
         UnlearningError: if the recipe forgets no classes, or something does not fit.
     """
-    if recipe.forgets_items:
+    if recipe.task.kind != "classes":
         raise UnlearningError(f"{recipe.name} forgets items: `table` is for recipes that forget classes.")
     try:
         numbers = sorted({int(seed) for seed in seeds.split(",") if seed.strip()})
@@ -111,7 +110,7 @@ def table_requests(
     if not numbers or numbers[0] < 0:
         raise UnlearningError(f"--seeds {seeds} does not fit: expected whole numbers separated by commas, such as 0,1.")
     return [
-        check_request(
+        prepare_run(
             recipe,
             settings=(*settings, f"classes={chosen}"),
             out=runs / f"s{seed}-c{chosen.replace(',', '-')}",
@@ -126,17 +125,17 @@ def table_requests(
     ]
 
 
-def measure(table: Table, requests: Sequence[Request], path: Path) -> Table:
+def measure(table: Table, wanted: Sequence[Run], path: Path) -> Table:
     """Runs and audits what has no row yet, and writes the table after each run.
 
     Raises:
         UnlearningError: if a run cannot be made, or a file cannot be written.
     """
-    for request in requests:
-        if not table.has(request):
-            table = table.with_row(_row(audit_run(Finished(request, run(request)), files=False)))
+    for run in wanted:
+        if not table.has(run):
+            table = table.with_row(_row(audit_run(Finished(run, carry_out(run)), files=False)))
             table.write(path)
-    measured = replace(table, spread=_spread(table, requests))
+    measured = replace(table, spread=spread(wanted, table.spread))
     measured.write(path)
     return measured
 
@@ -152,23 +151,3 @@ def _row(record: Record) -> dict[str, Any]:
 
 def _key(row: Mapping[str, Any]) -> tuple[list[int], int]:
     return sorted(row["forget"]["classes"]), row["seed"]
-
-
-def _spread(table: Table, requests: Sequence[Request]) -> list[Mapping[str, Any]]:
-    """Returns the FIDs between retrained GANs of two seeds, beside older ones of what is not there now."""
-    found = {(tuple(pair["classes"]), tuple(pair["seeds"])): pair for pair in table.spread}
-    for classes in sorted({tuple(sorted(request.options["classes"])) for request in requests}):
-        alike = [request for request in requests if tuple(sorted(request.options["classes"])) == classes]
-        there = [request for request in alike if all((request.out / f"{gan}.pt").exists() for gan in GANS)]
-        features = {request.seed: _features(request) for request in there} if len(there) > 1 else {}
-        for seeds in combinations(sorted(features), 2):
-            fid = FID.distance(*(features[seed] for seed in seeds))
-            found[classes, seeds] = {"classes": list(classes), "seeds": list(seeds), "fid": fid}
-    return [found[key] for key in sorted(found)]
-
-
-def _features(request: Request) -> Any:
-    finished = Finished(request, Record.read(request.out))
-    gans = finished.gans()
-    with torch.no_grad():
-        return make_evaluation(request, finished.judges(), gans["original"]).features(gans["retrained"])

@@ -16,7 +16,7 @@ from ignite_unlearn.cli.group import in_one_sentence, main
 @click.argument("recipe")
 @click.option("--classes", multiple=True, default=("1", "4", "8"), show_default=True, help="A request; repeat it.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Seeds of each request.")
-@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the runs.  [default: runs/table/RECIPE]")
+@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the runs.  [default: runs/table/NAME]")
 @click.option("--page", type=click.Path(path_type=Path), required=True, help="The page in Markdown that is written.")
 @click.option("--title", help="Of the page.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.")
@@ -34,26 +34,28 @@ def table(
     Rows are kept in a JSON file beside the page: what is there already is not measured again.
     """
     from ignite_unlearn.bench.page import write_page
-    from ignite_unlearn.bench.rows import Table, measure, table_requests
+    from ignite_unlearn.bench.rows import Table, measure, table_runs
     from ignite_unlearn.recipes import load_recipe
 
     found, kept = load_recipe(recipe), page.with_suffix(".json")
-    folder = runs or Path("runs") / "table" / recipe
-    requests = table_requests(found, classes, seeds, folder, settings=settings, progress=not quiet, **where)
+    folder = runs or Path("runs") / "table" / found.name
+    wanted = table_runs(found, classes, seeds, folder, settings=settings, progress=not quiet, **where)
     asked = " ".join([f"--classes {c}" for c in classes] + [f"--set {s}" for s in settings])
     root = " --data-root DATA" if where["data_root"] else ""
-    measured = Table.read(kept, recipe, f"ignite-unlearn table {recipe} {asked} --seeds {seeds}{root} --page {page}")
-    for request in requests:
-        click.echo(f"{'kept' if measured.has(request) else 'to be measured'}: {request.out}")
+    measured = Table.read(
+        kept, found.name, f"ignite-unlearn table {recipe} {asked} --seeds {seeds}{root} --page {page}"
+    )
+    for run in wanted:
+        click.echo(f"{'kept' if measured.has(run) else 'to be measured'}: {run.out}")
     if dry_run:
         return
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
     try:
-        measured = measure(measured, requests, kept)
+        measured = measure(measured, wanted, kept)
     except KeyboardInterrupt:
         click.echo("\nInterrupted: run the same command again to go on from the last checkpoint.", err=True)
         sys.exit(130)
-    first = requests[0].seed
-    pictures = [request.out / "samples.png" for request in requests if request.seed == first]
-    write_page(measured, page, title=title or recipe, pictures=pictures)
+    first = wanted[0].seed
+    pictures = [run.out / "samples.png" for run in wanted if run.seed == first]
+    write_page(measured, page, title=title or found.name, goals=found.goals, pictures=pictures)
     click.echo(f"page: {page}   rows: {kept}")

@@ -15,6 +15,7 @@ from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 _AGAIN = (
+    click.option("--recipe", metavar="RECIPE", help="File or module of the run's recipe, where it is one of your own."),
     click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, as for `run`."),
     click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]"),
     click.option("--quiet", is_flag=True, help="No progress bars."),
@@ -31,11 +32,11 @@ def _of_a_finished_run(command: Callable[..., Any]) -> Callable[..., Any]:
 @main.command()
 @_of_a_finished_run
 @in_one_sentence
-def evaluate(folder: Path, data_root: Path | None, device: str | None, quiet: bool, as_json: bool) -> None:
+def evaluate(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
     """Measure a finished run's GANs again, beside what its record says."""
     from ignite_unlearn.runs.finished import Finished
 
-    finished = Finished.read(folder, data_root=data_root, device=device, progress=not quiet)
+    finished = Finished.read(folder, progress=not quiet, **again)
     measured = finished.measure()
     if as_json:
         echo_json({"recorded": finished.record.as_dict()["metrics"], "measured": measured})
@@ -46,7 +47,7 @@ def evaluate(folder: Path, data_root: Path | None, device: str | None, quiet: bo
 @main.command()
 @_of_a_finished_run
 @in_one_sentence
-def audit(folder: Path, data_root: Path | None, device: str | None, quiet: bool, as_json: bool) -> None:
+def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
     """Try to disprove that a finished run forgot; what was found enters its record.
 
     Status 3: the record's verdict is NOT FORGOTTEN.
@@ -56,7 +57,7 @@ def audit(folder: Path, data_root: Path | None, device: str | None, quiet: bool,
     from ignite_unlearn.runs.finished import Finished
 
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
-    finished = Finished.read(folder, data_root=data_root, device=device, progress=not quiet)
+    finished = Finished.read(folder, progress=not quiet, **again)
     record = audit_run(finished)
     if as_json:
         echo_json(record.as_dict())

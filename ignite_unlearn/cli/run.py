@@ -12,37 +12,45 @@ import click
 from ignite_unlearn.cli.group import exit_by, in_one_sentence, main
 from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table
 
+_RECIPE = click.argument("recipe", metavar="RECIPE")
+
 
 @main.command()
+@click.option("--copy", nargs=2, metavar="RECIPE FILE", help="Write a stock recipe to a file that you may change.")
 @as_json
 @in_one_sentence
-def recipes(as_json: bool) -> None:
-    """List the recipes."""
-    from ignite_unlearn.recipes import RECIPES
+def recipes(copy: tuple[str, str] | None, as_json: bool) -> None:
+    """List the stock recipes, or copy one."""
+    from ignite_unlearn.recipes import copy_recipe, stock_recipes
 
-    if as_json:
-        echo_json([{"name": name, "summary": summary} for name, (_, summary) in RECIPES.items()])
+    if copy is not None:
+        copy_recipe(copy[0], Path(copy[1]))
+        click.echo(f"{copy[1]}: change it, and run it with `ignite-unlearn run {copy[1]}`")
         return
-    for name, (_, summary) in RECIPES.items():
+    found = stock_recipes()
+    if as_json:
+        echo_json([{"name": name, "summary": summary} for name, summary in found.items()])
+        return
+    for name, summary in found.items():
         click.echo(f"{name:26} {summary}")
 
 
 @main.command()
-@click.argument("recipe")
+@_RECIPE
 @in_one_sentence
 def show(recipe: str) -> None:
     """Show a recipe's options and their defaults."""
     from ignite_unlearn.recipes import load_recipe
-    from ignite_unlearn.recipes.recipe import describe_options
+    from ignite_unlearn.recipes.settings import describe
 
     found = load_recipe(recipe)
     click.echo(f"{found.name}: {found.summary}\n\noptions (--set key=value):")
-    click.echo(describe_options(found))
+    click.echo(describe(found))
 
 
 @main.command()
-@click.argument("recipe")
-@click.option("--out", type=click.Path(path_type=Path), help="Output folder.  [default: runs/RECIPE]")
+@_RECIPE
+@click.option("--out", type=click.Path(path_type=Path), help="Output folder.  [default: runs/NAME]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything trained.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.")
 @click.option("--retrain", is_flag=True, help="Also train a GAN that never saw the forget set, to compare with.")
@@ -60,24 +68,26 @@ def show(recipe: str) -> None:
 def run(recipe: str, out: Path | None, dry_run: bool, quiet: bool, **asked: Any) -> None:
     """Run a recipe: train what is missing, unlearn, judge, and write the erasure record.
 
+    RECIPE is a stock recipe, a file of yours (./mine.py) or a module (package.module), which is run.
+
     Status 3: the record's verdict is NOT FORGOTTEN.
     """
     from ignite_unlearn.recipes import load_recipe
-    from ignite_unlearn.runs.request import check_request
+    from ignite_unlearn.runs.run import prepare_run
 
     found = load_recipe(recipe)
-    out = out or Path("runs") / recipe
-    request = check_request(found, out=out, progress=not quiet, **asked)
-    click.echo(request.plan())
+    out = out or Path("runs") / found.name
+    prepared = prepare_run(found, out=out, progress=not quiet, **asked)
+    click.echo(prepared.plan())
     if dry_run:
         return
 
-    from ignite_unlearn.runs.run import run as run_request
+    from ignite_unlearn.runs.pipeline import carry_out
 
     # An engine logs what is raised anyway, and an error here is one sentence.
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
     try:
-        record = run_request(request)
+        record = carry_out(prepared)
     except KeyboardInterrupt:
         click.echo("\nInterrupted: run the same command with --resume to go on from the last checkpoint.", err=True)
         sys.exit(130)

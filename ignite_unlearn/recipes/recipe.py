@@ -1,87 +1,126 @@
-"""What a recipe is: data, nets and numbers; how they are run is the same for all (see run.py)."""
+"""What a recipe is: parts, each with settings of its own; how they are run is the same for all (see runs/)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data.image_data import ImageData
-from ignite_unlearn.recipes.methods.choices import check_together
-from ignite_unlearn.recipes.settings import setting_of, show_value
-from ignite_unlearn.recipes.training.learning_steps import LearningStep
+from ignite_unlearn.recipes.data.source import Data
+from ignite_unlearn.recipes.goals import Goal
+from ignite_unlearn.recipes.methods.method import Method
+from ignite_unlearn.recipes.nets.classifier import small_classifier
+from ignite_unlearn.recipes.nets.nets import Nets
+from ignite_unlearn.recipes.settings import changed, flat, setting, settings_of, shown, spelled
+from ignite_unlearn.recipes.stop import Stop
+from ignite_unlearn.recipes.tasks.instruments import MakeClassifier
+from ignite_unlearn.recipes.tasks.task import Task
+from ignite_unlearn.recipes.training.training import Training
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A stock recipe.
+    """A recipe: what ``ignite-unlearn run`` runs.
 
     Attributes:
-        name: as the launcher knows it.
-        summary: one line.
-        options: every key that ``--set`` takes, with its default. What fits is told by ``SETTINGS`` in settings.py, or
-            by the default's type where the name is not in there.
-        load_data: ``(data_root, options) -> ImageData``; raises UnlearningError where a root is needed or does not fit.
-        generator: ``(options, data) -> net`` for latents ``(N, latent)``, and labels if it is conditional.
-        discriminator: ``(options, data) -> net`` for images, and labels if it is conditional.
-        learning_step: how both are trained.
-        conditional: whether they take labels.
-        classifier: ``data -> net`` with ``features(images) -> (N, F)`` and ``forward(images) -> class scores``.
-        download: ``folder ->``, which gets the data where ``load_data`` finds it; None where there is nothing to get.
+        name: as the launcher knows it, and as records have it.
+        task: what is forgotten, and how that is measured.
+        training: of the original and of the retrained GAN.
+        nets: of these GANs.
+        method: how it is forgotten.
+        stop: when the phase ends.
+        samples: images that the numbers are measured on.
+        data: real images.
+        classifier: makes the nets that a run measures with.
+        audits: what its audits may spend.
+        goals: what a benchmark of it sets out to reach.
+        summary: what it does, in a line: the first of its file.
+        source: the file or module that it was read from; empty for a stock recipe.
+
+    Raises:
+        UnlearningError: if the name could not be that of a folder.
     """
 
     name: str
-    summary: str
-    options: Mapping[str, Any]
-    load_data: Callable[[Path | None, Mapping[str, Any]], ImageData]
-    generator: Callable[[Mapping[str, Any], ImageData], nn.Module]
-    discriminator: Callable[[Mapping[str, Any], ImageData], nn.Module]
-    classifier: Callable[[ImageData], nn.Module]
-    learning_step: LearningStep
-    conditional: bool
-    download: Callable[[Path], object] | None = None
+    task: Task
+    training: Training
+    nets: Nets
+    method: Method
+    stop: Stop
+    samples: int = setting(
+        500, "images that the numbers are measured on, of each class where there are labels", at_least=2
+    )
+    data: Data
+    classifier: MakeClassifier = small_classifier
+    audits: AuditBudget = field(default_factory=AuditBudget)
+    goals: tuple[Goal, ...] = ()
+    summary: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name or Path(self.name).name != self.name:
+            raise UnlearningError(f"A recipe cannot be called {self.name!r}: a folder of its runs has its name.")
 
     @property
-    def forgets_items(self) -> bool:
-        """Whether single images are forgotten, rather than classes."""
-        return "items" in self.options
+    def options(self) -> dict[str, Any]:
+        """All settings by their names."""
+        return flat(self)
+
+    def load(self, root: Path | None) -> ImageData:
+        """Returns the data of a folder, in which no file that is to be forgotten is an unseen one.
+
+        Raises:
+            UnlearningError: if the folder does not hold what is expected.
+        """
+        return self.data.load(root, self.task.named_files())
+
+    def training_settings(self) -> dict[str, Any]:
+        """Returns the settings that an original depends on: all of its nets and its training, but those of speed."""
+        parts = (self.training, self.nets)
+        return {one.key: one.value for part in parts for one in settings_of(part) if not one.bounds.speed}
+
+    def made_of(self) -> dict[str, str]:
+        """Returns which kinds of nets and of training it has: what an original depends on besides settings."""
+        return {"nets": spelled(self.nets), "training": spelled(self.training)}
+
+    def before(self) -> dict[str, Any]:
+        """Returns for each setting what was done before there was such a setting; None where it cannot be known."""
+        return {one.key: one.bounds.before for one in settings_of(self)}
 
 
-def parse_options(recipe: Recipe, settings: tuple[str, ...]) -> dict[str, Any]:
-    """Returns the recipe's options with ``key=value`` settings applied.
+def with_settings(recipe: Recipe, settings: tuple[str, ...]) -> Recipe:
+    """Returns the recipe with ``key=value`` settings applied.
 
     Raises:
-        UnlearningError: if a key is unknown, or a value of any option does not fit.
+        UnlearningError: if a key is unknown, a value does not fit, or the parts do not fit together.
     """
-    options = dict(recipe.options)
-    for key, value in options.items():
-        setting_of(key, value).check(key, value)
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or key not in options:
+    known = {one.key: one for one in settings_of(recipe)}
+    for one in known.values():
+        one.check_default()
+    texts = {}
+    for given in settings:
+        key, equals, text = given.partition("=")
+        if not equals or key not in known:
             raise UnlearningError(
-                f"--set {setting!r} is not an option of {recipe.name}: expected key=value with one of the keys "
-                f"{', '.join(options)}."
+                f"--set {given!r} is not an option of {recipe.name}: expected key=value with one of the keys "
+                f"{', '.join(known)}."
             )
-        default = recipe.options[key]
-        options[key] = setting_of(key, default).read(key, text, default)
-    check_together(options, conditional=recipe.conditional)
-    return options
+        texts[key] = text
+        known[key].read(text)
+    made = changed(recipe, texts)
+    made.nets.check()
+    made.task.check(made.nets)
+    made.method.check(made.nets)
+    return made
 
 
 def as_settings(recipe: Recipe, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns checked options as ``key=value`` settings, from which :func:`parse_options` makes them again."""
-    named = {key for key, default in recipe.options.items() if default == () and key in options}
-    numbers = {key: tuple(f"#{k}" for k in options[key]) for key in named}
-    return tuple(f"{key}={show_value(value)}" for key, value in {**options, **numbers}.items())
-
-
-def describe_options(recipe: Recipe) -> str:
-    """Returns the options, a line each: the default as ``--set`` takes it, the meaning, and what fits."""
-    shown = {f"{key}={show_value(value)}": setting_of(key, value).describe() for key, value in recipe.options.items()}
-    width = max(map(len, shown))
-    return "\n".join(f"  {option:{width}}  {text}".rstrip() for option, text in shown.items())
+    """Returns options of a record as ``key=value`` settings, from which :func:`with_settings` makes them again."""
+    known = {one.key: one for one in settings_of(recipe)}
+    return tuple(
+        f"{key}={known[key].as_text(value) if key in known else shown(value)}" for key, value in options.items()
+    )

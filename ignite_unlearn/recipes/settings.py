@@ -1,95 +1,52 @@
-"""What is known of the options that ``--set`` takes: what each means, which values fit, and how text becomes one."""
+"""A recipe's settings: fields of its parts that ``--set`` can change, flat for ``--set``, records and fingerprints."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeVar, get_args, get_origin
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes.methods import choices
-from ignite_unlearn.recipes.training.augment import AUGMENTATIONS
-from ignite_unlearn.recipes.training.precision import PRECISIONS
 
-_WORDS = {
+_PartT = TypeVar("_PartT")
+_KEY = "setting"  # in a field's metadata
+_WORDS: Mapping[Any, str] = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
     str: "text",
-    tuple: "whole numbers separated by commas",
+    tuple[int, ...]: "whole numbers separated by commas",
+    tuple[str, ...]: "names separated by commas",
 }
+# Annotations are texts where a file begins with `from __future__ import annotations`.
+_KINDS: Mapping[Any, Any] = {str(kind) if get_args(kind) else kind.__name__: kind for kind in _WORDS}
 
 
 @dataclass(frozen=True)
-class Setting:
-    """An option.
+class Bounds:
+    """What is known of a setting, apart from its type and its default.
 
     Attributes:
-        kind: of its values; a tuple is one of whole numbers, each named once, in the order given, or, where the default
-            is empty, of names that only the data knows.
         text: what it means, as ``show`` says it.
         at_least: the smallest number that fits.
         above: numbers that fit are larger.
         at_most: the largest number that fits.
         choices: the names that fit; none: all do.
-        before: what a training did that knew no such option yet; None: it cannot be known.
+        before: what a training did that knew no such setting yet; None: it cannot be known.
+        speed: whether it changes nothing but how fast the same numbers are had, up to rounding.
     """
 
-    kind: type
-    text: str = ""
+    text: str
     at_least: float | None = None
     above: float | None = None
     at_most: float | None = None
     choices: Collection[str] = ()
     before: Any = None
+    speed: bool = False
 
-    def read(self, key: str, text: str, default: Any) -> Any:
-        """Returns the value that a text stands for.
-
-        Raises:
-            UnlearningError: if it stands for none, or for one that does not fit.
-        """
-        try:
-            value = self._value(text, default)
-        except (ValueError, KeyError):
-            raise UnlearningError(
-                f"--set {key}={text} does not fit: expected {_WORDS[self.kind]}, such as {show_value(default)}."
-            ) from None
-        self.check(key, value)
-        return value
-
-    def check(self, key: str, value: Any) -> None:
-        """Checks a value.
-
-        Raises:
-            UnlearningError: if it does not fit.
-        """
-        if self.choices and value not in self.choices:
-            raise UnlearningError(f"--set {key}={value} is not known: choose of {', '.join(self.choices)}.")
-        wrong = None
-        if self.kind is tuple:
-            twice = [part for i, part in enumerate(value) if part in value[:i]]
-            wrong = f"{twice[0]} is named twice" if twice else None
-        elif self.kind in (int, float) and not self._fits(value):
-            wrong = f"expected {self._bounds() or 'a finite number'}"
-        if wrong:
-            raise UnlearningError(f"--set {key}={show_value(value)} does not fit: {wrong}.")
-
-    def describe(self) -> str:
-        """Returns what the option means and what fits, in a line."""
-        fits = f"one of {', '.join(self.choices)}" if self.choices else self._bounds()
-        return "; ".join(part for part in (self.text, fits) if part)
-
-    def _value(self, text: str, default: Any) -> Any:
-        if self.kind is bool:
-            return {"true": True, "false": False}[text.strip().lower()]
-        if self.kind is tuple:
-            read: Callable[[str], Any] = int if default else str.strip
-            return tuple(read(part) for part in text.split(",") if part.strip())
-        return self.kind(text)
-
-    def _fits(self, value: float) -> bool:
+    def fit(self, value: float) -> bool:
+        """Whether a number is finite and within the bounds."""
         return (
             math.isfinite(value)
             and (self.at_least is None or value >= self.at_least)
@@ -97,92 +54,235 @@ class Setting:
             and (self.at_most is None or value <= self.at_most)
         )
 
-    def _bounds(self) -> str:
+    def __str__(self) -> str:
         named = ((self.at_least, "at least"), (self.above, "more than"), (self.at_most, "at most"))
         return " and ".join(f"{words} {bound:g}" for bound, words in named if bound is not None)
 
 
-def _count(text: str, at_least: float = 1, **more: Any) -> Setting:
-    return Setting(int, text, at_least=at_least, **more)
+def setting(
+    default: Any = MISSING,
+    text: str = "",
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    choices: Collection[str] = (),
+    before: Any = None,
+    speed: bool = False,
+) -> Any:
+    """Returns a dataclass field that ``--set`` can change; its annotation is the type of its values.
+
+    Args:
+        default: of the field; none: it must be given.
+        text: what it means, as ``show`` says it.
+        at_least: the smallest number that fits.
+        above: numbers that fit are larger.
+        at_most: the largest number that fits.
+        choices: the names that fit; none: all do.
+        before: what a training did that knew no such setting yet; None: it cannot be known.
+        speed: whether it changes nothing but how fast the same numbers are had, up to rounding.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Training:
+        ...     iterations: int = setting(3500, "learning steps", at_least=1)
+        >>> changed(Training(), {"iterations": "20"})
+        Training(iterations=20)
+        >>> describe(Training())
+        '  iterations=3500  learning steps; at least 1'
+    """
+    known = Bounds(text, at_least, above, at_most, tuple(choices), before, speed)
+    return field(default=default, metadata={_KEY: known})
 
 
-def _number(text: str, **bounds: Any) -> Setting:
-    return Setting(float, text, **bounds)
+def same_setting(part: type, key: str, default: Any) -> Any:
+    """Returns a field like one of another part, with another default.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Short:
+        ...     steps: int = setting(10, "learning steps", at_least=1)
+        >>> @dataclass(frozen=True)
+        ... class Long(Short):
+        ...     steps: int = same_setting(Short, "steps", 1000)
+        >>> describe(Long())
+        '  steps=1000  learning steps; at least 1'
+    """
+    (found,) = (f for f in fields(part) if f.name == key)
+    return field(default=default, metadata=found.metadata)
 
 
-def _choice(text: str, names: Collection[str], **more: Any) -> Setting:
-    return Setting(str, text, choices=tuple(names), **more)
+@dataclass(frozen=True)
+class Setting:
+    """A setting of a part, with the value that it has there.
+
+    Attributes:
+        key: its name.
+        kind: the type of its values: int, float, bool, str, or a tuple of int or str.
+        value: that it has.
+        bounds: what else is known of it.
+    """
+
+    key: str
+    kind: Any
+    value: Any
+    bounds: Bounds
+
+    def read(self, text: str) -> Any:
+        """Returns the value that a text stands for.
+
+        Raises:
+            UnlearningError: if it stands for none, or for one that does not fit.
+        """
+        try:
+            value = _READERS[self.kind](text)
+        except (ValueError, KeyError):
+            raise UnlearningError(
+                f"--set {self.key}={text} does not fit: expected {_WORDS[self.kind]}, such as {shown(self.value)}."
+            ) from None
+        self.check(value)
+        return value
+
+    def check(self, value: Any) -> None:
+        """Checks a value.
+
+        Raises:
+            UnlearningError: if it does not fit.
+        """
+        if self.bounds.choices and value not in self.bounds.choices:
+            raise UnlearningError(f"--set {self.key}={value} is not known: choose of {', '.join(self.bounds.choices)}.")
+        wrong = None
+        if isinstance(value, tuple):
+            twice = [part for i, part in enumerate(value) if part in value[:i]]
+            wrong = f"{twice[0]} is named twice" if twice else None
+        elif self.kind in (int, float) and not self.bounds.fit(value):
+            wrong = f"expected {str(self.bounds) or 'a finite number'}"
+        if wrong:
+            raise UnlearningError(f"--set {self.key}={shown(value)} does not fit: {wrong}.")
+
+    def check_default(self) -> None:
+        """Checks the type of the value that the part gives, and the value.
+
+        Raises:
+            UnlearningError: if it is of another type than the annotation says, or does not fit.
+        """
+        expected = _WORDS.get(self.kind)
+        if expected is None:
+            raise UnlearningError(
+                f"The setting {self.key} is of a type that --set cannot read: annotate it as int, float, bool, str, "
+                "tuple[int, ...] or tuple[str, ...]."
+            )
+        whole = type(self.value) is int
+        if type(self.value) is not (get_origin(self.kind) or self.kind) and not (self.kind is float and whole):
+            raise UnlearningError(f"The setting {self.key} has the default {self.value!r}: expected {expected}.")
+        self.check(self.value)
+
+    def describe(self) -> str:
+        """Returns what the setting means and what fits, in a line."""
+        fits = f"one of {', '.join(self.bounds.choices)}" if self.bounds.choices else str(self.bounds)
+        return "; ".join(part for part in (self.bounds.text, fits) if part)
+
+    def as_text(self, value: Any) -> str:
+        """Returns a value as ``--set`` takes it; numbers where names are expected as ``#2``."""
+        if self.kind == tuple[str, ...] and isinstance(value, (tuple, list)):
+            return ",".join(f"#{part}" if isinstance(part, int) else str(part) for part in value)
+        return shown(value)
 
 
-# A name means the same in all recipes.
-SETTINGS: Mapping[str, Setting] = {
-    "classes": Setting(tuple, "the classes to forget"),
-    "items": _count("how many training images to forget"),
-    "first_item": _count("which of the seed's order of training images is the first to forget", 0),
-    "files": Setting(
-        str, "which images to forget, in place of items: names separated by commas, or @FILE with one a line"
-    ),
-    "size": _count("height and width of the images that the GAN makes", 16),
-    "channels": _count("1 for grey, 3 for colour", 1, at_most=3),
-    # The original and the retrained GAN.
-    "iterations": _count("learning steps of the original"),
-    "batch_size": _count("images in a learning step", 2),
-    "g_lr": _number("the generator's learning rate at first; in the end, and while unlearning, a tenth", above=0),
-    "d_lr": _number("the discriminator's learning rate, likewise", above=0),
-    "latent": _count("dimensions of a latent"),
-    "components": _count("how many components latents choose from; 0: no mixture", 0, before=0),
-    "g_width": _count("channels of the generator before its last convolution", 2),
-    "d_width": _count("channels of the discriminator after its first convolution"),
-    "precision": _choice("of the losses", PRECISIONS, before="float32"),
-    "compile": _choice("torch.compile's backend for the original's training", choices.COMPILERS),
-    "augment": _choice("what is done to images before the discriminator", AUGMENTATIONS, before="none"),
-    # The phase.
-    "substitution": _choice("what forgotten latents are to show", choices.SUBSTITUTIONS),
-    "fake_label": _choice("what the discriminator is to say of forgotten images", choices.FAKE_LABELS),
-    "start": _choice("what is done in closed form first", choices.STARTS),
-    "pool": _count("latents of forgotten images that are looked up"),
-    "unlearning_iterations": _count("iterations after which the phase ends at the latest"),
-    "unlearning_batch_size": _count("forgotten latents, and as many retained ones, in an unlearning step"),
-    "unlearning_steps": _count("the generator's unlearning steps in an iteration"),
-    "unlearning_lr": _number("learning rate of the unlearning steps", at_least=0),
-    "unlearning_eps": _number("eps of their Adam", above=0),
-    "embedding_lr": _number("their learning rate for the table of labels", at_least=0),
-    "anchor": _number("weight of what is to stay as it is", at_least=0),
-    "every": _count("learning steps from one unlearning step to the next"),
-    "candidates": _count("latents that an inversion begins with"),
-    "inversion_steps": _count("gradient steps of an inversion", 0),
-    "generator_half": _choice("when the generator is unlearned", choices.GENERATOR_HALVES),
-    "discriminator_step": _choice("how the discriminator is unlearned", choices.DISCRIMINATOR_STEPS),
-    "held_rows": _count("retained images that a Gauss-Newton step holds"),
-    "ridge": _number("of the Gauss-Newton step; larger moves less", above=0),
-    "later": _count("learning steps after the phase, for the numbers called later"),
-    # When it ends, and how it is judged.
-    "share_tolerance": _number("how much more than its substitutes a class may show; -2: none", at_least=-2, at_most=1),
-    "fid_tolerance": _number("how much the FID may rise, as a share of the original's", at_least=0),
-    "judge_every": _count("iterations from one judgement to the next"),
-    "judge_samples": _count("images of a judgement, of each class where there are labels", 2),
-    "samples": _count("images that the numbers are measured on, of each class where there are labels", 2),
-}
-
-
-def setting_of(key: str, default: Any) -> Setting:
-    """Returns what is known of an option: by its name, or, for a recipe's own, by the type of its default.
+def settings_of(part: Any) -> Iterator[Setting]:
+    """Yields the settings of a dataclass, and those of its fields that are dataclasses, in their order.
 
     Raises:
-        UnlearningError: if no text could become a value of that type.
+        UnlearningError: if two have the same name.
     """
-    known = SETTINGS.get(key)
-    if known is not None and (type(default) is known.kind or (known.kind is float and type(default) is int)):
-        return known
-    if type(default) not in _WORDS:
-        raise UnlearningError(
-            f"The option {key} has the default {default!r}: expected {', '.join(_WORDS.values())}, as --set takes it."
-        )
-    return Setting(type(default))
+    seen: set[str] = set()
+    for one in _settings_of(part):
+        if one.key in seen:
+            raise UnlearningError(f"Two parts have a setting that is called {one.key}: rename one of them.")
+        seen.add(one.key)
+        yield one
 
 
-def show_value(value: Any) -> str:
-    """Returns an option's value as ``--set`` takes it."""
+def flat(part: Any) -> dict[str, Any]:
+    """Returns the values of all settings by their names."""
+    return {one.key: one.value for one in settings_of(part)}
+
+
+def changed(part: _PartT, texts: Mapping[str, str]) -> _PartT:
+    """Returns a copy with some settings read from text; those that it does not have are left out.
+
+    Raises:
+        UnlearningError: if a text stands for no value, or for one that does not fit.
+    """
+    own = {one.key: one for one in _own(part)}
+    new: dict[str, Any] = {key: one.read(texts[key]) for key, one in own.items() if key in texts}
+    inner = {name: changed(value, texts) for name, value in _parts(part)}
+    return replace(part, **new, **inner)  # type: ignore[type-var]
+
+
+def describe(part: Any) -> str:
+    """Returns the settings, a line each: the default as ``--set`` takes it, the meaning, and what fits."""
+    lines = {f"{one.key}={shown(one.value)}": one.describe() for one in settings_of(part)}
+    width = max(map(len, lines), default=0)
+    return "\n".join(f"  {option:{width}}  {text}".rstrip() for option, text in lines.items())
+
+
+def spelled(part: Any) -> str:
+    """Returns which kind of part it is, with what was given to it that is no setting and no default.
+
+    Example:
+        >>> from ignite_unlearn.recipes.nets.strided import StridedGAN
+        >>> spelled(StridedGAN()), spelled(StridedGAN(g_width=8, refine=True))
+        ('StridedGAN', 'StridedGAN(refine=True)')
+    """
+    if not is_dataclass(part) or isinstance(part, type):
+        plain = isinstance(part, (int, float, str, bool, tuple)) or part is None
+        return repr(part) if plain else str(getattr(part, "__qualname__", type(part).__qualname__))
+    told = [
+        f"{f.name}={spelled(value)}"
+        for f in fields(part)
+        if _KEY not in f.metadata and (value := getattr(part, f.name)) != f.default
+    ]
+    return type(part).__qualname__ + (f"({', '.join(told)})" if told else "")
+
+
+def shown(value: Any) -> str:
+    """Returns a value as ``--set`` takes it."""
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def _settings_of(part: Any) -> Iterator[Setting]:
+    own, inner = {one.key: one for one in _own(part)}, dict(_parts(part))
+    for f in fields(part):
+        if f.name in own:
+            yield own[f.name]
+        elif f.name in inner:
+            yield from _settings_of(inner[f.name])
+
+
+def _own(part: Any) -> Iterator[Setting]:
+    for f in fields(part):
+        if _KEY in f.metadata:
+            yield Setting(f.name, _KINDS.get(f.type, f.type), getattr(part, f.name), f.metadata[_KEY])
+
+
+def _parts(part: Any) -> Iterator[tuple[str, Any]]:
+    for f in fields(part):
+        value = getattr(part, f.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            yield f.name, value
+
+
+def _values(kind: type) -> Callable[[str], Any]:
+    return lambda text: tuple(kind(part.strip()) for part in text.split(",") if part.strip())
+
+
+_READERS: Mapping[Any, Callable[[str], Any]] = {
+    int: int,
+    float: float,
+    str: str,
+    bool: lambda text: {"true": True, "false": False}[text.strip().lower()],
+    **{kind: _values(get_args(kind)[0]) for kind in (tuple[int, ...], tuple[str, ...])},
+}

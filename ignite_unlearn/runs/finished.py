@@ -9,16 +9,15 @@ from typing import Any
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.recipes import RECIPES, load_recipe
-from ignite_unlearn.runs.evaluations import judge_all, make_evaluation
-from ignite_unlearn.runs.judges import Judges
-from ignite_unlearn.runs.kept_judges import kept_judges
-from ignite_unlearn.recipes.recipe import as_settings
-from ignite_unlearn.runs.request import Request, check_request
-from ignite_unlearn.runs.shelf import Shelf
-from ignite_unlearn.record.record import GANS, Record
+from ignite_unlearn.recipes import load_recipe, stock_recipes
+from ignite_unlearn.recipes.recipe import Recipe, as_settings
+from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.record.figures import figure
+from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.record.keys import keyed_sha256, read_key
+from ignite_unlearn.runs.folder import RunFolder
+from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, measure_all
+from ignite_unlearn.runs.run import Run, prepare_run
 
 
 @dataclass(frozen=True)
@@ -26,31 +25,42 @@ class Finished:
     """A finished run.
 
     Attributes:
-        request: what it was asked for.
+        run: what was asked for.
         record: what its record says.
     """
 
-    request: Request
+    run: Run
     record: Record
 
     @classmethod
     def read(
-        cls, folder: Path, *, data_root: Path | None = None, device: str | None = None, progress: bool = True
+        cls,
+        folder: Path,
+        *,
+        recipe: str | None = None,
+        data_root: Path | None = None,
+        device: str | None = None,
+        progress: bool = True,
     ) -> Finished:
         """Reads a run folder and the data of its recipe.
 
+        Args:
+            folder: of the run.
+            recipe: file or module of the run's recipe, where it is none of the stock; it is run. A record alone never
+                makes code run.
+            data_root: folder of the data.
+            device: where the GANs are put.
+            progress: whether bars are shown.
+
         Raises:
-            UnlearningError: if it is no folder of a stock recipe, or the data is missing or not what was recorded.
+            UnlearningError: if it is no folder of a recipe's run, the recipe or the data is missing, or it is another
+                than what was recorded.
         """
         record = Record.read(folder)
-        if record.recipe not in RECIPES:
-            raise UnlearningError(
-                f"{folder} is of {record.recipe!r}, no stock recipe: measure and audit in the script it came from."
-            )
-        recipe = load_recipe(record.recipe)
-        request = check_request(
-            recipe,
-            settings=as_settings(recipe, record.method["options"]),
+        found = _recipe_of(record, folder, recipe)
+        run = prepare_run(
+            found,
+            settings=as_settings(found, record.method["options"]),
             out=folder,
             seed=record.seed,
             device=device,
@@ -64,17 +74,17 @@ class Finished:
                 "again."
             )
         recorded = record.data["sha256"]
-        if recorded is not None and request.data.sha256 != recorded:
+        if recorded is not None and run.data_sha256 != recorded:
             raise UnlearningError(
-                f"The data is not what {folder / 'record.json'} was made with (SHA-256 {request.data.sha256[:12]}..., "
+                f"The data is not what {folder / 'record.json'} was made with (SHA-256 {run.data_sha256[:12]}..., "
                 f"recorded {recorded[:12]}...): give --data-root with that data."
             )
-        if keyed_sha256(read_key(folder), request.data.images[request.forgotten]) != record.forget["hmac_sha256"]:
+        if keyed_sha256(read_key(folder), run.split.forget[0]) != record.forget["hmac_sha256"]:
             raise UnlearningError(
                 f"{folder / 'record.json'} is of another forget set than its options and this data give: "
                 "give --data-root with the data of the run."
             )
-        return cls(request, record)
+        return cls(run, record)
 
     def gans(self) -> dict[str, GAN]:
         """Returns the original, the unlearned and, where there is one, the retrained GAN.
@@ -82,21 +92,22 @@ class Finished:
         Raises:
             UnlearningError: if a file is missing, of other nets, or not what it was when the run ended.
         """
-        shelf, out = Shelf(self.request), self.request.out
+        run, folder = self.run, RunFolder(self.run.out)
+        made = {stage.name: stage.fingerprint for stage in (run.original, run.retrained)}
         names = [name for name in GANS if self.record.metrics.get(name) is not None]
-        for name in names:  # or the shelf would train it
-            if not (out / f"{name}.pt").exists():
-                raise UnlearningError(f"{out / name}.pt is not there, and cannot be measured: run again.")
-        return {name: shelf.finished(name).gan for name in names}
+        return {name: folder.finished(name, run.new_gan(), made.get(name)).gan for name in names}
 
-    def judges(self) -> Judges:
-        """Returns the run's judges; trained anew from their own seeds where they are not in its folder."""
-        return kept_judges(self.request)
+    def instruments(self) -> Instruments:
+        """Returns what the run measures with; trained from their own seeds where its folder holds none."""
+        return instruments_of(self.run)
 
     def measure(self) -> dict[str, dict[str, Any]]:
         """Returns the numbers of all GANs, measured anew; what was seen while the phase ran cannot be."""
-        gans = self.gans()
-        return judge_all(make_evaluation(self.request, self.judges(), gans["original"]), gans)
+        gans, recipe = self.gans(), self.run.recipe
+        evaluation = recipe.task.evaluation(
+            self.instruments(), self.run.split, gans["original"], samples=recipe.samples, seed=JUDGED
+        )
+        return measure_all(evaluation, gans)
 
     def differences(self, measured: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
         """Returns a table of the recorded and the measured numbers, with a header."""
@@ -108,3 +119,23 @@ class Finished:
                 if isinstance(value, (int, float)) and isinstance(old, (int, float)):
                     rows.append([f"{gan}: {figure(name).name}", f"{old:.4g}", f"{value:.4g}", f"{value - old:.1e}"])
         return rows
+
+
+def _recipe_of(record: Record, folder: Path, named: str | None) -> Recipe:
+    """Returns the recipe of a record: a stock one by its name, a user's only from where the user says."""
+    source = record.method.get("recipe_from")
+    if named is None and source is not None:
+        where = f"./{source}" if str(source).endswith(".py") else source
+        raise UnlearningError(
+            f"{folder} is of a recipe of your own, {record.recipe!r} of {source}, and a record makes no code run: say "
+            f"where that is, such as --recipe {where}."
+        )
+    if named is None and record.recipe not in stock_recipes():
+        raise UnlearningError(
+            f"{folder} is of {record.recipe!r}, no stock recipe: measure and audit in the script it came from, or say "
+            "which with --recipe."
+        )
+    found = load_recipe(record.recipe if named is None else named)
+    if found.name != record.recipe:
+        raise UnlearningError(f"{folder} is of the recipe {record.recipe!r}, but {named} holds {found.name!r}.")
+    return found

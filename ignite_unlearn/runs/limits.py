@@ -1,6 +1,8 @@
-"""What a record of a stock recipe does not show, besides what no record does."""
+"""What a record of a recipe's run does not show, besides what no record does."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ignite_unlearn.record.limits import limits as record_limits
 
@@ -11,15 +13,12 @@ _RECIPES = (
 )
 
 
-def limits(kind: str, accuracy: float, *, audited: bool) -> list[str]:
+def limits(kind: str, of_task: Sequence[str], *, audited: bool) -> list[str]:
     """Returns sentences.
 
     Args:
         kind: of the request, ``"classes"`` or ``"items"``.
-        accuracy: of the classifier that counts classes, on unseen real images.
+        of_task: what the numbers of the task do not show.
         audited: whether audits were made.
     """
-    found = [*record_limits(kind, audited=audited), *_RECIPES]
-    if kind == "classes":
-        found.append(f"The classifier that counts classes is right on {accuracy:.1%} of unseen real images.")
-    return found
+    return [*record_limits(kind, audited=audited), *_RECIPES, *of_task]

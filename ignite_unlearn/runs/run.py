@@ -1,129 +1,229 @@
-"""A run of a recipe: original, unlearned and retrained GAN, their numbers and pictures, and the erasure record."""
+"""A run as a value: what was asked for, checked before anything is trained or written."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.pictures import save_picture
-from ignite_unlearn.runs.class_phase import unlearn_classes
-from ignite_unlearn.runs.evaluations import ClassEvaluation, class_evaluation, judge_all, make_evaluation
-from ignite_unlearn.runs.item_evaluation import ItemEvaluation
-from ignite_unlearn.runs.item_phase import ItemPhase
-from ignite_unlearn.runs.judges import Judges
-from ignite_unlearn.runs.kept_judges import kept_judges
-from ignite_unlearn.runs.limits import limits
-from ignite_unlearn.runs.loop import PhaseResult
-from ignite_unlearn.runs.request import Request
-from ignite_unlearn.runs.samples import picture, safe_picture
-from ignite_unlearn.runs.shelf import Shelf, Trained
-from ignite_unlearn.record.record import Record
-from ignite_unlearn.record.folder import write_record
-from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
-from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
-from ignite_unlearn.record.scores import score_histogram
+from ignite_unlearn.recipes.data.copies import told
+from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.data.split import Split
+from ignite_unlearn.recipes.nets.nets import new_gan
+from ignite_unlearn.recipes.recipe import Recipe, with_settings
+from ignite_unlearn.recipes.training.training import Training
+from ignite_unlearn.record.folder import kept_aside
+from ignite_unlearn.runs.provenance import VERSION, Beside, Fingerprint, form_of, made_alike_beside
+from ignite_unlearn.utils.hashing import tensors_sha256
 
 
-def run(request: Request) -> Record:
-    """Runs a request and writes its files.
+@dataclass(frozen=True)
+class Stage:
+    """A long training of a run.
+
+    Attributes:
+        name: of its file of weights.
+        settings: of the training.
+        data: the images.
+        rows: mask ``(N,)`` of the training images that it sees.
+        seed: of everything that it draws.
+        fingerprint: everything that its result depends on.
+    """
+
+    name: str
+    settings: Training
+    data: ImageData
+    rows: Tensor
+    seed: int
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True)
+class Run:
+    """A checked run.
+
+    Attributes:
+        recipe: the recipe, with its settings as asked for.
+        split: its data, on ``device``, parted by what is to be forgotten.
+        data_sha256: the hash of all of it.
+        out: the output folder.
+        seed: of everything that is trained.
+        device: where.
+        original: the training of the original GAN.
+        retrained: that of the GAN which is trained on the retain set alone.
+        retrain: whether the latter is trained too.
+        resume: whether finished stages and checkpoints in ``out`` are used.
+        progress: whether bars are shown.
+        show_forgotten: whether ``samples.png`` shows the original's images of what is to be forgotten.
+        origin: ``id``, ``asked_by`` and ``run_by`` of the request, for its record.
+    """
+
+    recipe: Recipe
+    split: Split
+    data_sha256: str
+    out: Path
+    seed: int
+    device: torch.device
+    original: Stage
+    retrained: Stage
+    retrain: bool
+    resume: bool
+    progress: bool
+    show_forgotten: bool = False
+    origin: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The recipe's settings, as asked for."""
+        return self.recipe.options
+
+    def new_gan(self) -> GAN:
+        """Returns the recipe's GAN, untrained, initialised by the run's seed."""
+        return new_gan(self.recipe.nets, self.split.data, seed=self.seed, device=self.device)
+
+    def original_beside(self) -> Beside:
+        """Returns the folder beside ``out`` that holds an original GAN made in the same way, if there is one."""
+        gan = self.new_gan()
+        form = form_of({"generator": gan.generator, "discriminator": gan.discriminator})
+        assert form is not None
+        return made_alike_beside(self.out, "original", self.original.fingerprint, form)
+
+    def plan(self) -> str:
+        """Returns what the run would do, in words."""
+        recipe, split, data, out = self.recipe, self.split, self.split.data, self.out
+        there = (out / "original.pt").exists()
+        original = "load" if there else f"train {self.original.settings.iterations} iterations for"
+        beside = self.original_beside()
+        if beside.folder is not None:
+            original = f"copy {beside.folder / 'original.pt'}, made in the same way, to"
+        aside = kept_aside(out)
+        kept = "" if aside is None else f"; the record that is there is kept as {aside.name}"
+        retrained = f"retrain {self.retrained.settings.iterations} iterations on the retain set"
+        steps = [
+            f"{original} {out / 'original.pt'}",
+            f"unlearn for at most {recipe.method.unlearning_iterations} iterations: {out / 'unlearned.pt'}",
+            f"{retrained}: {out / 'retrained.pt'}" if self.retrain else "retrain nothing: no judge, no speed-up",
+            f"write {out / 'record.json'}, record.html, samples.png{kept}",
+        ]
+        return "\n".join([
+            f"{recipe.name}, seed {self.seed}, on {self.device}",
+            f"data: {data.name}, {len(data.images)} training images, {len(data.unseen)} unseen, {data.classes} classes",
+            f"forget: {recipe.task.describe(data)}, {int(split.forgotten.sum())} training images",
+            *_copies(split),
+            *(f"note: {note}" for note in data.notes),
+            *beside.passed_over,
+            *(f"{i}. {step}" for i, step in enumerate(steps, 1)),
+        ])  # fmt: skip
+
+
+def prepare_run(
+    recipe: Recipe,
+    *,
+    settings: tuple[str, ...] = (),
+    out: Path,
+    seed: int = 0,
+    device: str | None = None,
+    data_root: Path | None = None,
+    download: bool = False,
+    retrain: bool = False,
+    resume: bool = False,
+    progress: bool = True,
+    show_forgotten: bool = False,
+    request_id: str | None = None,
+    asked_by: str | None = None,
+    run_by: str | None = None,
+) -> Run:
+    """Returns a checked run; nothing is written by the check, but the data where a download is asked for.
 
     Raises:
-        UnlearningError: if a file does not fit or cannot be written, or if a loss stops being finite.
+        UnlearningError: if anything in it does not fit.
     """
-    shelf = Shelf(request)
-    original = shelf.original()
-    judges = kept_judges(request)
-    evaluation = make_evaluation(request, judges, original.gan)
-    phase, unlearned = _unlearn(request, shelf, original, evaluation, judges)
-    retrained = shelf.retrained() if request.retrain else None
-    gans = {"original": original.gan, "unlearned": phase.gan} | ({"retrained": retrained.gan} if retrained else {})
-    metrics = judge_all(evaluation, gans)
-    metrics["unlearned"].update(unlearned)
-    shown = safe_picture(request, gans, judges.classifier)
-    save_picture(picture(gans) if request.show_forgotten else shown, request.out / "samples.png")
-    return write_record(request.out, _record(request, original, phase, retrained, gans, metrics, judges), shown)
-
-
-def _unlearn(
-    request: Request, shelf: Shelf, original: Trained, evaluation: ClassEvaluation | ItemEvaluation, judges: Judges
-) -> tuple[PhaseResult, dict[str, Any]]:
-    """Returns what the phase did, and numbers of the unlearned GAN that are known only afterwards."""
-    generator, discriminator = shelf.nets()
-    generator.load_state_dict(original.gan.generator.state_dict())
-    discriminator.load_state_dict(original.gan.discriminator.state_dict())
-    later: dict[str, Any] = {}
-    if isinstance(evaluation, ItemEvaluation):
-        phase = ItemPhase(request, generator, discriminator)
-        result = phase.run()
-        phase.go_on(request.options["later"])
-        changed = request.gan(generator, discriminator)
-        found = {**evaluation.membership(changed), **evaluation.probe(changed)}
-        later = {f"{name}_later": value for name, value in found.items()}
-    else:
-        # Stops are decided on other latents than those that the result is judged by.
-        watch = class_evaluation(request, judges, original.gan, samples=request.options["judge_samples"], seed=54321)
-        result = unlearn_classes(request, generator, discriminator, watch, original.gan, judges.guide)
-    shelf.save("unlearned", result.gan, seconds=result.seconds, iterations=result.iterations)
-    return result, later
-
-
-def _record(
-    request: Request,
-    original: Trained,
-    phase: PhaseResult,
-    retrained: Trained | None,
-    gans: Mapping[str, GAN],
-    metrics: Mapping[str, Mapping[str, Any]],
-    judges: Judges,
-) -> Record:
-    data, options, kind = request.data, request.options, "items" if request.recipe.forgets_items else "classes"
-    classes = options.get("classes", ())
-    made = options["samples"] * (data.classes - len(classes) if request.recipe.conditional else 1)
-    return Record(
-        recipe=request.recipe.name,
-        seed=request.seed,
-        device=str(request.device) if request.device.type == "cpu" else torch.cuda.get_device_name(request.device),
-        data={
-            "name": data.name,
-            "train": len(data.images),
-            "unseen": len(data.unseen),
-            # Of all images but a few items it would confirm these: whoever has the rest could try them out.
-            "sha256": data.sha256 if kind == "classes" else None,
-        },
-        forget={
-            "kind": kind,
-            "classes": list(classes),
-            "count": int(request.forgotten.sum()),
-            "hmac_sha256": keyed_sha256(make_key(request.out), data.images[request.forgotten]),
-        },
-        method={
-            "name": "cascade",
-            "substitution": options["substitution"],
-            "fake_label": options["fake_label"],
-            "options": dict(options),
-        },
-        seconds={
-            "original": original.seconds,
-            "unlearning": phase.seconds,
-            "inversion": phase.inversion_seconds,
-            "retraining": None if retrained is None else retrained.seconds,
-        },
-        iterations={
-            "original": original.iterations,
-            "unlearning": phase.iterations,
-            "retraining": None if retrained is None else retrained.iterations,
-        },
-        metrics=metrics,
-        feature_extractor={"name": judges.extractor.name, "sha256": judges.extractor.sha256, "samples": made},
-        stopped_because=phase.stopped_because,
-        limits=limits(kind, judges.accuracy, audited=False),
-        curves=phase.curves,
-        scores={name: score_histogram(gan, request.kinds) for name, gan in gans.items()},
-        bounds=tuple(map(read_bound, phase.bounds)),
-        found=read_rows_met(phase.found),
-        request=request.origin,
-        weights_sha256=weights_sha256(phase.gan),
+    recipe = with_settings(recipe, settings)
+    where = _device(device)
+    recipe.training.check(where)
+    if download:
+        recipe.data.download(data_root)
+    data = recipe.load(data_root)
+    recipe = replace(recipe, task=recipe.task.in_data(data, seed))
+    _check_folder(out)
+    data = _moved(data, where)
+    split = recipe.task.split(data, seed, conditional=recipe.nets.conditional)
+    if bool(split.forgotten.all()):
+        raise UnlearningError("All training images are to be forgotten, or copies of them: leave some to be retained.")
+    sha256 = data.sha256
+    original, retrained = stages(recipe, split, sha256, seed)
+    return Run(
+        recipe,
+        split,
+        sha256,
+        out,
+        seed,
+        where,
+        original,
+        retrained,
+        retrain=retrain,
+        resume=resume,
+        progress=progress,
+        show_forgotten=show_forgotten,
+        origin={"id": request_id, "asked_by": asked_by, "run_by": run_by},
     )
+
+
+def stages(recipe: Recipe, split: Split, data_sha256: str, seed: int) -> tuple[Stage, Stage]:
+    """Returns the trainings of the original and of the retrained GAN: as many epochs, on all images and on some."""
+    data, kept, before = split.data, ~split.forgotten, recipe.before()
+    made = {"version": VERSION, "recipe": recipe.name, "seed": seed, "data": data_sha256}
+    made = {**made, **recipe.training_settings(), **recipe.made_of()}
+    chosen = {**made, **recipe.task.choice()}
+    # A list of files may be another today, and copies were not always forgotten too. The hash is of rows: one of
+    # pixels would tell whose they are.
+    if recipe.task.named_files() or not torch.equal(split.asked, split.forgotten):
+        chosen["forgotten"] = tensors_sha256(split.forgotten)
+    fewer = replace(recipe.training, iterations=recipe.training.iterations_on(int(kept.sum()), len(data.images)))
+    return (
+        Stage("original", recipe.training, data, torch.ones_like(kept), seed, Fingerprint(made, before)),
+        Stage("retrained", fewer, data, kept, seed, Fingerprint(chosen, before)),
+    )
+
+
+def _copies(split: Split) -> list[str]:
+    """Returns a line about the copies that join the request; none where there are none."""
+    rows, files = (split.forgotten & ~split.asked).nonzero().flatten().tolist(), split.data.files
+    named = [str(files[i]) if files else f"number {i}" for i in rows]
+    return [f"  with {len(rows)} copies of what was asked for: {told(named)}"] if rows else []
+
+
+def _moved(data: ImageData, device: torch.device) -> ImageData:
+    fields = ("images", "labels", "unseen", "unseen_labels")
+    moved = {name: getattr(data, name).to(device) for name in fields}
+    for name in ("images", "unseen"):
+        moved[name] = moved[name].contiguous(memory_format=torch.channels_last)
+    return replace(data, **moved)
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UnlearningError(f"--device {name} is not a device: expected cpu, cuda or cuda:0.") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UnlearningError(f"--device {name} is not supported: expected cpu, cuda or cuda:0.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise UnlearningError(f"--device {name}: torch sees {found} CUDA devices here; use --device cpu.")
+    return device
+
+
+def _check_folder(out: Path) -> None:
+    nearest = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise UnlearningError(f"Cannot write into {out}: {nearest} is not a folder that you may write to; give --out.")

@@ -9,20 +9,19 @@ from ignite.engine import Engine
 from torch.nn.functional import smooth_l1_loss
 
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+from ignite_unlearn.recipes.nets.nets import new_gan
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
 from ignite_unlearn.recipes.training.gan_training import GANTraining
 
 pytestmark = pytest.mark.bench
 BATCH, ROUNDS, WARM_UP, TARGET = 64, 55, 5, 8
-LATENT = RECIPE.options["latent"]
+LATENT = RECIPE.nets.latent
 
 
 def training():
     torch.manual_seed(0)
-    data = RECIPE.load_data(None, RECIPE.options)
-    options = dict(RECIPE.options)
-    nets = RECIPE.generator(options, data), RECIPE.discriminator(options, data)
-    return GANTraining(*nets, RECIPE.learning_step, options), data
+    data = RECIPE.load(None)
+    return GANTraining(new_gan(RECIPE.nets, data, seed=0, device=torch.device("cpu")), RECIPE.training), data
 
 
 def engine_of(loop):

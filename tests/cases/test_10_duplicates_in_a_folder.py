@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 
 from ignite_unlearn.recipes.stock.folder_items import RECIPE
-from ignite_unlearn.runs.item_phase import ItemPhase
-from ignite_unlearn.runs.request import check_request
-from ignite_unlearn.runs.shelf import Shelf
+from ignite_unlearn.recipes.tasks.instruments import as_instruments
+from ignite_unlearn.runs.run import prepare_run
+from ignite_unlearn.runs.unlearning import Unlearning
 
 SMALL = (
     "size=16", "items=4", "g_width=8", "d_width=8", "candidates=64", "samples=64", "held_rows=16",
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 
 
 def ask(folder, out, *settings, **changes):
-    return check_request(RECIPE, settings=(*SMALL, *settings), out=out, data_root=folder, device="cpu", **changes)
+    return prepare_run(RECIPE, settings=(*SMALL, *settings), out=out, data_root=folder, device="cpu", **changes)
 
 
 def rows(images):
@@ -38,17 +38,18 @@ def rows(images):
 
 def test_copies_join_the_request_and_are_named_before_the_training(folder, tmp_path):
     request = ask(folder, tmp_path / "out")
-    forgotten, kept = (rows(request.data.images[mask]) for mask in (request.forgotten, ~request.forgotten))
-    assert int(request.asked.sum()) == 4 and int(request.forgotten.sum()) == 8 and len(forgotten) == 4
-    assert not forgotten & kept and not forgotten & rows(request.data.unseen)
+    split = request.split
+    forgotten, kept = rows(split.forget[0]), rows(split.retain[0])
+    assert int(split.asked.sum()) == 4 and int(split.forgotten.sum()) == 8 and len(forgotten) == 4
+    assert not forgotten & kept and not forgotten & rows(split.data.unseen)
     plan = request.plan()
     assert "forget: items, 8 training images" in plan and "with 4 copies of what was asked for: " in plan
-    joined = [request.data.files[i] for i in (request.forgotten & ~request.asked).nonzero().flatten().tolist()]
+    joined = [split.data.files[i] for i in (split.forgotten & ~split.asked).nonzero().flatten().tolist()]
     assert all(str(path) in plan for path in joined) and not (tmp_path / "out").exists()
 
 
 def test_no_unseen_image_is_a_copy_of_a_training_image(folder, tmp_path):
-    data = ask(folder, tmp_path / "out").data
+    data = ask(folder, tmp_path / "out").split.data
     assert len(data.images) + len(data.unseen) == 180 and not rows(data.images) & rows(data.unseen)
     parted = tmp_path / "parted"
     for kind in "ab":
@@ -58,14 +59,16 @@ def test_no_unseen_image_is_a_copy_of_a_training_image(folder, tmp_path):
             for part in ("train", "test") if i == 7 else (("train", "test")[i > 69],):
                 (parted / part / kind / path.name).write_bytes(path.read_bytes())
     request = ask(parted, tmp_path / "out")
-    assert not rows(request.data.images) & rows(request.data.unseen)
+    assert not rows(request.split.data.images) & rows(request.split.data.unseen)
     assert "are copies of training images and are left out of the unseen set: " in request.plan()
     assert str(parted / "test" / "a" / sorted(path.name for path in (folder / "a").iterdir())[7]) in request.plan()
 
 
 def test_the_phase_runs_on_what_was_checked(folder, tmp_path):
     request = ask(folder, tmp_path / "out", progress=False)
-    generator, discriminator = Shelf(request).nets()
-    before = [parameter.clone() for parameter in discriminator.parameters()]
-    ItemPhase(request, generator, discriminator).run()
-    assert any(not torch.equal(old, new) for old, new in zip(before, discriminator.parameters(), strict=True))
+    gan, data = request.new_gan(), request.split.data
+    before = [parameter.clone() for parameter in gan.discriminator.parameters()]
+    net = request.recipe.classifier(data)
+    instruments = as_instruments(net, net, data, request.recipe.classifier, "untrained")
+    Unlearning(gan, request.recipe, request.split, instruments, seed=0, progress=False).run(gan, None)
+    assert any(not torch.equal(old, new) for old, new in zip(before, gan.discriminator.parameters(), strict=True))

@@ -9,7 +9,7 @@ from PIL import Image
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.recipe import as_settings
-from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.runs.run import prepare_run
 
 RECIPE = load_recipe("folder-class")
 
@@ -22,7 +22,7 @@ def make(folder, n=20, suffix="png"):
 
 
 def ask(root, classes):
-    return check_request(
+    return prepare_run(
         RECIPE, settings=("size=16", f"classes={classes}"), out=root / "out", data_root=root, device="cpu"
     )
 
@@ -31,7 +31,7 @@ def test_hidden_folders_and_files_are_left_out(tmp_path):
     for name in ("cat", "dog", "dog/more", ".ipynb_checkpoints", "__MACOSX/cat", "cat/.ipynb_checkpoints"):
         make(tmp_path / name)
     (tmp_path / "cat" / "._0.png").write_bytes(b"AppleDouble")
-    data = ask(tmp_path, "cat").data
+    data = ask(tmp_path, "cat").split.data
     assert data.class_names == ("cat", "dog") and len(data.images) + len(data.unseen) == 60
 
 
@@ -44,15 +44,19 @@ def test_splits_are_found_whatever_they_are_called(tmp_path, split):
         for kind in ("glioma", "meningioma", "notumor"):
             make(tmp_path / part / kind, n)
     request = ask(tmp_path, 0)
-    assert request.data.class_names == ("glioma", "meningioma", "notumor")
-    assert len(request.data.images) == 30 and len(request.data.unseen) == 15 and int(request.forgotten.sum()) == 10
+    assert request.split.data.class_names == ("glioma", "meningioma", "notumor")
+    assert (
+        len(request.split.data.images) == 30
+        and len(request.split.data.unseen) == 15
+        and int(request.split.forgotten.sum()) == 10
+    )
 
 
 def test_test_and_val_together_are_the_unseen_set(tmp_path):
     for part in ("train", "test", "val"):
         for kind in "ab":
             make(tmp_path / part / kind, 4)
-    assert len(ask(tmp_path, "a").data.unseen) == 16
+    assert len(ask(tmp_path, "a").split.data.unseen) == 16
 
 
 def test_a_class_may_be_called_train(tmp_path):
@@ -70,11 +74,9 @@ def test_classes_are_called_by_name_and_numbers_that_are_other_names_are_refused
         with pytest.raises(UnlearningError, match=f"the folder {number} is number {place}.*write classes=#{place}"):
             ask(tmp_path, number)
     request = ask(tmp_path, "#4")
-    assert int(request.forgotten.sum()) > 0 and request.options["classes"] == (4,)
+    assert int(request.split.forgotten.sum()) > 0 and request.options["classes"] == (4,)
     # What a record holds is read again as what it meant.
-    again = check_request(
-        RECIPE, settings=as_settings(RECIPE, request.options), out=tmp_path / "out", data_root=tmp_path
-    )
+    again = prepare_run(RECIPE, settings=as_settings(RECIPE, request.options), out=tmp_path / "out", data_root=tmp_path)
     assert again.options == request.options
 
 
@@ -100,9 +102,9 @@ def test_classes_have_no_default_for_folders_alone(tmp_path):
     for kind in ("cat", "dog"):
         make(tmp_path / kind, 12)
     with pytest.raises(UnlearningError, match="name at least one class"):
-        check_request(RECIPE, settings=("size=16",), out=tmp_path / "out", data_root=tmp_path)
+        prepare_run(RECIPE, settings=("size=16",), out=tmp_path / "out", data_root=tmp_path)
     with pytest.raises(UnlearningError, match="whole numbers"):
-        check_request(load_recipe("digits-class"), settings=("classes=three",), out=tmp_path / "out")
+        prepare_run(load_recipe("digits-class"), settings=("classes=three",), out=tmp_path / "out")
 
 
 @pytest.mark.parametrize("suffix", ["gif", "jfif", "JPG"])
@@ -112,7 +114,7 @@ def test_every_kind_of_image_counts(tmp_path, suffix):
     for path in (tmp_path / "b").glob("*.jpg") if suffix == "jfif" else ():
         path.rename(path.with_suffix(".jfif"))
     request = ask(tmp_path, "b")
-    assert request.data.classes == 3 and request.options["classes"] == (1,)
+    assert request.split.data.classes == 3 and request.options["classes"] == (1,)
 
 
 def test_links_are_followed_once(tmp_path):
@@ -122,7 +124,7 @@ def test_links_are_followed_once(tmp_path):
         (tmp_path / "data" / kind / "linked").symlink_to(tmp_path / "real" / kind, target_is_directory=True)
     (tmp_path / "data" / "c").symlink_to(tmp_path / "real" / "b", target_is_directory=True)
     (tmp_path / "real" / "a" / "up").symlink_to(tmp_path / "real", target_is_directory=True)
-    assert ask(tmp_path / "data", "c").data.class_names == ("a", "b", "c")
+    assert ask(tmp_path / "data", "c").split.data.class_names == ("a", "b", "c")
 
 
 def test_a_class_without_a_readable_image_is_told(tmp_path):

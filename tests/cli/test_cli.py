@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from ignite_unlearn.cli import main
 from ignite_unlearn.cli.text import format_table
+from ignite_unlearn.recipes.tasks import instruments
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.record import GANS
-from ignite_unlearn.runs import judges
 from tests.record.records import record
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(tmp_path):
 
 
 def test_a_run_prints_the_three_gans_and_the_speedup(tmp_path, monkeypatch):
-    monkeypatch.setattr(judges, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments, "_EPOCHS", 1)
     result = run(tmp_path / "out", "--retrain")
     assert result.exit_code == 0, result.output
     for text in ("original  unlearned  retrained", "forgotten share", "speed-up over retraining:", "samples.png"):
@@ -126,7 +126,7 @@ def test_an_output_folder_that_cannot_be_written(tmp_path, monkeypatch):
 
 
 def test_checkpoints_that_are_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(judges, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments, "_EPOCHS", 1)
     net = torch.nn.Linear(2, 2)
     for content, message in (
         ({"generator": net, "discriminator": net}, "holds pickled objects"),
@@ -139,7 +139,7 @@ def test_checkpoints_that_are_none(tmp_path, monkeypatch):
 
 
 def test_a_disk_that_is_full(tmp_path, monkeypatch):
-    monkeypatch.setattr(judges, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments, "_EPOCHS", 1)
 
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
@@ -173,7 +173,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ignite_unlearn.runs.run.kept_judges", interrupt)
+    monkeypatch.setattr("ignite_unlearn.runs.pipeline.kept_instruments", interrupt)
     result = run(tmp_path / "out")
     assert result.exit_code == 130 and "--resume" in result.output
 
@@ -187,7 +187,7 @@ def test_tables_are_aligned():
 
 
 def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(judges, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments, "_EPOCHS", 1)
     assert run(tmp_path).exit_code == 0
     shown = call("report", tmp_path, "--verify")
     assert shown.exit_code == 0, shown.output
@@ -207,7 +207,7 @@ def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
 
 def test_the_verdict_comes_first_and_decides_the_status(tmp_path, monkeypatch):
     # A phase of one iteration whose bound is out of reach: what it says is what it measured.
-    monkeypatch.setattr(judges, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments, "_EPOCHS", 1)
     result = run(
         tmp_path, "--set", "share_tolerance=-2", "--set", "judge_every=1", "--request-id", "R-9", "--asked-by", "Ada"
     )

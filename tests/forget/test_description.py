@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from ignite.engine import Engine
+from ignite_unlearn.record.content import Record
 
 from ignite_unlearn import (
     GAN,
@@ -20,7 +21,6 @@ from ignite_unlearn import (
 )
 from ignite_unlearn.forget.description import Description
 from ignite_unlearn.forget.forget import Forget
-from ignite_unlearn.record.content import Record
 from tests.loops.case import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, bright_corner, real_images
 

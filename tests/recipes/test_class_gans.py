@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes import RECIPES, load_recipe
+from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.audit_budget import AuditBudget
-from ignite_unlearn.recipes.data.image_data import ImageData
-from ignite_unlearn.runs import judges as judges_module
-from ignite_unlearn.runs.request import check_request
-from ignite_unlearn.runs.run import run
-from ignite_unlearn.runs.shelf import Shelf
+from ignite_unlearn.recipes.data import Digits, ImageData, ImageFolder
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
+from ignite_unlearn.runs.folder import RunFolder
+from ignite_unlearn.runs.pipeline import carry_out, original_of
+from ignite_unlearn.runs.run import prepare_run
+from tests.recipes.given import on
 
 SHORT = (
     "classes=1", "iterations=12", "batch_size=8", "g_width=8", "d_width=4", "unlearning_iterations=2",
@@ -41,19 +42,19 @@ def data(size=28, channels=1):
 @pytest.fixture(scope="module", autouse=True)
 def quick_judges():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judges_module, "_EPOCHS", 4)
+        patch.setattr(instruments_module, "_EPOCHS", 4)
         yield
 
 
 def request(out, name, settings=SHORT, **changes):
-    recipe = replace(load_recipe(name), load_data=lambda root, options: data())
-    return check_request(recipe, settings=settings, out=out, device="cpu", progress=False, **changes)
+    recipe = on(load_recipe(name), data())
+    return prepare_run(recipe, settings=settings, out=out, device="cpu", progress=False, **changes)
 
 
 @pytest.mark.parametrize("name", ["mnist-class", "mnist-class-unconditional"])
 def test_a_class_is_forgotten_from_end_to_end(tmp_path, name):
     pool = () if name == "mnist-class" else ("pool=8", "start=none")
-    record = run(request(tmp_path, name, (*SHORT, *pool), retrain=True))
+    record = carry_out(request(tmp_path, name, (*SHORT, *pool), retrain=True))
     content = json.loads((tmp_path / "record.json").read_text())
     assert content["iterations"] == {"original": 12, "unlearning": 2, "retraining": 8, "inversion": None}
     original, unlearned = content["metrics"]["original"], content["metrics"]["unlearned"]
@@ -72,7 +73,9 @@ def test_a_phase_ends_when_the_class_shows_no_more_than_its_substitutes_do(tmp_p
     still = ("unlearning_iterations=3", "unlearning_lr=0", "embedding_lr=0", "share_tolerance=0", "fid_tolerance=99")
     shown = []
     for forgotten in range(3):
-        record = run(request(tmp_path / f"{forgotten}", "mnist-class", (*SHORT[1:], *still, f"classes={forgotten}")))
+        record = carry_out(
+            request(tmp_path / f"{forgotten}", "mnist-class", (*SHORT[1:], *still, f"classes={forgotten}"))
+        )
         assert record.iterations["unlearning"] == 1
         assert record.stopped_because.endswith(", share above substitutes 0")
         assert "forgotten share" in record.stopped_because  # what is left all the same is said
@@ -82,9 +85,9 @@ def test_a_phase_ends_when_the_class_shows_no_more_than_its_substitutes_do(tmp_p
 
 def test_the_average_begins_with_what_the_closed_form_has_changed(tmp_path):
     asked = request(tmp_path, "mnist-class", (*SHORT, "unlearning_iterations=1", "unlearning_lr=0", "embedding_lr=0"))
-    run(asked)
-    shelf = Shelf(asked)
-    original, unlearned = shelf.original().gan, shelf.finished("unlearned").gan
+    carry_out(asked)
+    original = original_of(asked).gan
+    unlearned = RunFolder(asked.out).finished("unlearned", asked.new_gan(), None).gan
     latents = torch.randn(20, 64)
     made, old = (
         {k: g.sample(20, torch.full((20,), k), latents=latents) for k in range(3)} for g in (unlearned, original)
@@ -97,9 +100,10 @@ def test_an_unconditional_gan_is_audited(tmp_path, monkeypatch):
     from ignite_unlearn.runs import audits
     from ignite_unlearn.runs.finished import Finished
 
-    monkeypatch.setattr(audits, "BUDGET", AuditBudget(restarts=8, give_up=5, shown=50))
     asked = request(tmp_path, "mnist-class-unconditional", (*SHORT, "pool=8", "start=none"), retrain=True)
-    record = audits.audit_run(Finished(asked, run(asked)))
+    few = AuditBudget(restarts=8, give_up=5, shown=50)
+    asked = replace(asked, recipe=replace(asked.recipe, audits=few))
+    record = audits.audit_run(Finished(asked, carry_out(asked)))
     names = ["membership, discriminator's score", "recovery by search", "relearning"]
     assert [result["audit"] for result in record.audits["retrained"]] == names
     assert record.metrics["original"]["relearn_iterations"] == 0
@@ -111,35 +115,35 @@ def test_an_unconditional_gan_is_audited(tmp_path, monkeypatch):
 def test_nets_follow_the_data(size, channels, conditional):
     recipe = load_recipe("mnist-class" if conditional else "mnist-class-unconditional")
     images = data(size, channels)
-    options = {**recipe.options, "g_width": 8, "d_width": 4}
-    G, D = recipe.generator(options, images), recipe.discriminator(options, images)
+    nets = replace(recipe.nets, g_width=8, d_width=4, g_blocks=None, d_blocks=None)
+    G, D = nets.generator(images), nets.discriminator(images)
     asked = (torch.tensor([0, 2]),) if conditional else ()
-    made = G(torch.randn(2, options["latent"]), *asked)
+    made = G(torch.randn(2, nets.latent), *asked)
     assert made.shape == (2, channels, size, size) and made.abs().max() <= 1
     assert D(made, *asked).shape == (2,)
     assert recipe.classifier(images)(made).shape == (2, 3)
 
 
 def test_originals_are_not_shared_between_a_conditional_and_an_unconditional_recipe(tmp_path):
-    Shelf(request(tmp_path / "a", "mnist-class")).original()
-    assert request(tmp_path / "b", "mnist-class", (*SHORT, "classes=2")[1:]).kept_original.folder == tmp_path / "a"
-    assert request(tmp_path / "b", "mnist-class-unconditional").kept_original.folder is None
+    original_of(request(tmp_path / "a", "mnist-class"))
+    assert request(tmp_path / "b", "mnist-class", (*SHORT, "classes=2")[1:]).original_beside().folder == tmp_path / "a"
+    assert request(tmp_path / "b", "mnist-class-unconditional").original_beside().folder is None
 
 
 def test_the_record_shows_no_image_of_the_forgotten_class_of_an_unconditional_gan(tmp_path):
-    from ignite_unlearn.runs.samples import picture, safe_picture, samples
+    from ignite_unlearn.runs.pictures import picture, safe_picture, samples
 
     asked = request(tmp_path, "mnist-class-unconditional")
-    gan, (forgotten,) = Shelf(asked).original().gan, asked.options["classes"]
+    gan, (forgotten,) = original_of(asked).gan, asked.options["classes"]
 
     def classifier(images):
         return torch.nn.functional.one_hot(torch.arange(len(images)) % 3 + forgotten, forgotten + 3).float()
 
     whole = np.asarray(picture({"original": gan}))
-    blank = np.asarray(safe_picture(asked, {"original": gan}, classifier))
+    blank = np.asarray(safe_picture({"original": gan}, asked.recipe.task, asked.split, classifier))
     changed = (whole != blank).any(2)
     # Two of six columns, in each row, beneath the title.
-    assert 0 < changed.mean() < 0.5 and len(samples(gan)) == 36
+    assert 0 < changed.mean() < 0.5 and len(samples(gan)[0]) == 36
 
 
 def test_nothing_is_downloaded_unasked_and_a_failed_download_is_said_in_a_sentence(tmp_path, monkeypatch):
@@ -153,19 +157,19 @@ def test_nothing_is_downloaded_unasked_and_a_failed_download_is_said_in_a_senten
 
     for name in ("MNIST", "FashionMNIST", "CIFAR10"):
         monkeypatch.setattr(torchvision.datasets, name, refuse)
-    for name in RECIPES:
+    for name in stock_recipes():
         recipe, out = load_recipe(name), tmp_path / "out"
-        if recipe.download is None:
+        if recipe.data in (Digits(), ImageFolder(), ImageFolder(flat=True)):
             with pytest.raises(UnlearningError, match="nothing to download"):
-                check_request(recipe, out=out, data_root=tmp_path, download=True)
+                prepare_run(recipe, out=out, data_root=tmp_path, download=True)
             continue
         with pytest.raises(UnlearningError, match="with --data-root"):
-            check_request(recipe, out=out, download=True)
+            prepare_run(recipe, out=out, download=True)
         with pytest.raises(UnlearningError, match=f"{tmp_path} holds"):
-            check_request(recipe, out=out, data_root=tmp_path)
+            prepare_run(recipe, out=out, data_root=tmp_path)
         assert not asked
         with pytest.raises(UnlearningError, match=r"could not get .* \(no network\)"):
-            check_request(recipe, out=out, data_root=tmp_path, download=True)
+            prepare_run(recipe, out=out, data_root=tmp_path, download=True)
         assert asked.pop() == (str(tmp_path), {"download": True})
 
 
@@ -188,11 +192,11 @@ def test_a_cluster_is_chosen_by_the_largest_of_its_dimensions():
 def test_a_discriminator_without_labels_sees_the_whole_image(name, whole):
     recipe = load_recipe(name)
     torch.manual_seed(0)
-    D = recipe.discriminator({**recipe.options, "d_width": 8}, data(28)).double().eval()
+    D = replace(recipe.nets, d_width=8).discriminator(data(28)).double().eval()
     images = torch.randn(1, 1, 28, 28, dtype=torch.double).repeat(4, 1, 1, 1)
     images[1:, ..., :4, :4] += torch.tensor([3.0, 0, 3]).view(3, 1, 1, 1)
     images[1:, ..., -4:, -4:] += torch.tensor([0.0, 3, 3]).view(3, 1, 1, 1)
-    labels = (torch.zeros(4, dtype=torch.long),) if recipe.conditional else ()
+    labels = (torch.zeros(4, dtype=torch.long),) if recipe.nets.conditional else ()
     plain, first, second, both = D(images, *labels)
     # A sum over places adds up what corners say, unless one of its terms sees both.
     assert ((both - first - second + plain).abs() > 1e-9) == whole

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes.data.mnist import load_small_mnist
+from ignite_unlearn.recipes.data import SmallMNIST
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE
-from ignite_unlearn.runs import judges as judges_module
-from ignite_unlearn.runs.request import check_request
-from ignite_unlearn.runs.run import run
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
+from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.run import prepare_run
 from tests.recipes.data.test_mnist import write
 
-SMALL = replace(RECIPE, load_data=lambda root, options: load_small_mnist(root, trained=60, unseen=80))
+SMALL = replace(RECIPE, data=SmallMNIST(trained=60, unseen=80))
 SHORT = (
     "items=5", "iterations=12", "batch_size=8", "g_width=4", "d_width=4", "candidates=32", "held_rows=16",
     "unlearning_iterations=2", "every=3", "later=4", "samples=40",
@@ -30,19 +30,19 @@ def root(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def quick_judges(monkeypatch):
-    monkeypatch.setattr(judges_module, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
 
 
 def request(out, root, settings=SHORT, **changes):
-    return check_request(SMALL, settings=settings, out=out, data_root=root, device="cpu", progress=False, **changes)
+    return prepare_run(SMALL, settings=settings, out=out, data_root=root, device="cpu", progress=False, **changes)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, root):
     out = tmp_path_factory.mktemp("runs") / "items"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judges_module, "_EPOCHS", 1)
-        return out, run(request(out, root, retrain=True))
+        patch.setattr(instruments_module, "_EPOCHS", 1)
+        return out, carry_out(request(out, root, retrain=True))
 
 
 def test_the_record_says_what_was_forgotten_and_how_well_by_number_alone(finished):
@@ -70,7 +70,7 @@ def test_requests_of_one_seed_are_nested_and_of_another_seed_are_others(tmp_path
     def items(n, **changes):
         settings = (f"items={n}", *SHORT[1:], *(f"{k}={v}" for k, v in changes.items() if k != "seed"))
         asked = request(tmp_path, root, settings, seed=changes.get("seed", 0))
-        return set(asked.forgotten.nonzero().flatten().tolist())
+        return set(asked.split.forgotten.nonzero().flatten().tolist())
 
     assert items(1) < items(16) < items(40) and len(items(40)) == 40
     assert items(1, first_item=3) <= items(16) and items(1, first_item=3) != items(1)
@@ -81,7 +81,7 @@ def test_an_original_of_the_folder_beside_it_is_used_where_it_was_made_in_the_sa
     out, record = finished
     other = request(out.parent / "other", root, ("items=2", *SHORT[1:]))
     assert f"copy {out / 'original.pt'}" in other.plan()
-    again = run(other)
+    again = carry_out(other)
     assert again.seconds["original"] == record.seconds["original"]
     assert (out.parent / "other" / "original.pt").exists()
     assert "train 13" in request(out.parent / "longer", root, ("items=2", "iterations=13", *SHORT[2:])).plan()
@@ -94,7 +94,7 @@ def test_every_choice_runs(finished, root, half, step):
     out = finished[0].parent / f"{half}-{step}"
     changes = (f"generator_half={half}", f"discriminator_step={step}", "substitution=truncation", "fake_label=fixed")
     before = torch.load(finished[0] / "original.pt", weights_only=True)
-    run(request(out, root, (*SHORT, *changes)))
+    carry_out(request(out, root, (*SHORT, *changes)))
     after = torch.load(out / "unlearned.pt", weights_only=True)
     assert any(not torch.equal(v, before["generator"][k]) for k, v in after["generator"].items())
 

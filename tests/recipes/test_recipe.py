@@ -2,14 +2,16 @@ import pytest
 import torch
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes import RECIPES, load_recipe
-from ignite_unlearn.recipes.recipe import describe_options, parse_options
-from ignite_unlearn.recipes.stock.digits_class import RECIPE, load_digits
-from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.recipes import load_recipe, stock_recipes
+from ignite_unlearn.recipes.data.digits import load_digits
+from ignite_unlearn.recipes.recipe import with_settings
+from ignite_unlearn.recipes.settings import describe
+from ignite_unlearn.recipes.stock.digits_class import RECIPE
+from ignite_unlearn.runs.run import prepare_run
 
 
 def test_every_listed_recipe_loads_under_its_name():
-    assert [load_recipe(name).name for name in RECIPES] == list(RECIPES)
+    assert [load_recipe(name).name for name in stock_recipes()] == list(stock_recipes())
 
 
 def test_the_digits_are_split_once_for_all_seeds():
@@ -24,22 +26,19 @@ def test_the_digits_are_split_once_for_all_seeds():
 
 def test_the_nets_fit_the_data():
     data = load_digits()
-    G, D, C = (
-        make(RECIPE.options, data)
-        for make in (RECIPE.generator, RECIPE.discriminator, lambda o, d: RECIPE.classifier(d))
-    )
+    G, D, C = RECIPE.nets.generator(data), RECIPE.nets.discriminator(data), RECIPE.classifier(data)
     labels = torch.arange(4)
-    images = G(torch.randn(4, RECIPE.options["latent"]), labels)
+    images = G(torch.randn(4, RECIPE.nets.latent), labels)
     assert images.shape[1:] == data.images.shape[1:] and images.abs().max() <= 1
     assert D(images, labels).shape == (4,)
     assert C(images).shape == (4, 10) and C.features(images).shape == (4, 64)
 
 
 def test_settings_are_read_by_the_type_of_their_default():
-    options = parse_options(RECIPE, ("classes=4,1", "iterations=20", "g_lr=1e-3", "substitution=mean_image"))
+    options = with_settings(RECIPE, ("classes=4,1", "iterations=20", "g_lr=1e-3", "substitution=mean_image")).options
     assert (options["classes"], options["iterations"], options["g_lr"]) == ((4, 1), 20, 1e-3)
     assert options["substitution"] == "mean_image" and options["d_lr"] == RECIPE.options["d_lr"]
-    assert all(f"  {key}=" in describe_options(RECIPE) for key in RECIPE.options)
+    assert all(f"  {key}=" in describe(RECIPE) for key in RECIPE.options)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +62,11 @@ def test_settings_are_read_by_the_type_of_their_default():
 def test_a_request_that_does_not_fit_is_refused_in_a_sentence_and_writes_nothing(tmp_path, changes, message):
     out = tmp_path / "out"
     with pytest.raises(UnlearningError, match=message) as raised:
-        check_request(RECIPE, out=out, **changes)
+        prepare_run(RECIPE, out=out, **changes)
     assert "\n" not in str(raised.value) and not out.exists()
 
 
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UnlearningError, match="not a folder that you may write to"):
-        check_request(RECIPE, out=tmp_path / "file" / "deep")
+        prepare_run(RECIPE, out=tmp_path / "file" / "deep")

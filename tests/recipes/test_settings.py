@@ -1,72 +1,89 @@
-"""Options: what text becomes, and that what does not fit is refused before anything is trained."""
+"""Settings: what text becomes, and that what does not fit is refused before anything is trained."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
+import torch
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.recipes import RECIPES, load_recipe
-from ignite_unlearn.recipes.recipe import describe_options, parse_options
-from ignite_unlearn.recipes.settings import SETTINGS, setting_of, show_value
+from ignite_unlearn.recipes import load_recipe, stock_recipes
+from ignite_unlearn.recipes.recipe import as_settings, with_settings
+from ignite_unlearn.recipes.settings import changed, describe, flat, setting, settings_of, shown, spelled
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
-from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.recipes.training import Hinge, Training
+from ignite_unlearn.runs.run import prepare_run
+from tests.recipes.given import Unread
+from tests.recipes.test_class_gans import data
 
-ALL = [load_recipe(name) for name in RECIPES]
+ALL = [load_recipe(name) for name in stock_recipes()]
 
 
-def with_option(**options):
-    return replace(RECIPE, options={**RECIPE.options, **options})
+@dataclass(frozen=True)
+class Own(Hinge):
+    """A loss with settings of its own."""
+
+    flip: bool = setting(True, "whether images are turned")
+    strength: float = setting(0.5, "of the turn")
+    often: int = setting(3)
+    label: str = setting("a")
+    parts: tuple[int, ...] = setting((1, 2))
+
+
+def own(**values):
+    return replace(RECIPE, training=replace(RECIPE.training, loss=Own(**values)))
+
+
+def options(recipe, *settings):
+    return with_settings(recipe, settings).options
 
 
 @pytest.mark.parametrize(("text", "value"), [("false", False), ("true", True), ("False", False), ("TRUE", True)])
 def test_true_and_false_are_read_as_words(text, value):
-    assert parse_options(with_option(flip=True), (f"flip={text}",))["flip"] is value
+    assert options(own(), f"flip={text}")["flip"] is value
     with pytest.raises(UnlearningError, match="expected true or false, such as true"):
-        parse_options(with_option(flip=True), ("flip=no",))
+        with_settings(own(), ("flip=no",))
 
 
 def test_classes_keep_the_order_that_they_are_given_in_and_none_is_named_twice(tmp_path):
-    assert parse_options(RECIPE, ("classes=4,1",))["classes"] == (4, 1)
+    assert options(RECIPE, "classes=4,1")["classes"] == (4, 1)
     with pytest.raises(UnlearningError, match="classes=4,1,4 does not fit: 4 is named twice"):
-        parse_options(RECIPE, ("classes=4,1,4",))
+        with_settings(RECIPE, ("classes=4,1,4",))
     with pytest.raises(UnlearningError, match="classes=cat,dog,cat does not fit: cat is named twice"):
-        parse_options(load_recipe("folder-class"), ("classes=cat,dog, cat",))
-    assert parse_options(load_recipe("folder-class"), ("classes=dog, 2",))["classes"] == ("dog", "2")
-    asked = [check_request(RECIPE, settings=(f"classes={c}",), out=tmp_path / "out") for c in ("4,1", "1,4")]
-    assert asked[0].forgotten.equal(asked[1].forgotten)
+        with_settings(load_recipe("folder-class"), ("classes=cat,dog, cat",))
+    assert options(load_recipe("folder-class"), "classes=dog, 2")["classes"] == ("dog", "2")
+    asked = [prepare_run(RECIPE, settings=(f"classes={c}",), out=tmp_path / "out") for c in ("4,1", "1,4")]
+    assert asked[0].split.forgotten.equal(asked[1].split.forgotten)
 
 
 @pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)
 def test_every_number_of_every_recipe_has_a_bound_that_its_default_keeps_and_a_meaning(recipe):
-    parse_options(recipe, ())
-    shown = describe_options(recipe).splitlines()
-    assert len(shown) == len(recipe.options)
-    for (key, default), line in zip(recipe.options.items(), shown, strict=True):
-        setting = setting_of(key, default)
-        assert line.startswith(f"  {key}={show_value(default)} ") and setting.text and setting.text in line
-        if setting.kind in (int, float):
-            assert setting.at_least is not None or setting.above is not None
+    with_settings(recipe, ())
+    lines, found = describe(recipe).splitlines(), list(settings_of(recipe))
+    assert len(lines) == len(recipe.options) and [one.key for one in found] == list(recipe.options)
+    for one, line in zip(found, lines, strict=True):
+        assert line.startswith(f"  {one.key}={shown(one.value)} ") and one.bounds.text and one.bounds.text in line
+        if one.kind in (int, float):
+            assert one.bounds.at_least is not None or one.bounds.above is not None
 
 
 @pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)
 def test_numbers_beyond_their_bounds_and_those_that_are_none_are_refused(recipe):
-    for key, default in recipe.options.items():
-        setting = setting_of(key, default)
-        if setting.kind not in (int, float):
+    for one in settings_of(recipe):
+        if one.kind not in (int, float):
             continue
-        low = setting.at_least if setting.above is None else setting.above
-        wrong = [low - 1, *([] if setting.above is None else [low])]
-        wrong += ["nan", "inf", "-inf", "1e999"] if setting.kind is float else ["1.5", "nan", "1e3"]
-        wrong += [] if setting.at_most is None else [setting.at_most + 1]
+        low = one.bounds.at_least if one.bounds.above is None else one.bounds.above
+        wrong = [low - 1, *([] if one.bounds.above is None else [low])]
+        wrong += ["nan", "inf", "-inf", "1e999"] if one.kind is float else ["1.5", "nan", "1e3"]
+        wrong += [] if one.bounds.at_most is None else [one.bounds.at_most + 1]
         for value in wrong:
-            text = f"{setting.kind(value)}" if isinstance(value, (int, float)) else value
-            with pytest.raises(UnlearningError, match=f"--set {key}=.* does not fit: expected "):
-                parse_options(recipe, (f"{key}={text}",))
+            text = f"{one.kind(value)}" if isinstance(value, (int, float)) else value
+            with pytest.raises(UnlearningError, match=f"--set {one.key}=.* does not fit: expected "):
+                with_settings(recipe, (f"{one.key}={text}",))
         # The bound itself fits, but for what else would have to change.
-        if setting.above is None and key != "latent":
-            assert parse_options(recipe, (f"{key}={setting.kind(low)}", *_fitting(recipe)))[key] == low
-        assert parse_options(recipe, (f"{key}={default}",))[key] == default
+        if one.bounds.above is None and one.key != "latent":
+            assert options(recipe, f"{one.key}={one.kind(low)}", *_fitting(recipe))[one.key] == low
+        assert options(recipe, f"{one.key}={one.value}")[one.key] == one.value
 
 
 def _fitting(recipe):
@@ -79,49 +96,61 @@ def _fitting(recipe):
      "unlearning_eps=0", "fid_tolerance=nan", "share_tolerance=1.5", "samples=1"],
 )  # fmt: skip
 def test_what_cannot_work_is_refused_before_the_data_is_read(tmp_path, text):
-    def load(root, options):
-        raise AssertionError("read")
-
     with pytest.raises(UnlearningError, match=f"--set {text.split('=')[0]}="):
-        check_request(replace(RECIPE, load_data=load), settings=(text,), out=tmp_path / "out")
+        prepare_run(replace(RECIPE, data=Unread()), settings=(text,), out=tmp_path / "out")
 
 
 @pytest.mark.parametrize("width", ["g_width", "d_width", "latent"])
 def test_the_narrowest_nets_that_are_taken_can_be_made_and_do_make_images(width):
-    import torch
-
-    from tests.recipes.test_class_gans import data
-
     for recipe in ALL:
-        options = parse_options(recipe, _fitting(recipe)) | {"components": 0}
-        options[width] = int(SETTINGS[width].at_least)
+        (least,) = (one.bounds.at_least for one in settings_of(recipe.nets) if one.key == width)
+        fits = {"components": "0"} if "components" in recipe.options else {}
+        nets = changed(recipe.nets, {width: str(least), **fits})
         images = data(16 if recipe.name == "digits-class" else 32, 1 if recipe.name == "digits-class" else 3)
-        G, D = recipe.generator(options, images), recipe.discriminator(options, images)
-        asked = (torch.tensor([0, 1]),) if recipe.conditional else ()
-        made = G(torch.randn(2, options["latent"]), *asked)
+        G, D = nets.generator(images), nets.discriminator(images)
+        asked = (torch.tensor([0, 1]),) if nets.conditional else ()
+        made = G(torch.randn(2, nets.latent), *asked)
         assert made.shape[1:] == images.images.shape[1:] and D(made, *asked).shape == (2,)
         assert made.isfinite().all()
 
 
 def test_a_recipe_s_own_defaults_are_checked_too():
     with pytest.raises(UnlearningError, match=r"g_lr=-1\.0 does not fit: expected more than 0"):
-        parse_options(with_option(g_lr=-1.0), ())
+        with_settings(replace(RECIPE, training=Training(g_lr=-1.0)), ())
     with pytest.raises(UnlearningError, match="substitution=magic is not known"):
-        parse_options(with_option(substitution="magic"), ())
-    with pytest.raises(UnlearningError, match="own has the default None: expected a whole number"):
-        parse_options(with_option(own=None), ())
+        with_settings(replace(RECIPE, method=replace(RECIPE.method, substitution="magic")), ())
+    with pytest.raises(UnlearningError, match="often has the default None: expected a whole number"):
+        with_settings(own(often=None), ())
+    with pytest.raises(UnlearningError, match="often has the default True: expected a whole number"):
+        with_settings(own(often=True), ())
 
 
-def test_a_recipe_may_have_options_of_its_own():
-    recipe = with_option(strength=0.5, often=3, label="a", parts=(1, 2))
-    options = parse_options(recipe, ("strength=1.5", "often=-2", "label=b", "parts=2,1"))
-    assert [options[key] for key in ("strength", "often", "label", "parts")] == [1.5, -2, "b", (2, 1)]
+def test_a_recipe_may_have_settings_of_its_own():
+    found = options(own(), "strength=1.5", "often=-2", "label=b", "parts=2,1")
+    assert [found[key] for key in ("strength", "often", "label", "parts")] == [1.5, -2, "b", (2, 1)]
     with pytest.raises(UnlearningError, match="strength=nan does not fit: expected a finite number"):
-        parse_options(recipe, ("strength=nan",))
-    # A whole number as the default of what is known to be none is no reason to refuse others.
-    assert parse_options(with_option(anchor=8), ("anchor=0.5",))["anchor"] == 0.5
-    # A name that is known for something else is the recipe's own.
-    assert setting_of("every", "day").kind is str
+        with_settings(own(), ("strength=nan",))
+    # A whole number as the default of what is annotated as none is no reason to refuse others.
+    eight = replace(RECIPE, method=replace(RECIPE.method, anchor=8))
+    assert options(eight, "anchor=0.5")["anchor"] == 0.5
+
+
+def test_two_parts_may_not_have_a_setting_of_the_same_name():
+    @dataclass(frozen=True)
+    class Twice(Hinge):
+        batch_size: int = setting(1, "again")
+
+    with pytest.raises(UnlearningError, match="Two parts have a setting that is called batch_size"):
+        with_settings(replace(RECIPE, training=Training(loss=Twice())), ())
+
+
+def test_a_setting_that_text_cannot_become_is_said_to_be_one():
+    @dataclass(frozen=True)
+    class Odd(Hinge):
+        things: dict = setting(None, "of all kinds")  # noqa: RUF009
+
+    with pytest.raises(UnlearningError, match="things is of a type that --set cannot read: annotate it as int, float"):
+        with_settings(replace(RECIPE, training=Training(loss=Odd())), ())
 
 
 @pytest.mark.parametrize(
@@ -137,13 +166,20 @@ def test_a_recipe_may_have_options_of_its_own():
 )
 def test_choices_that_do_not_fit_together_are_refused(name, settings, message):
     with pytest.raises(UnlearningError, match=message):
-        parse_options(load_recipe(name), settings)
+        with_settings(load_recipe(name), settings)
 
 
-def test_what_is_shown_can_be_given_back():
+def test_what_a_record_holds_can_be_given_back():
     for recipe in ALL:
-        options = parse_options(recipe, ())
-        again = parse_options(recipe, tuple(f"{key}={show_value(value)}" for key, value in options.items()))
-        assert again == options and not any(isinstance(v, float) and math.isnan(v) for v in again.values())
-    recipe = with_option(flip=False)
-    assert parse_options(recipe, (f"flip={show_value(False)}",))["flip"] is False
+        found = options(recipe)
+        assert options(recipe, *as_settings(recipe, found)) == found
+        assert not any(isinstance(value, float) and math.isnan(value) for value in found.values())
+    assert options(own(flip=False), f"flip={shown(False)}")["flip"] is False
+    assert as_settings(load_recipe("folder-class"), {"classes": [2, 0]}) == ("classes=#2,#0",)
+
+
+def test_settings_reach_parts_of_parts_and_leave_what_is_none():
+    made = changed(own(), {"strength": "2", "iterations": "5", "g_width": "7"})
+    assert (made.training.loss.strength, made.training.iterations, made.nets.g_width) == (2.0, 5, 7)
+    assert flat(made) == {**flat(own()), "strength": 2.0, "iterations": 5, "g_width": 7}
+    assert spelled(made.training) == "Training(loss=Own)"

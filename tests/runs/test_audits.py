@@ -9,17 +9,18 @@ import torch
 from ignite_unlearn.audits import Leftovers, in_folder
 from ignite_unlearn.utils.files import read_weights, save_weights
 from ignite_unlearn.runs import audits as module
-from ignite_unlearn.runs import judges as judges_module
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.runs.audits import audit_run
 from ignite_unlearn.recipes.stock.digits_class import RECIPE as DIGITS
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE as ITEMS
-from ignite_unlearn.runs.request import check_request
-from ignite_unlearn.runs.run import run
+from ignite_unlearn.runs.run import prepare_run
+from ignite_unlearn.runs.pipeline import carry_out
 from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.record.folder import verify
+from tests.recipes.given import on
 from tests.recipes.test_class_gans import SHORT as SHORT_CLASS
 from tests.recipes.test_class_gans import data
 from tests.runs.test_run import SHORT
@@ -28,21 +29,27 @@ SHORT_ITEMS = (
     "iterations=12", "batch_size=8", "items=6", "unlearning_iterations=1", "candidates=32", "held_rows=16", "later=2",
     "samples=40",
 )  # fmt: skip
+FEW = AuditBudget(restarts=8, give_up=5, compared=40)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def quick():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judges_module, "_EPOCHS", 1)
-        patch.setattr(module, "BUDGET", AuditBudget(restarts=8, give_up=5, compared=40))
+        patch.setattr(instruments_module, "_EPOCHS", 1)
         yield
+
+
+def read(out, root):
+    """A finished run whose audits may spend little."""
+    run = (finished := Finished.read(out, data_root=root, device="cpu", progress=False)).run
+    return replace(finished, run=replace(run, recipe=replace(run.recipe, audits=FEW)))
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     out = tmp_path_factory.mktemp("digits")
     settings = (*SHORT, "batch_size=32")  # so that a batch holds some of the class
-    run(check_request(DIGITS, settings=settings, out=out, device="cpu", progress=False, retrain=True))
+    carry_out(prepare_run(DIGITS, settings=settings, out=out, device="cpu", progress=False, retrain=True))
     return out, None
 
 
@@ -57,7 +64,7 @@ def items(tmp_path_factory):
     ):
         head = bytes([0, 0, 8, len(header)]) + np.array(header, ">u4").tobytes()
         (root / f"train-{name}.gz").write_bytes(gzip.compress(head + content.astype(np.uint8).tobytes(), 0))
-    run(check_request(ITEMS, settings=SHORT_ITEMS, out=out, device="cpu", data_root=root, progress=False, retrain=True))
+    carry_out(prepare_run(ITEMS, settings=SHORT_ITEMS, out=out, device="cpu", data_root=root, progress=False, retrain=True))
     return out, root
 
 
@@ -65,7 +72,7 @@ def items(tmp_path_factory):
 def test_every_audit_is_made_on_every_gan_and_enters_the_record(kind, count, request):
     out, root = request.getfixturevalue(kind)
     before = Record.read(out)
-    record = audit_run(Finished.read(out, data_root=root, device="cpu", progress=False))
+    record = audit_run(read(out, root))
     assert record == Record.read(out) and all(found == "as recorded" for _, found in verify(out))
     names = {gan: [result["audit"] for result in record.audits[gan]] for gan in GANS}
     assert names["unlearned"][:-1] == names["original"] == names["retrained"] and len(names["original"]) == count
@@ -93,8 +100,8 @@ def test_every_audit_is_made_on_every_gan_and_enters_the_record(kind, count, req
 @pytest.mark.parametrize("kind", ["digits", "items"])
 def test_no_file_of_a_run_holds_a_forgotten_image(kind, request):
     out, root = request.getfixturevalue(kind)
-    asked = Finished.read(out, data_root=root, device="cpu", progress=False).request
-    forgotten = asked.data.images[asked.forgotten]
+    asked = read(out, root).run
+    forgotten = asked.split.forget[0]
     found = in_folder(out, set(), forgotten)
     assert {left.where.rpartition("/")[2] for left in found} == {
         "original.pt", "unlearned.pt", "unlearned.safetensors", "retrained.pt", "judges.pt", "samples.png",
@@ -123,7 +130,7 @@ def test_an_interrupted_audit_leaves_the_record_as_it_was(digits, monkeypatch):
     before = (out / "record.json").read_bytes()
     monkeypatch.setattr(Leftovers, "__call__", lambda *args, **more: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        audit_run(Finished.read(out, device="cpu", progress=False))
+        audit_run(read(out, None))
     assert (out / "record.json").read_bytes() == before and torch.is_grad_enabled()
 
 
@@ -138,10 +145,10 @@ def test_a_class_of_few_images_is_audited_as_far_as_it_can_be(tmp_path):
         unseen=whole.unseen[whole.unseen_labels != 1],
         unseen_labels=whole.unseen_labels[whole.unseen_labels != 1],
     )
-    recipe = replace(load_recipe("mnist-class"), load_data=lambda root, options: few)
-    asked = check_request(recipe, settings=SHORT_CLASS, out=tmp_path / "a", device="cpu", progress=False, retrain=True)
-    record = audit_run(Finished(asked, run(asked)))
-    assert record.audits == Record.read(asked.out).audits and int(asked.forgotten.sum()) == 6
+    recipe = replace(on(load_recipe("mnist-class"), few), audits=FEW)
+    asked = prepare_run(recipe, settings=SHORT_CLASS, out=tmp_path / "a", device="cpu", progress=False, retrain=True)
+    record = audit_run(Finished(asked, carry_out(asked)))
+    assert record.audits == Record.read(asked.out).audits and int(asked.split.forgotten.sum()) == 6
     for results in record.audits.values():
         said = {result["audit"]: result for result in results}
         assert said["membership, discriminator's score"]["verdict"] == (

@@ -5,26 +5,26 @@ import pytest
 from ignite_unlearn.record.figures import FIGURES
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.runs import judges as judges_module
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
 from ignite_unlearn.runs.finished import Finished
-from ignite_unlearn.runs.request import check_request
-from ignite_unlearn.runs.run import run
+from ignite_unlearn.runs.run import prepare_run
+from ignite_unlearn.runs.pipeline import carry_out
 from tests.runs.test_run import SHORT
 
 
 @pytest.fixture(autouse=True)
 def quick_judges(monkeypatch):
-    monkeypatch.setattr(judges_module, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judges_module, "_EPOCHS", 1)
-        run(
-            check_request(RECIPE, settings=(*SHORT, "classes=3,5"), out=out, device="cpu", progress=False, retrain=True)
+        patch.setattr(instruments_module, "_EPOCHS", 1)
+        carry_out(
+            prepare_run(RECIPE, settings=(*SHORT, "classes=3,5"), out=out, device="cpu", progress=False, retrain=True)
         )
     return out
 
@@ -45,7 +45,7 @@ def read(folder, **options):
 def test_all_figures_can_be_measured_again(folder):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     finished = read(folder)
-    assert finished.request.options["classes"] == (3, 5)
+    assert finished.run.options["classes"] == (3, 5)
     measured = finished.measure()
     assert measured.keys() == {"original", "unlearned", "retrained"}
     rows = finished.differences(measured)[1:]

@@ -2,27 +2,27 @@ import pytest
 import torch
 
 from ignite_unlearn.utils.files import read_weights, save_weights
-from ignite_unlearn.runs import judges as judges_module
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
-from ignite_unlearn.runs.kept_judges import kept_judges
-from ignite_unlearn.runs.notes import add_note, read_notes
-from ignite_unlearn.runs.request import check_request
+from ignite_unlearn.runs.pipeline import instruments_of
+from ignite_unlearn.runs.provenance import add_note, read_notes
+from ignite_unlearn.runs.run import prepare_run
 
 
 @pytest.fixture(autouse=True)
 def quick_judges(monkeypatch):
-    monkeypatch.setattr(judges_module, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
 
 
 def judges_of(out):
-    return kept_judges(check_request(RECIPE, out=out, device="cpu", progress=False))
+    return instruments_of(prepare_run(RECIPE, out=out, device="cpu", progress=False))
 
 
 def trained_anew(monkeypatch):
     calls = []
     monkeypatch.setattr(
-        "ignite_unlearn.runs.kept_judges.train_judges",
-        lambda *a, **k: calls.append(1) or judges_module.train_judges(*a, **k),
+        "ignite_unlearn.runs.instruments.train_instruments",
+        lambda *a, **k: calls.append(1) or instruments_module.train_instruments(*a, **k),
     )
     return calls
 

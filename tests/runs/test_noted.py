@@ -10,17 +10,18 @@ import torch
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.utils.files import read_weights, save_weights
-from ignite_unlearn.runs import judges as judges_module
-from ignite_unlearn.runs import stages
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
+from ignite_unlearn.runs import long_training as stages
 from ignite_unlearn.runs.finished import Finished
-from ignite_unlearn.runs.kept_judges import kept_judges
-from ignite_unlearn.runs.noted import form_of, nets_sha256, read_noted
-from ignite_unlearn.runs.notes import add_note, read_note, read_notes
-from ignite_unlearn.runs.run import run
-from ignite_unlearn.runs.shelf import Shelf
+from ignite_unlearn.runs.pipeline import instruments_of
+from ignite_unlearn.runs.provenance import form_of, nets_sha256, read_noted
+from ignite_unlearn.runs.provenance import add_note, read_note, read_notes
+from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.pipeline import original_of, retrained_of
 from tests.recipes.test_class_gans import SHORT, request
 
 REST = SHORT[1:]
+STAGES = {"original": original_of, "retrained": retrained_of}
 
 
 def asked(out, *settings, name="mnist-class", **changes):
@@ -29,7 +30,7 @@ def asked(out, *settings, name="mnist-class", **changes):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(judges_module, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
     monkeypatch.setattr(stages, "_CHECKPOINT_EVERY", 4)
 
 
@@ -47,7 +48,7 @@ def interrupted(monkeypatch, wanted, stage, *, after=1):
     with monkeypatch.context() as patch:
         patch.setattr(stages, "save_weights", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
-            getattr(Shelf(wanted), stage)()
+            STAGES[stage](wanted)
     path = wanted.out / f"{stage}.checkpoint.pt"
     assert path.exists()
     return path
@@ -65,32 +66,32 @@ def interrupted(monkeypatch, wanted, stage, *, after=1):
 def test_a_checkpoint_of_another_original_is_not_gone_on_from(tmp_path, monkeypatch, settings, changes, message):
     path = interrupted(monkeypatch, asked(tmp_path), "original")
     with pytest.raises(UnlearningError, match=message):
-        Shelf(asked(tmp_path, *settings, resume=True, **changes)).original()
+        original_of(asked(tmp_path, *settings, resume=True, **changes))
     assert path.exists() and not (tmp_path / "original.pt").exists()
 
 
 def test_a_checkpoint_with_another_class_is_not_called_retrained_without_this_one(tmp_path, monkeypatch):
     path = interrupted(monkeypatch, asked(tmp_path, "classes=2"), "retrained")
     with pytest.raises(UnlearningError, match=r"is of a training by classes=\[2\] \(now \[1\]\)"):
-        Shelf(asked(tmp_path, "classes=1", resume=True)).retrained()
+        retrained_of(asked(tmp_path, "classes=1", resume=True))
     # Nor is one of the original, which saw all classes.
     path.unlink()
     interrupted(monkeypatch, asked(tmp_path), "original").rename(path)
     with pytest.raises(UnlearningError, match=r"is of a training by no classes \(now classes=\[1\]\)"):
-        Shelf(asked(tmp_path, "classes=1", resume=True)).retrained()
+        retrained_of(asked(tmp_path, "classes=1", resume=True))
 
 
 def test_a_checkpoint_of_the_same_training_is_gone_on_from_whatever_else_changed(tmp_path, monkeypatch):
     path = interrupted(monkeypatch, asked(tmp_path / "a"), "original")
     made_by = read_weights(path)["made_by"]
-    assert made_by == asked(tmp_path / "a").fingerprint
-    found = Shelf(asked(tmp_path / "a", "classes=2", "samples=31", resume=True)).original()
-    whole = Shelf(asked(tmp_path / "elsewhere" / "b")).original()
+    assert made_by == asked(tmp_path / "a").original.fingerprint.as_note()
+    found = original_of(asked(tmp_path / "a", "classes=2", "samples=31", resume=True))
+    whole = original_of(asked(tmp_path / "elsewhere" / "b"))
     for one, two in zip(found.gan.generator.parameters(), whole.gan.generator.parameters(), strict=True):
         assert torch.equal(one, two)
     # A retrained GAN may be asked for by the same classes in another order.
     interrupted(monkeypatch, asked(tmp_path / "c", "classes=0,2"), "retrained")
-    assert Shelf(asked(tmp_path / "c", "classes=2,0", resume=True)).retrained().iterations == 4
+    assert retrained_of(asked(tmp_path / "c", "classes=2,0", resume=True)).iterations == 4
 
 
 def test_a_checkpoint_that_tells_nothing_or_does_not_fit_is_one_sentence(tmp_path, monkeypatch):
@@ -103,11 +104,11 @@ def test_a_checkpoint_that_tells_nothing_or_does_not_fit_is_one_sentence(tmp_pat
     ):
         save_weights(path, {**content, **change})
         with pytest.raises(UnlearningError, match=message) as raised:
-            Shelf(asked(tmp_path, resume=True)).original()
+            original_of(asked(tmp_path, resume=True))
         assert "\n" not in str(raised.value)
     save_weights(path, {key: value for key, value in content.items() if key != "g_optimizer"})
     with pytest.raises(UnlearningError, match="does not fit this training"):
-        Shelf(asked(tmp_path, resume=True)).original()
+        original_of(asked(tmp_path, resume=True))
 
 
 def flip_a_byte(path, net="generator"):
@@ -152,51 +153,51 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_sibling_s_original_that_was_changed_is_passed_over_in_a_line(tmp_path, change, caplog):
-    Shelf(asked(tmp_path / "a")).original()
+    original_of(asked(tmp_path / "a"))
     wanted = asked(tmp_path / "c")
-    assert wanted.kept_original.folder == tmp_path / "a" and "passed over" not in wanted.plan()
+    assert wanted.original_beside().folder == tmp_path / "a" and "passed over" not in wanted.plan()
     change(tmp_path / "a" / "original.pt")
-    assert wanted.kept_original.folder is None
+    assert wanted.original_beside().folder is None
     lines = [line for line in wanted.plan().splitlines() if "passed over" in line]
     assert lines == [f"{tmp_path / 'a' / 'original.pt'} is passed over: it is not what was noted when it was made."]
     assert "train 12 iterations" in wanted.plan()
     with caplog.at_level(logging.INFO, "ignite_unlearn"):
-        made = Shelf(wanted).original()
+        made = original_of(wanted)
     assert made.seconds is not None and lines[0] in caplog.messages
     # Another that is intact is found behind it.
     (tmp_path / "c").rename(tmp_path / "b")
-    beside = asked(tmp_path / "d").kept_original
+    beside = asked(tmp_path / "d").original_beside()
     assert beside.folder == tmp_path / "b" and len(beside.passed_over) == 1
 
 
 def test_a_sibling_s_original_of_other_nets_is_passed_over(tmp_path):
     """Its options may be the same where the recipe's code has changed since."""
-    Shelf(asked(tmp_path / "a")).original()
+    original_of(asked(tmp_path / "a"))
     content = read_weights(tmp_path / "a" / "original.pt")
     content["generator"]["more"] = torch.zeros(2)
     note = read_note(tmp_path / "a", "original")
     save_weights(tmp_path / "a" / "original.pt", content)
     add_note(tmp_path / "a", "original", {**note, "sha256": nets_sha256(content)})
     assert "original.pt is passed over: it is of other nets." in asked(tmp_path / "b").plan()
-    assert Shelf(asked(tmp_path / "b")).original().seconds is not None
+    assert original_of(asked(tmp_path / "b")).seconds is not None
 
 
 @pytest.mark.parametrize("change", [CHANGES["a flipped byte"], CHANGES["swapped"]])
 def test_the_run_s_own_file_with_a_note_of_another_is_an_error(tmp_path, change):
-    Shelf(asked(tmp_path)).original()
+    original_of(asked(tmp_path))
     change(tmp_path / "original.pt")
     with pytest.raises(UnlearningError, match=r"original.pt is not the file that was made here: .*delete it"):
-        Shelf(asked(tmp_path)).original()
+        original_of(asked(tmp_path))
     (tmp_path / "original.pt").unlink()
-    assert Shelf(asked(tmp_path)).original().seconds is not None
+    assert original_of(asked(tmp_path)).seconds is not None
 
 
 def test_an_original_without_a_note_is_somebody_s_own_and_taken_as_it_is(tmp_path):
-    Shelf(asked(tmp_path / "a")).original()
+    original_of(asked(tmp_path / "a"))
     swapped(tmp_path / "a" / "original.pt")
     (tmp_path / "b").mkdir()
     (tmp_path / "a" / "original.pt").rename(tmp_path / "b" / "original.pt")
-    assert Shelf(asked(tmp_path / "b")).original().seconds is None
+    assert original_of(asked(tmp_path / "b")).seconds is None
 
 
 @pytest.mark.parametrize(
@@ -208,29 +209,29 @@ def test_an_original_without_a_note_is_somebody_s_own_and_taken_as_it_is(tmp_pat
     ],
 )
 def test_nobody_s_weights_may_be_of_another_kind(tmp_path, change, message):
-    Shelf(asked(tmp_path)).original()
+    original_of(asked(tmp_path))
     (tmp_path / "stages.json").unlink()
     change(tmp_path / "original.pt")
     with pytest.raises(UnlearningError, match=message):
-        Shelf(asked(tmp_path)).original()
+        original_of(asked(tmp_path))
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path):
-    Shelf(asked(tmp_path)).original()
+    original_of(asked(tmp_path))
     (tmp_path / "stages.json").unlink()
     content = read_weights(tmp_path / "original.pt")
     next(iter(content["discriminator"].values())).view(-1)[0] = float("nan")
     save_weights(tmp_path / "original.pt", content)
     with pytest.raises(UnlearningError, match="weights that are not finite"):
-        Shelf(asked(tmp_path)).original()
+        original_of(asked(tmp_path))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judges_module, "_EPOCHS", 1)
+        patch.setattr(instruments_module, "_EPOCHS", 1)
         wanted = asked(tmp_path_factory.mktemp("run") / "out", retrain=True)
-        return wanted, run(wanted)
+        return wanted, carry_out(wanted)
 
 
 def copied(finished, out):
@@ -246,7 +247,7 @@ def test_a_finished_run_with_swapped_weights_is_not_measured_again(finished, tmp
     again = copied(finished, tmp_path / "a")
     assert list(again.gans()) == ["original", "unlearned", "retrained"]
     other = "retrained" if name != "retrained" else "original"
-    (again.request.out / f"{name}.pt").write_bytes((again.request.out / f"{other}.pt").read_bytes())
+    (again.run.out / f"{name}.pt").write_bytes((again.run.out / f"{other}.pt").read_bytes())
     with pytest.raises(UnlearningError, match=f"{name}.pt is not the file that was made here"):
         again.gans()
     with pytest.raises(UnlearningError, match="is not the file"):
@@ -256,26 +257,26 @@ def test_a_finished_run_with_swapped_weights_is_not_measured_again(finished, tmp
 @pytest.mark.parametrize("name", ["unlearned", "retrained"])
 def test_without_a_note_nobody_knows_whether_weights_are_the_run_s(finished, tmp_path, name):
     again = copied(finished, tmp_path / "a")
-    notes = read_notes(again.request.out)
+    notes = read_notes(again.run.out)
     del notes[name]
-    (again.request.out / "stages.json").write_text(json.dumps(notes))
+    (again.run.out / "stages.json").write_text(json.dumps(notes))
     with pytest.raises(UnlearningError, match=f"stages.json says nothing of {name}.pt"):
         again.gans()
-    (again.request.out / "stages.json").unlink()
+    (again.run.out / "stages.json").unlink()
     with pytest.raises(UnlearningError, match=r"stages.json says nothing of unlearned\.pt"):
         again.gans()
 
 
 def test_judges_beside_that_were_changed_or_are_of_other_nets_are_passed_over(tmp_path):
-    first = kept_judges(asked(tmp_path / "a"))
+    first = instruments_of(asked(tmp_path / "a"))
     flip_a_byte(tmp_path / "a" / "judges.pt", "guide")
-    assert kept_judges(asked(tmp_path / "b")).extractor.sha256 == first.extractor.sha256
+    assert instruments_of(asked(tmp_path / "b")).extractor.sha256 == first.extractor.sha256
     content = read_weights(tmp_path / "b" / "judges.pt")
     content["guide"]["more"] = torch.zeros(1)
     note = read_note(tmp_path / "b", "judges")
     save_weights(tmp_path / "b" / "judges.pt", content)
     add_note(tmp_path / "b", "judges", {**note, "sha256": nets_sha256(content)})
-    assert kept_judges(asked(tmp_path / "b")).extractor.sha256 == first.extractor.sha256
+    assert instruments_of(asked(tmp_path / "b")).extractor.sha256 == first.extractor.sha256
     assert "more" not in read_weights(tmp_path / "b" / "judges.pt")["guide"]
 
 

@@ -10,13 +10,13 @@ from PIL import Image
 
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.utils.files import read_released, read_weights
-from ignite_unlearn.runs import judges as judges_module
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
-from ignite_unlearn.runs.request import check_request
-from ignite_unlearn.runs.run import run
-from ignite_unlearn.runs.samples import picture, safe_picture
-from ignite_unlearn.runs.stages import train
-from ignite_unlearn.runs.shelf import Shelf
+from ignite_unlearn.runs.run import prepare_run
+from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.pictures import picture, safe_picture
+from ignite_unlearn.runs.long_training import train_long
+from ignite_unlearn.runs.pipeline import original_of, retrained_of
 from ignite_unlearn.recipes.training.gan_training import GANTraining
 from ignite_unlearn.record.record import now
 from ignite_unlearn.record.folder import kept_aside
@@ -29,20 +29,20 @@ SHORT = (
 
 
 def request(out, settings=SHORT, **changes):
-    return check_request(RECIPE, settings=settings, out=out, device="cpu", progress=False, **changes)
+    return prepare_run(RECIPE, settings=settings, out=out, device="cpu", progress=False, **changes)
 
 
 @pytest.fixture(autouse=True)
 def quick_judges(monkeypatch):
-    monkeypatch.setattr(judges_module, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judges_module, "_EPOCHS", 1)
-        return out, run(request(out, retrain=True))
+        patch.setattr(instruments_module, "_EPOCHS", 1)
+        return out, carry_out(request(out, retrain=True))
 
 
 def test_a_run_leaves_the_files_of_the_contract(finished):
@@ -53,7 +53,7 @@ def test_a_run_leaves_the_files_of_the_contract(finished):
     }  # fmt: skip
     content = json.loads((out / "record.json").read_text())
     assert content["recipe"] == "digits-class" and content["forget"]["classes"] == [3]
-    assert content["forget"]["count"] == int((RECIPE.load_data(None, RECIPE.options).labels == 3).sum())
+    assert content["forget"]["count"] == int((RECIPE.load(None).labels == 3).sum())
     assert content["speedup"] == pytest.approx(content["seconds"]["retraining"] / content["seconds"]["unlearning"])
     assert content["iterations"] == {"original": 12, "unlearning": 2, "retraining": 11, "inversion": None}
     assert all(content["metrics"][gan]["fid"] > 0 for gan in ("original", "unlearned", "retrained"))
@@ -89,9 +89,9 @@ def test_the_record_holds_no_image_of_the_forgotten_class(finished):
     page = (out / "record.html").read_text()
     assert page.count("data:image/png") == 1
     asked = request(out)
-    gans = {"original": Shelf(asked).original().gan}
+    gans = {"original": original_of(asked).gan}
     never = lambda images: torch.eye(10)[torch.zeros(len(images), dtype=torch.int64)]  # noqa: E731 - all are "0"
-    whole, blank = (np.asarray(drawn) for drawn in (picture(gans), safe_picture(asked, gans, never)))
+    whole, blank = (np.asarray(drawn) for drawn in (picture(gans), safe_picture(gans, asked.recipe.task, asked.split, never)))
     # Below the title ten rows of 16 pixels, at twice the size, a margin of one between.
     row = slice(16 + 2 * (1 + 3 * 17), 16 + 2 * (4 * 17))
     assert (whole[row] != blank[row]).any()
@@ -105,10 +105,10 @@ def test_the_record_holds_no_image_of_the_forgotten_class(finished):
 def test_another_gans_images_of_the_class_are_blank_where_they_show_it(finished):
     out, _ = finished
     asked = request(out)
-    gans = {"unlearned": Shelf(asked).original().gan}
+    gans = {"unlearned": original_of(asked).gan}
     always = lambda images: torch.eye(10)[torch.full((len(images),), 3)]  # noqa: E731
     for classifier, blank in ((always, True), (lambda images: -always(images), False)):
-        drawn = np.asarray(safe_picture(asked, gans, classifier))
+        drawn = np.asarray(safe_picture(gans, asked.recipe.task, asked.split, classifier))
         assert (drawn != np.asarray(picture(gans))).any() == blank
 
 
@@ -122,24 +122,24 @@ def test_a_second_run_keeps_the_first_record_and_says_so(finished, tmp_path):
     old = (tmp_path / "record.json").read_bytes()
     while json.loads(old)["created"] == now():
         time.sleep(0.1)  # records carry whole seconds
-    run(asked)
+    carry_out(asked)
     assert aside.read_bytes() == old != (tmp_path / "record.json").read_bytes()
 
 
 def test_the_retrained_gan_never_saw_the_forget_set(tmp_path, monkeypatch):
     seen = []
-    import ignite_unlearn.runs.shelf as module
+    import ignite_unlearn.runs.folder as module
 
-    monkeypatch.setattr(module, "train", lambda training, images, labels, **k: seen.append(labels) or 1.0)
-    shelf = Shelf(request(tmp_path / "run", settings=(*SHORT, "classes=3,5")))
-    shelf.original(), shelf.retrained()
+    monkeypatch.setattr(module, "train_long", lambda training, images, labels, **k: seen.append(labels) or 1.0)
+    wanted = request(tmp_path / "run", settings=(*SHORT, "classes=3,5"))
+    original_of(wanted), retrained_of(wanted)
     assert set(seen[0].tolist()) == set(range(10)) and set(seen[1].tolist()) == set(range(10)) - {3, 5}
 
 
 def test_an_original_that_is_there_is_used(finished, tmp_path):
     out, record = finished
     (tmp_path / "original.pt").write_bytes((out / "original.pt").read_bytes())
-    again = run(request(tmp_path))
+    again = carry_out(request(tmp_path))
     assert again.seconds["original"] is None and again.speedup is None
     assert again.metrics["original"]["fid"] == record.metrics["original"]["fid"]
 
@@ -154,36 +154,36 @@ def test_an_original_that_is_there_is_used(finished, tmp_path):
 )
 def test_an_original_of_another_run_is_refused(finished, settings, changes, message):
     with pytest.raises(UnlearningError, match=message):
-        Shelf(request(finished[0], settings=settings, **changes)).original()
+        original_of(request(finished[0], settings=settings, **changes))
 
 
 def test_a_truncated_original_is_refused_and_nothing_else_written(finished, tmp_path):
     whole = (finished[0] / "original.pt").read_bytes()
     (tmp_path / "original.pt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UnlearningError, match="truncated"):
-        run(request(tmp_path))
+        carry_out(request(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["original.pt"]
 
 
 def test_resuming_uses_finished_stages(finished):
     out, record = finished
-    resumed = Shelf(request(out, retrain=True, resume=True)).retrained()
+    resumed = retrained_of(request(out, retrain=True, resume=True))
     assert resumed.seconds == record.seconds["retraining"]
 
 
 def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypatch):
-    import ignite_unlearn.runs.stages as stages
+    import ignite_unlearn.runs.long_training as stages
 
     monkeypatch.setattr(stages, "_CHECKPOINT_EVERY", 4)
     asked = request(tmp_path)
 
     def training():
-        return GANTraining(*Shelf(asked).nets(), RECIPE.learning_step, asked.options)
+        return GANTraining(asked.new_gan(), asked.recipe.training)
 
     def go(it, folder, resume=False):
-        return train(
-            it, asked.data.images, asked.data.labels, iterations=12, batch_size=8, seed=0, title="original",
-            fingerprint=asked.fingerprint, folder=folder, resume=resume, progress=False,
+        return train_long(
+            it, asked.split.data.images, asked.split.data.labels, seed=0, title="original",
+            fingerprint=asked.original.fingerprint, folder=folder, resume=resume, progress=False,
         )  # fmt: skip
 
     whole = training()
@@ -211,13 +211,13 @@ def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypat
 def test_nan_in_the_loss_stops_in_a_sentence_and_releases_nothing(finished, tmp_path):
     (tmp_path / "original.pt").write_bytes((finished[0] / "original.pt").read_bytes())
     with pytest.raises(UnlearningDivergedError, match="not finite"):
-        run(request(tmp_path, settings=(*SHORT, "unlearning_lr=1e38")))
+        carry_out(request(tmp_path, settings=(*SHORT, "unlearning_lr=1e38")))
     assert not (tmp_path / "unlearned.pt").exists() and not (tmp_path / "record.json").exists()
 
 
 def test_a_training_that_diverges_says_so(tmp_path):
     with pytest.raises(UnlearningDivergedError, match="The training of 'original'"):
-        run(request(tmp_path, settings=(*SHORT, "g_lr=1e30", "d_lr=1e30")))
+        carry_out(request(tmp_path, settings=(*SHORT, "g_lr=1e30", "d_lr=1e30")))
     assert not (tmp_path / "original.pt").exists()
 
 

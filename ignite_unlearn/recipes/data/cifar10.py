@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,41 @@ from ignite_unlearn.recipes.data.class_folders import ClassFolders
 from ignite_unlearn.recipes.data.copies import distinct_unseen
 from ignite_unlearn.recipes.data.image_data import ImageData
 from ignite_unlearn.recipes.data.image_folder import load_image_folder, read_images
+from ignite_unlearn.recipes.data.source import by_torchvision
+
+
+@dataclass(frozen=True)
+class CIFAR10:
+    """CIFAR-10, whole: 50,000 training images, and the test images as the unseen set."""
+
+    def load(self, root: Path | None, named: Sequence[str] = ()) -> ImageData:
+        """Returns the images; see :class:`.Data`."""
+        return load_cifar10(root)
+
+    def download(self, folder: Path | None) -> None:
+        """Has torchvision get it."""
+        by_torchvision("CIFAR10", folder)
+
+
+@dataclass(frozen=True)
+class SmallCIFAR10:
+    """A small training set of CIFAR-10, and an unseen set, both from its training images.
+
+    Attributes:
+        trained: how many training images.
+        unseen: how many unseen ones.
+    """
+
+    trained: int = 5000
+    unseen: int = 6000
+
+    def load(self, root: Path | None, named: Sequence[str] = ()) -> ImageData:
+        """Returns the images; see :class:`.Data`."""
+        return load_small_cifar10(root, trained=self.trained, unseen=self.unseen)
+
+    def download(self, folder: Path | None) -> None:
+        """Has torchvision get it."""
+        by_torchvision("CIFAR10", folder)
 
 
 def load_cifar10(data_root: Path | None) -> ImageData:

@@ -12,7 +12,8 @@ def class_numbers(asked: Sequence[int | str], data: ImageData) -> tuple[int, ...
     """Returns the numbers of classes.
 
     Args:
-        asked: numbers, or names where the data has them. ``"#2"`` is number 2, whatever folders are called.
+        asked: numbers, or texts: names where the data has them, or numbers; ``"#2"`` is number 2, whatever folders are
+            called.
         data: the data.
 
     Raises:

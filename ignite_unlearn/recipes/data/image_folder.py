@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,32 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes.data.class_folders import ClassFolders, Labelled
 from ignite_unlearn.recipes.data.copies import distinct_unseen, first_alike
 from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.data.source import no_download
+from ignite_unlearn.recipes.settings import setting
 from ignite_unlearn.utils.image_files import find_files, read_image
 
 _UNSEEN = 10  # without a folder of its own, the unseen set is every so manieth image
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Images of the user's, in the folder that ``--data-root`` names.
+
+    Attributes:
+        flat: whether images without class folders will do.
+    """
+
+    size: int = setting(32, "height and width of the images that the GAN makes", at_least=16)
+    channels: int = setting(3, "1 for grey, 3 for colour", at_least=1, at_most=3)
+    flat: bool = False
+
+    def load(self, root: Path | None, named: Sequence[str] = ()) -> ImageData:
+        """Returns the images; see :class:`.Data`."""
+        return load_image_folder(root, size=self.size, channels=self.channels, flat=self.flat, trained=named)
+
+    def download(self, folder: Path | None) -> None:
+        """Says that there is nothing to get."""
+        no_download("A folder of images")
 
 
 def load_image_folder(

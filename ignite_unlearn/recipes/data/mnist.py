@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -10,6 +12,54 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes.data.copies import distinct_unseen
 from ignite_unlearn.recipes.data.idx import read_idx_images
 from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.data.source import by_torchvision
+
+
+@dataclass(frozen=True)
+class MNIST:
+    """MNIST, whole: 60,000 training images, and the test images as the unseen set."""
+
+    def load(self, root: Path | None, named: Sequence[str] = ()) -> ImageData:
+        """Returns the images; see :class:`.Data`."""
+        return load_mnist(root)
+
+    def download(self, folder: Path | None) -> None:
+        """Has torchvision get it."""
+        by_torchvision("MNIST", folder)
+
+
+@dataclass(frozen=True)
+class FashionMNIST:
+    """Fashion-MNIST, whole: 60,000 training images, and the test images as the unseen set."""
+
+    def load(self, root: Path | None, named: Sequence[str] = ()) -> ImageData:
+        """Returns the images; see :class:`.Data`."""
+        return load_fashion_mnist(root)
+
+    def download(self, folder: Path | None) -> None:
+        """Has torchvision get it."""
+        by_torchvision("FashionMNIST", folder)
+
+
+@dataclass(frozen=True)
+class SmallMNIST:
+    """A small training set of MNIST, and an unseen set from the same file.
+
+    Attributes:
+        trained: how many training images.
+        unseen: how many unseen ones.
+    """
+
+    trained: int = 1500
+    unseen: int = 6000
+
+    def load(self, root: Path | None, named: Sequence[str] = ()) -> ImageData:
+        """Returns the images; see :class:`.Data`."""
+        return load_small_mnist(root, trained=self.trained, unseen=self.unseen)
+
+    def download(self, folder: Path | None) -> None:
+        """Has torchvision get it."""
+        by_torchvision("MNIST", folder)
 
 
 def load_mnist(data_root: Path | None) -> ImageData:

@@ -1,9 +1,10 @@
-"""What ``--set substitution=...`` and ``--set fake_label=...`` choose from."""
+"""What ``--set substitution=...``, ``fake_label=...`` and ``start=...`` choose from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from torch import Tensor
 
@@ -13,18 +14,33 @@ from ignite_unlearn.cascade.latent_substitution import LatentDirection, Truncati
 from ignite_unlearn.cascade.mixture import DropComponents, ForgetFromMixture
 from ignite_unlearn.cascade.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour, Substitution
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.forget import Classifier, ForgetClasses
+from ignite_unlearn.forget.forget import Forget, ForgetClasses
+from ignite_unlearn.recipes.nets.nets import Nets
 
 Left: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-# Of what tells that images have left the forgotten class, where somebody knows.
-SUBSTITUTIONS: dict[str, Callable[[Left | None], Substitution]] = {
-    "other_class": lambda left: OtherClass(),
-    "unconfused_class": lambda left: OtherClass(left=left),
-    "mean_image": lambda left: MeanImage(),
-    "retained_neighbour": lambda left: RetainedNeighbour(),
-    "latent_direction": lambda left: LatentDirection(left, samples=2048),
-    "truncation": lambda left: Truncation(),
-    "noise": lambda left: Noise(),
+
+
+@dataclass(frozen=True)
+class OfferedSubstitution:
+    """A substitution on offer.
+
+    Attributes:
+        make: makes it, given what tells that images have left the forgotten class, where somebody knows.
+        of_classes: whether it needs a GAN that takes labels.
+    """
+
+    make: Callable[[Left | None], Substitution]
+    of_classes: bool = False
+
+
+SUBSTITUTIONS: dict[str, OfferedSubstitution] = {
+    "other_class": OfferedSubstitution(lambda left: OtherClass(), of_classes=True),
+    "unconfused_class": OfferedSubstitution(lambda left: OtherClass(left=left), of_classes=True),
+    "mean_image": OfferedSubstitution(lambda left: MeanImage()),
+    "retained_neighbour": OfferedSubstitution(lambda left: RetainedNeighbour()),
+    "latent_direction": OfferedSubstitution(lambda left: LatentDirection(left, samples=2048)),
+    "truncation": OfferedSubstitution(lambda left: Truncation()),
+    "noise": OfferedSubstitution(lambda left: Noise()),
 }
 # Of unseen images, their labels, and a seed.
 FAKE_LABELS: dict[str, Callable[[Tensor, Tensor, int], FakeLabel]] = {
@@ -37,55 +53,61 @@ FAKE_LABELS: dict[str, Callable[[Tensor, Tensor, int], FakeLabel]] = {
     "generated_frozen": lambda images, labels, seed: Generated(live=False),
     "fixed": lambda images, labels, seed: Fixed(-1.0),
 }
-STARTS: dict[str, Callable[[], Start | None]] = {
-    "none": lambda: None,
-    "nearest_embedding": NearestEmbedding,
-    "drop_components": DropComponents,
+
+
+@dataclass(frozen=True)
+class OfferedStart:
+    """A start in closed form on offer.
+
+    Attributes:
+        make: makes it; None: there is no start.
+        needs: what it needs of the nets, in words.
+        fits: whether such nets have that.
+        request: the request for classes as the start takes it.
+    """
+
+    make: Callable[[], Start | None]
+    needs: str = ""
+    fits: Callable[[Nets], bool] = lambda nets: True
+    request: Callable[[Forget], Forget] = lambda forget: forget
+
+
+def _from_mixture(forget: Forget) -> Forget:
+    assert isinstance(forget, ForgetClasses) and forget.classifier is not None
+    return ForgetFromMixture(forget.classes, classifier=forget.classifier, pool=forget.pool)
+
+
+STARTS: dict[str, OfferedStart] = {
+    "none": OfferedStart(lambda: None),
+    "nearest_embedding": OfferedStart(
+        NearestEmbedding,
+        "a table of labels, and this recipe's GAN has none",
+        lambda nets: nets.conditional,
+    ),
+    "drop_components": OfferedStart(
+        DropComponents,
+        "a GAN without labels, and --set components of at least 2",
+        lambda nets: not nets.conditional and nets.components >= 2,
+        _from_mixture,
+    ),
 }
-COMPILERS = ("none", "inductor", "aot_eager", "eager")  # torch.compile's backends; the last two to find faults with
-GENERATOR_HALVES = ("where_known", "always", "never")
-DISCRIMINATOR_STEPS = ("gauss_newton", "descent", "none")
 
 
-def check_together(options: Mapping[str, Any], *, conditional: bool) -> None:
-    """Checks that choices which fit by themselves fit together, before anything is trained.
-
-    Args:
-        options: of a recipe.
-        conditional: whether its nets take labels.
+def check_substitution(name: str, nets: Nets) -> None:
+    """Checks that a substitution fits nets.
 
     Raises:
-        UnlearningError: if they do not.
+        UnlearningError: if it does not.
     """
-    components, latent = options.get("components", 0), options["latent"]
-    if components >= latent:
-        raise UnlearningError(
-            f"--set components={components} and --set latent={latent} do not fit: the first so many dimensions of a "
-            "latent choose a component, and at least one must be left."
-        )
-    substitution = options.get("substitution")
-    if substitution in ("other_class", "unconfused_class") and not conditional:
-        raise UnlearningError(f"--set substitution={substitution} needs a GAN of classes; this recipe's knows none.")
-    start = options.get("start", "none")
-    if start == "nearest_embedding" and not conditional:
-        raise UnlearningError(f"--set start={start} needs a table of labels, and this recipe's GAN has none.")
-    if start == "drop_components" and (conditional or components < 2):
-        raise UnlearningError(f"--set start={start} needs a GAN without labels, and --set components of at least 2.")
+    if SUBSTITUTIONS[name].of_classes and not nets.conditional:
+        raise UnlearningError(f"--set substitution={name} needs a GAN of classes; this recipe's knows none.")
 
 
-def make_forget(options: Mapping[str, Any], classifier: Classifier | None) -> ForgetClasses:
-    """Returns the request for these options; ``classifier`` is None for a conditional GAN."""
-    if classifier is None:
-        return ForgetClasses(options["classes"])
-    kind = ForgetFromMixture if options["start"] == "drop_components" else ForgetClasses
-    return kind(options["classes"], classifier=classifier, pool=options["pool"])
+def check_start(name: str, nets: Nets) -> None:
+    """Checks that a start fits nets.
 
-
-def make_substitution(name: str, left: Left | None = None) -> Substitution:
-    """Returns the substitution of this name; ``left`` as in :class:`LatentDirection`."""
-    return SUBSTITUTIONS[name](left)
-
-
-def make_fake_label(name: str, unseen: Tensor, labels: Tensor, seed: int) -> FakeLabel:
-    """Returns the fake label of this name, from unseen images ``(M, ...)`` and their labels."""
-    return FAKE_LABELS[name](unseen, labels, seed)
+    Raises:
+        UnlearningError: if it does not.
+    """
+    if not STARTS[name].fits(nets):
+        raise UnlearningError(f"--set start={name} needs {STARTS[name].needs}.")

@@ -2,9 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 from torch import Tensor, nn
+
+from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.settings import setting
+
+
+@dataclass(frozen=True)
+class DCGAN:
+    """A DCGAN whose nets follow the channels of the images; their size is a multiple of ``2**g_blocks``.
+
+    Attributes:
+        g_blocks: how often the generator doubles the size.
+    """
+
+    latent: int = setting(64, "dimensions of a latent", at_least=1)
+    g_width: int = setting(32, "channels of the generator before its last convolution", at_least=2)
+    d_width: int = setting(32, "channels of the discriminator after its first convolution", at_least=1)
+    g_blocks: int = 2
+    conditional: ClassVar[bool] = False
+    components: ClassVar[int] = 0
+
+    def generator(self, data: ImageData) -> nn.Module:
+        """Returns an untrained generator; see :class:`.Nets`."""
+        return DCGenerator(
+            self.latent, size=data.size, width=self.g_width, channels=data.channels, blocks=self.g_blocks
+        )
+
+    def discriminator(self, data: ImageData) -> nn.Module:
+        """Returns an untrained discriminator; see :class:`.Nets`."""
+        return DCDiscriminator(size=data.size, width=self.d_width, channels=data.channels)
+
+    def check(self) -> None:
+        """Nothing here can be at odds."""
 
 
 class DCGenerator(nn.Module):

@@ -3,14 +3,125 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.latent_mixture import LatentMixture
+from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.settings import same_setting, setting
+
+
+@dataclass(frozen=True)
+class SmallGAN:
+    """A small conditional GAN for images of 16 x 16, with enlarging and spectral norm."""
+
+    latent: int = setting(64, "dimensions of a latent", at_least=1)
+    g_width: int = setting(40, "channels of the generator's first block", at_least=2)
+    d_width: int = setting(32, "channels of the discriminator after its first convolution", at_least=1)
+    conditional: ClassVar[bool] = True
+    components: ClassVar[int] = 0
+
+    def generator(self, data: ImageData) -> nn.Module:
+        """Returns an untrained generator; see :class:`.Nets`."""
+        return SmallGenerator(self.latent, data.classes, width=self.g_width)
+
+    def discriminator(self, data: ImageData) -> nn.Module:
+        """Returns an untrained discriminator; see :class:`.Nets`."""
+        return SmallDiscriminator(data.classes, width=self.d_width)
+
+    def check(self) -> None:
+        """Nothing here can be at odds."""
+
+
+@dataclass(frozen=True)
+class StridedGAN:
+    """A conditional GAN whose nets follow the size and the channels of the images.
+
+    Sizes are multiples of 4, or of 8 above 32, or of ``2**g_blocks``.
+
+    Attributes:
+        g_blocks: how often the generator doubles the size; None: twice, or three times to more than 32 pixels.
+        d_blocks: how often the discriminator halves the size; None: as often as the generator doubles it. With two it
+            sees 18 pixels at once, with three 38.
+        refine: whether the generator ends with a convolution at full size; see :class:`StridedGenerator`.
+        stem: whether the discriminator has convolutions at full size too; see :class:`SmallDiscriminator`.
+    """
+
+    latent: int = setting(64, "dimensions of a latent", at_least=1)
+    g_width: int = setting(64, "channels of the generator before its last convolution", at_least=2)
+    d_width: int = setting(32, "channels of the discriminator after its first convolution", at_least=1)
+    g_blocks: int | None = None
+    d_blocks: int | None = None
+    refine: bool = False
+    stem: bool = False
+    conditional: ClassVar[bool] = True
+    components: ClassVar[int] = 0
+
+    def generator(self, data: ImageData) -> nn.Module:
+        """Returns an untrained generator; see :class:`.Nets`."""
+        return self._generator(data, data.classes)
+
+    def discriminator(self, data: ImageData) -> nn.Module:
+        """Returns an untrained discriminator; see :class:`.Nets`."""
+        return SmallDiscriminator(
+            data.classes if self.conditional else None,
+            width=self.d_width,
+            channels=data.channels,
+            blocks=self.d_blocks or self._blocks(data),
+            stem=self.stem,
+        )
+
+    def check(self) -> None:
+        """Nothing here can be at odds."""
+
+    def _generator(self, data: ImageData, classes: int | None, components: int = 0) -> nn.Module:
+        return StridedGenerator(
+            self.latent,
+            classes,
+            size=data.size,
+            width=self.g_width,
+            channels=data.channels,
+            blocks=self._blocks(data),
+            refine=self.refine,
+            components=components,
+        )
+
+    def _blocks(self, data: ImageData) -> int:
+        return self.g_blocks or (2 if data.size <= 32 else 3)
+
+
+@dataclass(frozen=True)
+class MixtureGAN(StridedGAN):
+    """The same without classes; its latents may be a :class:`.LatentMixture`."""
+
+    latent: int = same_setting(StridedGAN, "latent", 48)
+    components: int = setting(  # type: ignore[misc]
+        32, "how many components latents choose from; 0: no mixture", at_least=0, before=0
+    )
+    conditional: ClassVar[bool] = False
+
+    def generator(self, data: ImageData) -> nn.Module:
+        """Returns an untrained generator; see :class:`.Nets`."""
+        return self._generator(data, None, self.components)
+
+    def check(self) -> None:
+        """Refuses a mixture that leaves no dimension.
+
+        Raises:
+            UnlearningError: if it does.
+        """
+        if self.components >= self.latent:
+            raise UnlearningError(
+                f"--set components={self.components} and --set latent={self.latent} do not fit: the first so many "
+                "dimensions of a latent choose a component, and at least one must be left."
+            )
 
 
 class ConditionalNorm(nn.Module):
@@ -149,24 +260,3 @@ class SmallDiscriminator(nn.Module):
         features = self.body(images).sum((2, 3))
         scores = self.score(features).squeeze(1)
         return scores if self.embedding is None else scores + (self.embedding(labels) * features).sum(1)
-
-
-class SmallClassifier(nn.Module):
-    """Images ``(N, C, S, S)`` to class scores ``(N, K)``; the 64 features before them are an FID's feature space.
-
-    The features are bounded and never dead, so that their covariance has full rank and kernels of them stay small.
-    """
-
-    def __init__(self, classes: int, *, size: int, width: int = 32, channels: int = 1):
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(width, 2 * width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(2 * width * (size // 4) ** 2, 64), nn.Tanh(),
-        )  # fmt: skip
-        self.scores = nn.Linear(64, classes)
-        self.to(memory_format=torch.channels_last)  # a third faster on a CPU, twice in evaluation
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Returns class scores of ``images``."""
-        return self.scores(self.features(images))

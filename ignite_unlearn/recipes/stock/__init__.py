@@ -1,1 +1,1 @@
-"""The stock recipes: one file each."""
+"""The stock recipes: one file each, to be read and copied."""

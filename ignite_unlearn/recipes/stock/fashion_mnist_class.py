@@ -1,14 +1,35 @@
-"""``fashion-mnist-class``: forget one kind of clothing of a conditional GAN on Fashion-MNIST."""
+"""Forget one kind of clothing (Fashion-MNIST by --data-root, 10 minutes)."""
 
 from __future__ import annotations
 
-from ignite_unlearn.recipes.class_gan import class_gan
-from ignite_unlearn.recipes.data.download import torchvision_download
-from ignite_unlearn.recipes.data.mnist import load_fashion_mnist
+from ignite_unlearn.recipes.data import FashionMNIST
+from ignite_unlearn.recipes.goals import class_goals
+from ignite_unlearn.recipes.methods import CascadeOnClasses
+from ignite_unlearn.recipes.nets import StridedGAN
+from ignite_unlearn.recipes.recipe import Recipe
+from ignite_unlearn.recipes.stop import WhenForgotten
+from ignite_unlearn.recipes.tasks import Classes
+from ignite_unlearn.recipes.training import Hinge, Training
 
-RECIPE = class_gan(
-    "fashion-mnist-class",
-    "forget one kind of clothing of a conditional GAN on Fashion-MNIST (--data-root)",
-    lambda root, options: load_fashion_mnist(root),
-    download=torchvision_download("FashionMNIST"),
+RECIPE = Recipe(
+    name="fashion-mnist-class",
+    data=FashionMNIST(),
+    nets=StridedGAN(latent=64, g_width=64, d_width=32),
+    training=Training(iterations=3500, batch_size=64, loss=Hinge(), g_lr=4e-4, d_lr=8e-4),
+    task=Classes(classes=(3,)),
+    method=CascadeOnClasses(
+        substitution="other_class",
+        fake_label="between",
+        start="nearest_embedding",
+        unlearning_iterations=10,
+        unlearning_batch_size=32,
+        unlearning_steps=1,
+        unlearning_lr=3e-4,
+        unlearning_eps=5e-3,
+        embedding_lr=2.0,
+        anchor=8.0,
+    ),
+    stop=WhenForgotten(share_tolerance=0.015, fid_tolerance=0.04, judge_every=2, judge_samples=20),
+    samples=500,
+    goals=class_goals(),
 )

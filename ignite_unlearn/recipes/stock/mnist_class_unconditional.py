@@ -1,18 +1,34 @@
-"""``mnist-class-unconditional``: forget one digit of a GAN that knows no classes; a classifier finds it."""
+"""Forget one digit of a GAN that knows no classes; a classifier finds it (MNIST by --data-root)."""
 
 from __future__ import annotations
 
-from ignite_unlearn.recipes.class_gan import class_gan
-from ignite_unlearn.recipes.data.download import torchvision_download
-from ignite_unlearn.recipes.data.mnist import load_mnist
+from ignite_unlearn.recipes.data import MNIST
+from ignite_unlearn.recipes.goals import unconditional_goals
+from ignite_unlearn.recipes.methods import CascadeOnFoundClasses
+from ignite_unlearn.recipes.nets import MixtureGAN
+from ignite_unlearn.recipes.recipe import Recipe
+from ignite_unlearn.recipes.stop import WhenForgotten
+from ignite_unlearn.recipes.tasks import FoundClasses
+from ignite_unlearn.recipes.training import Hinge, Training
 
-RECIPE = class_gan(
-    "mnist-class-unconditional",
-    "forget one digit of an unconditional GAN on MNIST; a classifier finds it (--data-root)",
-    lambda root, options: load_mnist(root),
-    conditional=False,
-    download=torchvision_download("MNIST"),
-    d_blocks=3,
-    classes=(8,),
-    iterations=4500,
+RECIPE = Recipe(
+    name="mnist-class-unconditional",
+    data=MNIST(),
+    nets=MixtureGAN(latent=48, components=32, g_width=64, d_width=32, d_blocks=3),
+    training=Training(iterations=4500, batch_size=64, loss=Hinge(), g_lr=4e-4, d_lr=8e-4),
+    task=FoundClasses(classes=(8,), pool=256),
+    method=CascadeOnFoundClasses(
+        substitution="latent_direction",
+        fake_label="between",
+        start="drop_components",
+        unlearning_iterations=12,
+        unlearning_batch_size=64,
+        unlearning_steps=16,
+        unlearning_lr=2e-3,
+        unlearning_eps=1e-5,
+        anchor=8.0,
+    ),
+    stop=WhenForgotten(share_tolerance=0.009, fid_tolerance=0.2, judge_every=2, judge_samples=6000),
+    samples=20000,
+    goals=unconditional_goals(),
 )

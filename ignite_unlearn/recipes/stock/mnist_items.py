@@ -1,15 +1,34 @@
-"""``mnist-items``: forget single images of a DCGAN that overfits 1,500 images of MNIST."""
+"""Forget single images of an overfitted DCGAN (MNIST by --data-root, 10 minutes)."""
 
 from __future__ import annotations
 
-from ignite_unlearn.recipes.data.download import torchvision_download
-from ignite_unlearn.recipes.data.mnist import load_small_mnist
-from ignite_unlearn.recipes.dcgan_items import dcgan_items
+from ignite_unlearn.recipes.data import SmallMNIST
+from ignite_unlearn.recipes.methods import CascadeOnItems
+from ignite_unlearn.recipes.nets import DCGAN
+from ignite_unlearn.recipes.recipe import Recipe
+from ignite_unlearn.recipes.stop import AfterIterations
+from ignite_unlearn.recipes.tasks import Items
+from ignite_unlearn.recipes.training import NonSaturating, Training
 
-RECIPE = dcgan_items(
-    "mnist-items",
-    "forget single images of a DCGAN that overfits 1,500 images of MNIST (--data-root)",
-    lambda root, options: load_small_mnist(root),
-    download=torchvision_download("MNIST"),
-    g_blocks=2,
+RECIPE = Recipe(
+    name="mnist-items",
+    data=SmallMNIST(trained=1500, unseen=6000),
+    nets=DCGAN(latent=64, g_width=32, d_width=32, g_blocks=2),
+    training=Training(iterations=10000, batch_size=32, loss=NonSaturating(), g_lr=1e-3, d_lr=2e-3),
+    task=Items(items=64, first_item=0, candidates=2048, inversion_steps=0, generator_half="where_known"),
+    method=CascadeOnItems(
+        substitution="retained_neighbour",
+        fake_label="unseen_quantiles",
+        discriminator_step="gauss_newton",
+        unlearning_iterations=8,
+        every=1,
+        unlearning_batch_size=64,
+        unlearning_steps=1,
+        unlearning_lr=1e-4,
+        anchor=8.0,
+        held_rows=256,
+        ridge=1e-3,
+    ),
+    stop=AfterIterations(later=200),
+    samples=5000,
 )

@@ -1,1 +1,6 @@
-"""How the stock recipes train."""
+"""How the GANs of recipes are trained."""
+
+from ignite_unlearn.recipes.training.learning_steps import Hinge, LearningStep, NonSaturating, Players
+from ignite_unlearn.recipes.training.training import Training
+
+__all__ = ["Hinge", "LearningStep", "NonSaturating", "Players", "Training"]

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ignite_unlearn.recipes.training.learning_steps import sent
+from ignite_unlearn.recipes.training.sent import sent
 
 Augment: TypeAlias = Callable[[Tensor], Tensor]
 

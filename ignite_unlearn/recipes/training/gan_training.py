@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,9 +11,11 @@ from ignite.handlers import EMAHandler
 from ignite.handlers.param_scheduler import PiecewiseLinear
 from torch import Tensor, nn
 
-from ignite_unlearn.recipes.training.augment import AUGMENTATIONS
-from ignite_unlearn.recipes.training.learning_steps import LearningStep, Players, sent
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.recipes.training.learning_steps import Players
 from ignite_unlearn.recipes.training.precision import Precision
+from ignite_unlearn.recipes.training.sent import sent
+from ignite_unlearn.recipes.training.training import Training
 
 _FINAL_LR = 0.1  # the share of the learning rate that training ends with, and that the unlearning phase goes on with
 
@@ -39,46 +41,36 @@ class GANTraining:
     """A GAN, its optimisers, the moving average of its generator, and the engine that trains it.
 
     Args:
-        generator: latents, and labels if it is conditional, to images.
-        discriminator: images, and labels if it is conditional, to logits.
-        learning_step: what is done with a batch.
-        options: ``latent``, ``g_lr``, ``d_lr``, ``iterations``, and where there are such ``precision``, ``compile`` and
-            ``augment``.
+        gan: its two nets, and whether they take labels; latents are vectors.
+        settings: how they are trained.
         unlearning: whether this is the loop of an unlearning phase: it goes on with the learning rate that the
             original training ended with, and with a moving average that is as short as the phase.
     """
 
-    def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        learning_step: LearningStep,
-        options: Mapping[str, Any],
-        *,
-        unlearning: bool = False,
-    ):
-        self.generator, self.discriminator = generator, discriminator
-        scale, betas = _FINAL_LR if unlearning else 1.0, learning_step.betas
-        self.g_optimizer = torch.optim.Adam(generator.parameters(), scale * options["g_lr"], betas, fused=True)
-        self.d_optimizer = torch.optim.Adam(discriminator.parameters(), scale * options["d_lr"], betas, fused=True)
-        self._learning_step = learning_step
-        self._precision = Precision(options.get("precision", "float32"), next(generator.parameters()).device)
+    def __init__(self, gan: GAN, settings: Training, *, unlearning: bool = False):
+        assert isinstance(gan.latents, tuple)
+        self.gan, self.settings = gan, settings
+        self.generator, self.discriminator = gan.generator, gan.discriminator
+        scale, betas = _FINAL_LR if unlearning else 1.0, settings.loss.betas
+        self.g_optimizer = torch.optim.Adam(gan.generator.parameters(), scale * settings.g_lr, betas, fused=True)
+        self.d_optimizer = torch.optim.Adam(gan.discriminator.parameters(), scale * settings.d_lr, betas, fused=True)
+        self._precision = Precision(settings.precision, gan.device)
         self._players = Players(
-            generator,
-            discriminator,
+            gan.generator,
+            gan.discriminator,
             self.g_optimizer,
             self.d_optimizer,
-            options["latent"],
+            gan.latents[0],
             self._precision,
-            AUGMENTATIONS[options.get("augment", "none")],
+            gan.labels is not None,
         )
-        if options.get("compile", "none") != "none" and not unlearning:
-            for net in (generator, discriminator):
-                net.compile(backend=options["compile"])  # in place: the names of the weights stay
+        if settings.compile != "none" and not unlearning:
+            for net in (gan.generator, gan.discriminator):
+                net.compile(backend=settings.compile)  # in place: the names of the weights stay
         self.engine = Engine(lambda engine, batch: self.learn(batch))
         self._schedules: dict[str, PiecewiseLinear] = {}
         if not unlearning:
-            steps = options["iterations"]
+            steps = settings.iterations
             for name, optimizer in (("g_schedule", self.g_optimizer), ("d_schedule", self.d_optimizer)):
                 lr = optimizer.param_groups[0]["lr"]
                 milestones: list[tuple[int, float]] = [(steps // 2, lr), (steps, _FINAL_LR * lr)]
@@ -87,7 +79,7 @@ class GANTraining:
         # Not EMAHandler's own warm-up: its state cannot be loaded without running code.
         momentum, warmup = (0.1, 3) if unlearning else (0.005, 10)
         self.engine.add_event_handler(Events.ITERATION_COMPLETED, _warm_up, momentum, warmup)
-        self._ema = EMAHandler(generator, momentum=momentum, handle_buffers="update")
+        self._ema = EMAHandler(gan.generator, momentum=momentum, handle_buffers="update")
         self._ema.attach(self.engine)
 
     @property
@@ -110,7 +102,7 @@ class GANTraining:
 
     def learn(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """Takes one learning step on images ``(N, C, H, W)`` and labels ``(N,)``; returns the losses by name."""
-        return self._learning_step(self._players, *batch)
+        return self.settings.loss(self._players, *batch)
 
 
 def _warm_up(engine: Engine, momentum: float, warmup: int) -> None:

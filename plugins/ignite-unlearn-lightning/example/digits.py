@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, TensorDataset
 
 from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, OtherClass, Unseen
-from ignite_unlearn.recipes.stock.digits_class import load_digits
+from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn_lightning import Unlearning, gan
 
 DIGIT = 3

@@ -11,7 +11,7 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader, TensorDataset
 
 from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, NearestEmbedding, OtherClass, Unseen
-from ignite_unlearn.recipes.stock.digits_class import load_digits
+from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn_mimicry import engine, torch_mimicry, unlearn
 
 cgan_pd = torch_mimicry.nets.cgan_pd

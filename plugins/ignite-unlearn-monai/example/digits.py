@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
 from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, RetainedNeighbour, Unseen
-from ignite_unlearn.recipes.stock.digits_class import load_digits
+from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn_monai import unlearn
 
 DIGIT, DIGITS, LATENT = 0, 3, 32

@@ -15,7 +15,7 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader, TensorDataset
 
 from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, OtherClass, Unseen
-from ignite_unlearn.recipes.stock.digits_class import load_digits
+from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn_stylegan import engine, gan, training_phases, unlearn
 
 DIGIT = 3

@@ -14,7 +14,7 @@ from torchgan.models import ConditionalGANDiscriminator, ConditionalGANGenerator
 from torchgan.trainer import Trainer
 
 from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, OtherClass, Unseen
-from ignite_unlearn.recipes.stock.digits_class import load_digits
+from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn.record.record import Record
 from ignite_unlearn_torchgan import engine, unlearn
 

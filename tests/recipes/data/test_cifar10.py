@@ -31,7 +31,7 @@ def test_class_folders_are_read_and_split_without_overlap(tmp_path):
     assert len(together.flatten(1).unique(dim=0)) == 35 and together.min() >= -1 and together.max() <= 1
     labels = torch.cat([data.labels, data.unseen_labels])
     assert torch.equal(((together[:, 0, 0, 0] + 1) * 127.5).round().long(), labels)
-    nets = RECIPE.generator(RECIPE.options, data), RECIPE.discriminator(RECIPE.options, data)
+    nets = RECIPE.nets.generator(data), RECIPE.nets.discriminator(data)
     assert nets[0](torch.randn(2, 128)).shape == (2, 3, 32, 32) and nets[1](data.images[:2]).shape == (2,)
 
 

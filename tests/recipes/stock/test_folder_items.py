@@ -6,10 +6,10 @@ from PIL import Image
 
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe
-from ignite_unlearn.runs import judges as judges_module
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.finished import Finished
-from ignite_unlearn.runs.request import check_request
-from ignite_unlearn.runs.run import run
+from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.run import prepare_run
 from ignite_unlearn.utils.image_files import find_files
 
 RECIPE = load_recipe("folder-items")
@@ -27,27 +27,29 @@ def fill(folder, n, seed=0):
 
 
 def ask(root, *settings):
-    return check_request(
+    return prepare_run(
         RECIPE, settings=(*SHORT, *settings), out=root.parent / "out", data_root=root, device="cpu", progress=False
     )
 
 
 def names(request):
-    return {request.data.files[i].name for i in request.forgotten.nonzero().flatten().tolist()}
+    return {request.split.data.files[i].name for i in request.split.forgotten.nonzero().flatten().tolist()}
 
 
 def test_files_are_named_and_never_drawn_into_the_unseen_tenth(tmp_path):
     fill(tmp_path / "data", 40)
     for i in range(40):
         request = ask(tmp_path / "data", f"files={i:02}.png")
-        assert names(request) == {f"{i:02}.png"} and request.options["items"] == 1 and len(request.data.unseen) == 4
+        assert (
+            names(request) == {f"{i:02}.png"} and request.options["items"] == 1 and len(request.split.data.unseen) == 4
+        )
 
 
 def test_too_few_unseen_images_for_the_phase_are_told_before_the_training(tmp_path):
     fill(tmp_path / "data", 150)
     with pytest.raises(UnlearningError, match=r"15 unseen images, .* at least 16"):
         ask(tmp_path / "data", "generator_half=where_known")
-    assert len(ask(tmp_path / "data").data.unseen) == 15
+    assert len(ask(tmp_path / "data").split.data.unseen) == 15
 
 
 def test_a_list_names_them_as_well(tmp_path):
@@ -55,7 +57,7 @@ def test_a_list_names_them_as_well(tmp_path):
     fill(tmp_path / "data" / "more", 12, seed=1)
     (tmp_path / "list.txt").write_text("data/03.png\n\nmore/05.png\n")
     request = ask(tmp_path / "data", f"files=@{tmp_path / 'list.txt'}")
-    assert names(request) == {"03.png", "05.png"} and request.data.class_names == ()
+    assert names(request) == {"03.png", "05.png"} and request.split.data.class_names == ()
     assert names(ask(tmp_path / "data", "files=data/03.png, more/05.png")) == {"03.png", "05.png"}
     with pytest.raises(UnlearningError, match=r"03\.png names 2 files of the data \(.*\): give a path that names one"):
         ask(tmp_path / "data", "files=03.png")
@@ -69,9 +71,9 @@ def test_flat_folders_may_be_parted(tmp_path):
     fill(tmp_path / "data" / "train", 20)
     fill(tmp_path / "data" / "test", 5, seed=1)
     request = ask(tmp_path / "data", "items=3")
-    assert len(request.data.images) == 20 and len(request.data.unseen) == 5
+    assert len(request.split.data.images) == 20 and len(request.split.data.unseen) == 5
     with pytest.raises(UnlearningError, match="holds 0 class folders"):
-        check_request(
+        prepare_run(
             load_recipe("folder-class"), settings=("size=16", "classes=0"), out=tmp_path, data_root=tmp_path / "data"
         )
 
@@ -89,13 +91,13 @@ def test_all_images_cannot_be_forgotten_even_by_their_copies(tmp_path):
 
 
 def test_a_run_on_a_flat_folder_is_read_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(judges_module, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
     fill(tmp_path / "data", 80)
     request = ask(tmp_path / "data", "files=03.png,17.png")
-    record = run(request)
+    record = carry_out(request)
     assert record.forget["count"] == 2 and "no classes" in record.data["name"]
     again = Finished.read(request.out, data_root=tmp_path / "data", progress=False)
-    assert names(again.request) == {"03.png", "17.png"} and again.request.options == request.options
+    assert names(again.run) == {"03.png", "17.png"} and again.run.options == request.options
 
 
 def test_paths_are_matched_by_their_ends():
@@ -105,4 +107,4 @@ def test_paths_are_matched_by_their_ends():
 
 def test_a_folder_that_a_recipe_does_not_read_is_refused(tmp_path):
     with pytest.raises(UnlearningError, match=r"digits-class .* does not read .*: leave --data-root out"):
-        check_request(load_recipe("digits-class"), out=tmp_path / "out", data_root=tmp_path)
+        prepare_run(load_recipe("digits-class"), out=tmp_path / "out", data_root=tmp_path)

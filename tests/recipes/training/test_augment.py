@@ -2,10 +2,9 @@ import pytest
 import torch
 from torch.nn.functional import relu
 
-from ignite_unlearn.recipes.nets.strided import SmallDiscriminator, StridedGenerator
+from ignite_unlearn.recipes.nets.strided import SmallDiscriminator, StridedGAN, StridedGenerator
 from ignite_unlearn.recipes.training.augment import AUGMENTATIONS, diffaug
 from ignite_unlearn.recipes.training.gan_training import GANTraining
-from ignite_unlearn.runs.shelf import Shelf
 from tests.recipes.test_class_gans import SHORT, data, request
 
 
@@ -86,7 +85,7 @@ def plain_step(training, real, labels):
 
 def trained(tmp_path, augment, step):
     asked = request(tmp_path, "mnist-class", (*SHORT, f"augment={augment}"))
-    training = GANTraining(*Shelf(asked).nets(), asked.recipe.learning_step, asked.options)
+    training = GANTraining(asked.new_gan(), asked.recipe.training)
     images = data()
     torch.manual_seed(0)
     for _ in range(3):
@@ -103,7 +102,7 @@ def test_without_augmentation_training_is_what_it_was_and_with_it_another(tmp_pa
 
 def test_the_discriminator_sees_nothing_that_is_not_augmented(tmp_path):
     asked = request(tmp_path, "mnist-class", (*SHORT, "augment=diffaug"))
-    training = GANTraining(*Shelf(asked).nets(), asked.recipe.learning_step, asked.options)
+    training = GANTraining(asked.new_gan(), asked.recipe.training)
     seen = []
     training.discriminator.register_forward_pre_hook(lambda net, given: seen.append(given[0].detach()))
     images = data()
@@ -115,7 +114,7 @@ def test_the_discriminator_sees_nothing_that_is_not_augmented(tmp_path):
 
 def test_an_original_trained_with_augmentation_is_another(tmp_path):
     plain, augmented = (request(tmp_path, "mnist-class", (*SHORT, f"augment={name}")) for name in AUGMENTATIONS)
-    assert plain.fingerprint != augmented.fingerprint
+    assert plain.original.fingerprint != augmented.original.fingerprint
 
 
 @pytest.mark.parametrize("classes", [None, 3])
@@ -143,12 +142,12 @@ def test_a_discriminator_with_a_stem_has_convolutions_that_keep_the_size(classes
 
 
 def test_a_recipe_may_ask_for_both_and_for_its_own_number_of_blocks():
-    from ignite_unlearn.recipes.class_gan import class_gan
-
-    plain = class_gan("a", "a", lambda root, options: data())
-    large = class_gan("b", "b", lambda root, options: data(), g_blocks=3, refine=True, stem=True)
-    images, small = data(32, 3), {**plain.options, "g_width": 4, "d_width": 4}
-    kinds = {r.name: [type(c).__name__ for c in r.generator(small, images).convs] for r in (plain, large)}
-    assert kinds == {"a": ["ConvTranspose2d"] * 2, "b": ["ConvTranspose2d"] * 3 + ["Conv2d"]}
-    assert sum(isinstance(m, torch.nn.Conv2d) for m in large.discriminator(small, images).body) == 7
-    assert sum(isinstance(m, torch.nn.Conv2d) for m in plain.discriminator(small, images).body) == 3
+    plain, large = (
+        StridedGAN(g_width=4, d_width=4),
+        StridedGAN(g_width=4, d_width=4, g_blocks=3, refine=True, stem=True),
+    )
+    images = data(32, 3)
+    kinds = [[type(c).__name__ for c in nets.generator(images).convs] for nets in (plain, large)]
+    assert kinds == [["ConvTranspose2d"] * 2, ["ConvTranspose2d"] * 3 + ["Conv2d"]]
+    assert sum(isinstance(m, torch.nn.Conv2d) for m in large.discriminator(images).body) == 7
+    assert sum(isinstance(m, torch.nn.Conv2d) for m in plain.discriminator(images).body) == 3

@@ -9,9 +9,7 @@ from tests.recipes.test_class_gans import SHORT, data, request
 
 def trained(tmp_path, **options):
     asked = request(tmp_path, "mnist-class", (*SHORT, *(f"{key}={value}" for key, value in options.items())))
-    from ignite_unlearn.runs.shelf import Shelf
-
-    training = GANTraining(*Shelf(asked).nets(), asked.recipe.learning_step, asked.options)
+    training = GANTraining(asked.new_gan(), asked.recipe.training)
     torch.manual_seed(0)
     images = data()
     losses = [training.learn((images.images[:8], images.labels[:8])) for _ in range(3)]

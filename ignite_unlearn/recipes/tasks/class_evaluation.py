@@ -11,45 +11,48 @@ from torch import Tensor
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.classes import ClassShare
+from ignite_unlearn.metrics.downstream import downstream_accuracy
 from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.metrics.quality import image_quality
-from ignite_unlearn.metrics.downstream import downstream_accuracy
-from ignite_unlearn.runs.judges import Judges
-from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.data.split import Split
+from ignite_unlearn.recipes.tasks.instruments import Instruments
 
 _EPOCHS = 6  # of the downstream classifier
 
 
-class Evaluation:
-    """Judges GANs on fixed latents.
+class ClassEvaluation:
+    """Judges conditional GANs on fixed latents.
 
     Args:
-        judges: the feature space and the classifier.
-        data: the real data; the reference is its training images of retained classes.
+        instruments: the feature space and the classifier.
+        split: the real data; the reference is its training images of retained classes.
         forgotten: the forgotten classes.
         samples: how many images of each retained class are made; of a forgotten class four times as many, since a
             share near zero needs them.
         seed: of the latents.
     """
 
-    def __init__(self, judges: Judges, data: ImageData, forgotten: tuple[int, ...], *, samples: int, seed: int = 12345):
-        self._judges = judges
-        self._data = data
+    def __init__(self, instruments: Instruments, split: Split, forgotten: tuple[int, ...], *, samples: int, seed: int):
+        self._instruments = instruments
+        self._data = split.data
         self._forgotten = forgotten
-        self._retained = tuple(k for k in range(data.classes) if k not in forgotten)
+        self._retained = tuple(k for k in range(split.data.classes) if k not in forgotten)
         self._samples = samples
         self._seed = seed
-        kept = ~torch.isin(data.labels, torch.tensor(forgotten, device=data.labels.device))
-        self._real = judges.extractor(data.images[kept])
+        self._real = instruments.extractor(split.retain[0])
 
     @property
-    def real_images(self) -> int:
-        """How many real images the distances are measured to."""
-        return len(self._real)
+    def made(self) -> int:
+        """How many images the distances are measured on."""
+        return self._samples * len(self._retained)
 
     def features(self, gan: GAN) -> np.ndarray:
         """Returns the features of the GAN's images of the retained classes."""
-        return self._judges.extractor(self._images(gan, self._retained, self._samples)[0])
+        return self._instruments.extractor(self._images(gan, self._retained, self._samples)[0])
+
+    def memory(self, gan: GAN) -> dict[str, float]:
+        """Returns none: no number tells of single images."""
+        return {}
 
     def quick(self, gan: GAN) -> dict[str, float]:
         """Returns the forgotten share and the FID alone: what a stopping handler needs."""
@@ -57,17 +60,17 @@ class Evaluation:
 
     def share(self, gan: GAN) -> float:
         """Returns the forgotten share alone."""
-        share = ClassShare(self._judges.classifier)
+        share = ClassShare(self._instruments.classifier)
         share.update(self._images(gan, self._forgotten, 4 * self._samples))
         return share.compute()
 
     def __call__(self, gan: GAN, retrained: np.ndarray | None = None) -> dict[str, Any]:
         """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""
-        forgotten, accuracy = ClassShare(self._judges.classifier), ClassShare(self._judges.classifier)
+        forgotten, accuracy = ClassShare(self._instruments.classifier), ClassShare(self._instruments.classifier)
         forgotten.update(self._images(gan, self._forgotten, 4 * self._samples))
         images, labels = self._images(gan, self._retained, self._samples)
         accuracy.update((images, labels))
-        features = self._judges.extractor(images)
+        features = self._instruments.extractor(images)
         share, (low, high) = forgotten.compute(), forgotten.interval()
         return {
             **image_quality(features, self._real),
@@ -87,7 +90,7 @@ class Evaluation:
         return downstream_accuracy(
             (images, labels),
             (data.unseen[kept], data.unseen_labels[kept]),
-            self._judges.untrained,
+            self._instruments.untrained,
             epochs=_EPOCHS,
             progress=False,
         )

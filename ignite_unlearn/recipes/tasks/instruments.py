@@ -1,9 +1,10 @@
-"""The judges of a run: one classifier whose features an FID is measured in, another that counts classes."""
+"""What a run measures with: one classifier in whose features distances are measured, another that counts classes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +13,15 @@ from tqdm.auto import tqdm
 from ignite_unlearn.metrics.classifier import train_classifier
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.recipes.nets.classifier import FeatureClassifier
 
+MakeClassifier: TypeAlias = Callable[[ImageData], FeatureClassifier]
 _EPOCHS, _IMAGES = 12, 200_000  # at most so many epochs, and so many images but for the rounding to epochs
 
 
 @dataclass(frozen=True)
-class Judges:
-    """What a run is judged by.
+class Instruments:
+    """What a run measures with.
 
     Attributes:
         extractor: the feature space of FID and KID.
@@ -29,16 +32,14 @@ class Judges:
     """
 
     extractor: FeatureExtractor
-    guide: nn.Module
-    classifier: nn.Module
+    guide: FeatureClassifier
+    classifier: FeatureClassifier
     untrained: Callable[[], nn.Module]
     accuracy: float
 
 
-def train_judges(
-    data: ImageData, make: Callable[[ImageData], nn.Module], name: str, *, progress: bool = True
-) -> Judges:
-    """Trains both judges on the real training images, with seeds of their own so that all runs share them.
+def train_instruments(data: ImageData, make: MakeClassifier, name: str, *, progress: bool = True) -> Instruments:
+    """Trains both classifiers on the real training images, with seeds of their own so that all runs share them.
 
     Args:
         data: the real data.
@@ -49,13 +50,13 @@ def train_judges(
     epochs = max(1, min(_EPOCHS, _IMAGES // len(data.images)))
     with torch.random.fork_rng(devices=[]), tqdm(total=2 * epochs, desc="judges", disable=not progress) as bar:
         guide, classifier = (_train(data, make, seed, epochs, bar) for seed in (1, 2))
-    return as_judges(guide, classifier, data, make, name)
+    return as_instruments(guide, classifier, data, make, name)
 
 
-def as_judges(
-    guide: nn.Module, classifier: nn.Module, data: ImageData, make: Callable[[ImageData], nn.Module], name: str
-) -> Judges:
-    """Returns two trained nets as judges; see :func:`train_judges`.
+def as_instruments(
+    guide: FeatureClassifier, classifier: FeatureClassifier, data: ImageData, make: MakeClassifier, name: str
+) -> Instruments:
+    """Returns two trained nets as instruments; see :func:`train_instruments`.
 
     The extractor's name in records tells the recipe, the net and how many features it has.
     """
@@ -63,16 +64,17 @@ def as_judges(
         net.eval().requires_grad_(False)
     with torch.no_grad():
         found = torch.cat([classifier(part).argmax(1) for part in data.unseen.split(512)])
-        features = guide.get_submodule("features")(data.unseen[:1]).shape[1]
+        features = guide.features(data.unseen[:1]).shape[1]
     accuracy = (found == data.unseen_labels).float().mean().item()
-    extractor = FeatureExtractor(guide.get_submodule("features"), f"{name}-{type(guide).__name__}-{features}")
-    return Judges(extractor, guide, classifier, lambda: make(data), accuracy)
+    extractor = FeatureExtractor(guide.features, f"{name}-{type(guide).__name__}-{features}")
+    return Instruments(extractor, guide, classifier, lambda: make(data), accuracy)
 
 
-def _train(data: ImageData, make: Callable[[ImageData], nn.Module], seed: int, epochs: int, bar: tqdm) -> nn.Module:
+def _train(data: ImageData, make: MakeClassifier, seed: int, epochs: int, bar: tqdm) -> FeatureClassifier:
     torch.default_generator.manual_seed(seed)
     net = make(data).to(data.images.device)
-    return train_classifier(net, data.images, data.labels, epochs=epochs, bar=bar, augment=_shifted)
+    train_classifier(net, data.images, data.labels, epochs=epochs, bar=bar, augment=_shifted)
+    return net
 
 
 def _shifted(images: Tensor) -> Tensor:

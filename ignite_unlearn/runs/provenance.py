@@ -1,21 +1,89 @@
-"""Files of weights with notes of their hashes: what is read is what was written, or it is said that it is not."""
+"""Where files of weights come from: notes beside them, fingerprints of how they were made, hashes of what they hold."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.utils.files import read_weights
+from ignite_unlearn.utils.files import read_weights, write_json
 from ignite_unlearn.utils.hashing import tensors_sha256
-from ignite_unlearn.runs.fingerprint import differences
-from ignite_unlearn.runs.notes import read_note
 
 Form: TypeAlias = Mapping[str, Mapping[str, str]]  # by net and tensor: its type and shape
+_NOTES = "stages.json"
+VERSION = 2  # of fingerprints; those without one are older, and lack what this one says of kinds of nets and training
+_SINCE_2 = ("version", "nets", "training")
+
+
+def read_notes(folder: Path) -> dict[str, Any]:
+    """Returns the notes of a run folder by the files' names; none where there are none, or they cannot be read."""
+    try:
+        notes = json.loads((folder / _NOTES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return notes if isinstance(notes, dict) else {}
+
+
+def read_note(folder: Path, name: str) -> dict[str, Any] | None:
+    """Returns the note of the file ``name.pt``; None where there is none."""
+    note = read_notes(folder).get(name)
+    return note if isinstance(note, dict) else None
+
+
+def add_note(folder: Path, name: str, note: Mapping[str, Any]) -> None:
+    """Writes down how a file of weights in a run folder was made."""
+    write_json(folder / _NOTES, {**read_notes(folder), name: dict(note)})
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Everything that decides what comes out of a training, or of a run.
+
+    Attributes:
+        content: names and values.
+        before: what was done before there was a setting of that name; None, or no such name: it cannot be known.
+    """
+
+    content: Mapping[str, Any]
+    before: Mapping[str, Any] = field(default_factory=dict)
+
+    def differences(self, noted: Any) -> list[str]:
+        """Returns in what a note differs, each in words; none where it says the same.
+
+        An older note may lack a setting that there was not yet: it then counts as what was done without it. Classes
+        are compared whatever their order.
+
+        Example:
+            >>> asked = Fingerprint({"seed": 1, "augment": "none", "classes": (4, 1)}, {"augment": "none"})
+            >>> asked.differences({"seed": 1, "classes": [1, 4]}), asked.differences({"seed": 0, "classes": [1, 4]})
+            ([], ['seed=0 (now 1)'])
+        """
+        if not isinstance(noted, Mapping):
+            return ["an unreadable note"]
+        older = "version" not in noted
+        asked = {key: value for key, value in self.content.items() if not (older and key in _SINCE_2)}
+        found = []
+        for key in dict.fromkeys([*asked, *noted]):
+            old, new = (self._value(key, content) for content in (noted, asked))
+            if old != new:
+                was, now = (f"{key}={value}" if value is not None else f"no {key}" for value in (old, new))
+                found.append(f"{was} (now {now if new is None or old is None else new})")
+        return found
+
+    def as_note(self) -> dict[str, Any]:
+        """Returns the content as JSON has it."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in self.content.items()}
+
+    def _value(self, key: str, content: Mapping[str, Any]) -> Any:
+        value = content.get(key, self.before.get(key))
+        if isinstance(value, (tuple, list)):
+            return sorted(value) if key == "classes" else list(value)
+        return value
 
 
 def form_of(nets: Mapping[str, Any]) -> Form | None:
@@ -77,7 +145,7 @@ class Beside:
     passed_over: tuple[str, ...] = ()
 
 
-def look_beside(folder: Path, name: str, fingerprint: Mapping[str, Any], form: Form) -> Beside:
+def made_alike_beside(folder: Path, name: str, fingerprint: Fingerprint, form: Form) -> Beside:
     """Looks in the folders beside ``folder`` for a ``name.pt`` that was made in the same way and is as it was made.
 
     Args:
@@ -93,7 +161,7 @@ def look_beside(folder: Path, name: str, fingerprint: Mapping[str, Any], form: F
         note, path = read_note(other, name), other / f"{name}.pt"
         if note is None or not path.exists() or not isinstance(note.get("fingerprint"), dict):
             continue
-        if not differences(note["fingerprint"], fingerprint):
+        if not fingerprint.differences(note["fingerprint"]):
             wrong = _wrong(other, name, form)
             if wrong is None:
                 return Beside(other, tuple(passed_over))

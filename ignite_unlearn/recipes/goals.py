@@ -91,7 +91,7 @@ def class_goals(*, share: float = 0.01, fid: float = 1.02, speedup: float = 185)
             judged=True,
         ),
         Goal(f"speed-up over retraining at least {speedup:.0f}", lambda row: row["speedup"], speedup, at_least=True),
-        *AUDIT_GOALS,
+        *_audit_goals(),
     )
 
 
@@ -122,41 +122,42 @@ def _relearning(row: Row) -> float | None:
     return None if None in passed else _ratio("relearn_iterations", "retrained")(row)
 
 
-AUDIT_GOALS = (
-    Goal(
-        f"{_title('relearn_iterations')} at least 0.8 of the retrained GAN's",
-        _relearning,
-        0.8,
-        at_least=True,
-        judged=True,
-    ),
-    Goal(
-        f"{_title('recovery_share')} at most 1.25 of the retrained GAN's",
-        _ratio("recovery_share", "retrained"),
-        1.25,
-        judged=True,
-    ),
-)
-# Adapt-then-Unlearn (Tiwary et al. 2023, Table 1): FID rises to 1.65 to 1.9 of the original's; 40 % of .65 is .26.
-UNCONDITIONAL_GOALS = (
-    Goal(
-        f"{_title('pul')} of the retrained GAN at least 98",
-        lambda row: _value(row, "retrained", "pul"),
-        98,
-        at_least=True,
-    ),
-    Goal(f"{_title('pul')} at least 98.6", lambda row: _value(row, "unlearned", "pul"), 98.6, at_least=True),
-    Goal(f"{_title('fid')} at most 1.26 times the original's", _ratio("fid", "original"), 1.26),
-    Goal(
-        f"{_title('ret_fid')} at most 1.5 times that between retrained GANs of two seeds",
-        lambda row: None if not row.get("spread") else (_value(row, "unlearned", "ret_fid") or 0.0) / row["spread"],
-        1.5,
-    ),
-    *AUDIT_GOALS,
-)
-GOALS: Mapping[str, tuple[Goal, ...]] = {
-    "mnist-class": class_goals(),
-    "fashion-mnist-class": class_goals(),
-    "cifar10-class": class_goals(share=0.02, fid=1.05, speedup=284),
-    "mnist-class-unconditional": UNCONDITIONAL_GOALS,
-}
+def unconditional_goals() -> tuple[Goal, ...]:
+    """Returns the goals of class unlearning in a GAN that knows no classes.
+
+    Adapt-then-Unlearn (Tiwary et al. 2023, Table 1): FID rises to 1.65 to 1.9 of the original's; 40 % of .65 is .26.
+    """
+    return (
+        Goal(
+            f"{_title('pul')} of the retrained GAN at least 98",
+            lambda row: _value(row, "retrained", "pul"),
+            98,
+            at_least=True,
+        ),
+        Goal(f"{_title('pul')} at least 98.6", lambda row: _value(row, "unlearned", "pul"), 98.6, at_least=True),
+        Goal(f"{_title('fid')} at most 1.26 times the original's", _ratio("fid", "original"), 1.26),
+        Goal(
+            f"{_title('ret_fid')} at most 1.5 times that between retrained GANs of two seeds",
+            lambda row: None if not row.get("spread") else (_value(row, "unlearned", "ret_fid") or 0.0) / row["spread"],
+            1.5,
+        ),
+        *_audit_goals(),
+    )
+
+
+def _audit_goals() -> tuple[Goal, ...]:
+    return (
+        Goal(
+            f"{_title('relearn_iterations')} at least 0.8 of the retrained GAN's",
+            _relearning,
+            0.8,
+            at_least=True,
+            judged=True,
+        ),
+        Goal(
+            f"{_title('recovery_share')} at most 1.25 of the retrained GAN's",
+            _ratio("recovery_share", "retrained"),
+            1.25,
+            judged=True,
+        ),
+    )

@@ -14,11 +14,11 @@ from ignite.handlers import Checkpoint
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ignite_unlearn.utils.clock import wall_clock
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
-from ignite_unlearn.utils.files import read_weights, save_weights
-from ignite_unlearn.runs.fingerprint import differences
 from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
+from ignite_unlearn.runs.provenance import Fingerprint
+from ignite_unlearn.utils.clock import wall_clock
+from ignite_unlearn.utils.files import read_weights, save_weights
 
 _CHECKPOINT_EVERY = 100  # iterations
 _MADE_BY = "made_by"  # in a checkpoint: the fingerprint of its training
@@ -52,15 +52,13 @@ class _Stream:
         torch.set_rng_state(state["torch"])
 
 
-def train(
+def train_long(
     training: GANTraining,
     images: Tensor,
     labels: Tensor,
     *,
-    iterations: int,
-    batch_size: int,
     seed: int,
-    fingerprint: Mapping[str, Any],
+    fingerprint: Fingerprint,
     title: str,
     folder: Path,
     resume: bool = False,
@@ -73,11 +71,9 @@ def train(
         UnlearningDivergedError: if a loss is not finite at the end of an epoch; the last checkpoint stays.
 
     Args:
-        training: the GAN and its engine.
+        training: the GAN, its engine, and the settings that say how long.
         images: real images ``(N, C, H, W)``.
         labels: their classes ``(N,)``.
-        iterations: how long.
-        batch_size: images in a batch.
         seed: of batches and latents.
         fingerprint: what the training depends on; a checkpoint of another one is refused.
         title: of the bar, and name of the checkpoint.
@@ -87,8 +83,9 @@ def train(
     """
     clock, path = _Clock(), folder / f"{title}.checkpoint.pt"
     objects = {**training.state_objects(), "clock": clock, "stream": _Stream()}
-    made_by = {key: list(value) if isinstance(value, tuple) else value for key, value in fingerprint.items()}
+    made_by, iterations = fingerprint.as_note(), training.settings.iterations
     saver = Checkpoint(objects, lambda content, *_: save_weights(path, {**content, _MADE_BY: made_by}))
+    batch_size = training.settings.batch_size
     length = min(_CHECKPOINT_EVERY, iterations)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -103,12 +100,12 @@ def train(
     return clock.seconds
 
 
-def _go_on(objects: Mapping[str, Any], path: Path, fingerprint: Mapping[str, Any]) -> None:
+def _go_on(objects: Mapping[str, Any], path: Path, fingerprint: Fingerprint) -> None:
     content = read_weights(path)
     made_by = content.pop(_MADE_BY, None)
     if not isinstance(made_by, dict):
         raise UnlearningError(f"{path} does not tell by which seed and options: delete the file to begin anew.")
-    different = differences(made_by, fingerprint)
+    different = fingerprint.differences(made_by)
     if different:
         raise UnlearningError(
             f"{path} is of a training by {', '.join(different)}: resume with the seed and options that began it, "

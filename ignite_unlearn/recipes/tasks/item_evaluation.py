@@ -9,36 +9,39 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ignite_unlearn.forget.inversion import Inversion
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.forget.inversion import Inversion
-from ignite_unlearn.metrics.fid import FID
-from ignite_unlearn.metrics.quality import image_quality
-from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MembershipAUC
-from ignite_unlearn.metrics.linear_probe import LinearProbe
-from ignite_unlearn.runs.judges import Judges
-from ignite_unlearn.runs.request import Request
 from ignite_unlearn.gan.score_gradients import head_inputs
+from ignite_unlearn.metrics.fid import FID
+from ignite_unlearn.metrics.linear_probe import LinearProbe
+from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MembershipAUC
+from ignite_unlearn.metrics.quality import image_quality
+from ignite_unlearn.recipes.data.split import Split
+from ignite_unlearn.recipes.tasks.instruments import Instruments
 
 
 class ItemEvaluation:
     """Judges GANs on fixed latents, on the items, and on unseen images that no fake label looked at.
 
     Args:
-        request: the run.
-        judges: the feature space of the distances; None: only :meth:`membership` is asked for.
+        instruments: the feature space of the distances; None: only :meth:`memory` is asked for.
+        split: the items, the retained images, and the unseen ones.
+        samples: how many images are made.
         seed: of the latents.
     """
 
-    def __init__(self, request: Request, judges: Judges | None, *, seed: int = 12345):
-        data, forgotten = request.data, request.forgotten
-        self._samples = request.options["samples"]
-        self._items, self._retained = data.images[forgotten], data.images[~forgotten]
-        self._unseen, _ = request.scoring
-        if judges is not None:
-            self._extractor = judges.extractor
-            self.real = judges.extractor(self._retained)
-        self._seed = seed
+    def __init__(self, instruments: Instruments | None, split: Split, *, samples: int, seed: int):
+        (self._items, _), (self._retained, _), (self._unseen, _) = split.forget, split.retain, split.scoring
+        self._samples, self._seed = samples, seed
+        if instruments is not None:
+            self._extractor = instruments.extractor
+            self.real = instruments.extractor(self._retained)
+
+    @property
+    def made(self) -> int:
+        """How many images the distances are measured on."""
+        return self._samples
 
     def features(self, gan: GAN) -> np.ndarray:
         """Returns the features of the GAN's images."""
@@ -55,9 +58,12 @@ class ItemEvaluation:
             **image_quality(features, self.real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
             "reconstruction_error": float(inverted.errors.mean()),
-            **self.membership(gan),
-            **self.probe(gan),
+            **self.memory(gan),
         }
+
+    def memory(self, gan: GAN) -> dict[str, float]:
+        """Returns whether the discriminator knows the items: the numbers that may come back when it learns on."""
+        return {**self.membership(gan), **self.probe(gan)}
 
     def membership(self, gan: GAN) -> dict[str, float]:
         """Returns the AUC of the discriminator's score on the items, with an interval, and on the retained images."""

@@ -1,0 +1,165 @@
+"""When a phase ends, and what is done in the loop after it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, cast
+
+from ignite.engine import Engine
+from torch import nn
+
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn.handlers.stopping import StopWhenForgotten
+from ignite_unlearn.recipes.settings import setting
+from ignite_unlearn.recipes.tasks.task import Evaluation, QuickEvaluation
+
+_ABOVE_AIM = "share_above_substitutes"  # as records have it
+
+
+class Ending(Protocol):
+    """Ends a phase, and says what it reached."""
+
+    def attach(self, engine: Engine) -> contextlib.AbstractContextManager[Any]:
+        """Attaches to the loop, for as long as the context lasts."""
+
+    @property
+    def bounds(self) -> Sequence[Mapping[str, Any]]:
+        """What the phase was asked to reach, as in a record."""
+
+
+class Stop(Protocol):
+    """When a phase ends: a frozen dataclass, whose settings ``--set`` can change."""
+
+    @property
+    def later(self) -> int:
+        """Learning steps after the phase."""
+
+    def evaluation(self, make: Callable[..., Evaluation]) -> Evaluation | None:
+        """Returns what judges while the phase runs, made by ``make(samples=...)``; None: nothing does."""
+
+    def ending(
+        self,
+        phase: UnlearningPhase,
+        *,
+        evaluation: Evaluation | None,
+        original: GAN,
+        released: GAN,
+        aim: Callable[[], GAN | None],
+    ) -> Ending:
+        """Returns what ends the phase.
+
+        Args:
+            phase: the phase.
+            evaluation: what :meth:`evaluation` returned.
+            original: the original GAN, which quality is compared with.
+            released: the GAN as it would be released now.
+            aim: returns the GAN that the running phase teaches; see :meth:`.Method.aim`.
+        """
+
+
+@dataclass(frozen=True)
+class WhenForgotten:
+    """The phase ends when the GAN shows no more of the classes than it is taught, and is as good as it was."""
+
+    share_tolerance: float = setting(
+        0.015, "how much more than its substitutes a class may show; -2: none", at_least=-2, at_most=1
+    )
+    fid_tolerance: float = setting(0.04, "how much the FID may rise, as a share of the original's", at_least=0)
+    judge_every: int = setting(2, "iterations from one judgement to the next", at_least=1)
+    judge_samples: int = setting(20, "images of a judgement, of each class where there are labels", at_least=2)
+    later: ClassVar[int] = 0
+
+    def evaluation(self, make: Callable[..., Evaluation]) -> Evaluation:
+        """Returns a quick one."""
+        return make(samples=self.judge_samples)
+
+    def ending(
+        self,
+        phase: UnlearningPhase,
+        *,
+        evaluation: Evaluation | None,
+        original: GAN,
+        released: GAN,
+        aim: Callable[[], GAN | None],
+    ) -> Ending:
+        """Returns what judges every few iterations; see :class:`Stop`."""
+        judged = cast("QuickEvaluation", evaluation)
+        fid = judged.quick(original)["fid"] * (1 + self.fid_tolerance)
+        return _Judged(phase, judged, released, aim, share=self.share_tolerance, fid=fid, every=self.judge_every)
+
+
+class _Judged:
+    """Judges by the forgotten share above that of the aim, and by FID."""
+
+    def __init__(
+        self,
+        phase: UnlearningPhase,
+        evaluation: QuickEvaluation,
+        released: GAN,
+        aim: Callable[[], GAN | None],
+        *,
+        share: float,
+        fid: float,
+        every: int,
+    ):
+        self._phase, self._evaluation, self._aim = phase, evaluation, aim
+        self._aimed_at: float | None = None
+        keep: tuple[nn.Module, ...] = (released.generator, released.discriminator)
+        at_most = {_ABOVE_AIM: share, "fid": fid}
+        self._stopping = StopWhenForgotten(
+            phase, self._measure, at_most=at_most, every=every, released=released, keep=keep
+        )
+
+    def attach(self, engine: Engine) -> contextlib.AbstractContextManager[Any]:
+        return self._stopping.attach(engine)
+
+    @property
+    def bounds(self) -> Sequence[Mapping[str, Any]]:
+        return [
+            {**bound, "of_substitutes": self._aimed_at} if bound["name"] == _ABOVE_AIM else bound
+            for bound in self._phase.bounds
+        ]
+
+    def _measure(self, gan: GAN) -> dict[str, float]:
+        numbers = self._evaluation.quick(gan)
+        if self._aimed_at is None:  # once: the aim moves no more
+            aim = self._aim()
+            self._aimed_at = 0.0 if aim is None else self._evaluation.share(aim)
+        return numbers | {_ABOVE_AIM: numbers["forgotten_share"] - self._aimed_at}
+
+
+@dataclass(frozen=True)
+class AfterIterations:
+    """The phase ends by its iterations alone; then the loop learns on, to show what comes back."""
+
+    later: int = setting(200, "learning steps after the phase, for the numbers called later", at_least=1)
+
+    def evaluation(self, make: Callable[..., Evaluation]) -> None:
+        """Returns None."""
+
+    def ending(
+        self,
+        phase: UnlearningPhase,
+        *,
+        evaluation: Evaluation | None,
+        original: GAN,
+        released: GAN,
+        aim: Callable[[], GAN | None],
+    ) -> Ending:
+        """Returns what leaves the phase alone; see :class:`Stop`."""
+        return _Unjudged(phase)
+
+
+class _Unjudged:
+    def __init__(self, phase: UnlearningPhase):
+        self._phase = phase
+
+    def attach(self, engine: Engine) -> contextlib.AbstractContextManager[Any]:
+        return contextlib.nullcontext()
+
+    @property
+    def bounds(self) -> Sequence[Mapping[str, Any]]:
+        return self._phase.bounds

@@ -1,0 +1,42 @@
+"""The audits of a run that forgets single images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ignite_unlearn.audits import (
+    Audit,
+    ByMonteCarlo,
+    ByNearestSample,
+    Membership,
+    Reconstruction,
+    SetMembership,
+)
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.metrics.membership import DiscriminatorScore, auc
+from ignite_unlearn.recipes.audit_budget import AuditBudget
+from ignite_unlearn.recipes.data.split import Split
+from ignite_unlearn.recipes.tasks.relearning import BACK, relearning
+from ignite_unlearn.recipes.training.training import Training
+
+_CHANCE = 0.5
+
+
+def item_audits(split: Split, gans: Mapping[str, GAN], training: Training, budget: AuditBudget) -> list[Audit]:
+    """Returns what a GAN that forgot items is to pass; see :meth:`.Task.audits`."""
+    (items, _), (unseen, _), (calibration, _) = split.forget, split.scoring, split.calibration
+    few = unseen[: budget.compared]
+
+    def level(gan: GAN) -> float:
+        score = DiscriminatorScore(gan)
+        return auc(score(items).cpu(), score(few).cpu())
+
+    reached = _CHANCE + BACK * (level(gans["original"]) - _CHANCE)
+    return [
+        Membership(items, unseen),
+        Membership(items, unseen, attack=ByNearestSample(calibration=calibration)),
+        Membership(items, unseen, attack=ByMonteCarlo()),
+        SetMembership(items, unseen),
+        Reconstruction(items, few),
+        relearning(split, training, level, reached=reached, give_up=budget.give_up),
+    ]

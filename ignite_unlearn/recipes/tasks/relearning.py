@@ -1,0 +1,42 @@
+"""The audit of relearning, in the loop of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from ignite_unlearn.audits import Relearning
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.recipes.data.split import Split
+from ignite_unlearn.recipes.training.gan_training import GANTraining
+from ignite_unlearn.recipes.training.training import Training
+
+BACK = 0.9  # the share of the way from chance to the original's level that counts as back
+
+
+def relearning(
+    split: Split, training: Training, level: Callable[[GAN], float], *, reached: float, give_up: int
+) -> Relearning:
+    """Returns the audit with a recipe's own learning step, on batches of which half are of the forget set.
+
+    Args:
+        split: the images.
+        training: of the recipe.
+        level: how much of what is to be forgotten a GAN knows.
+        reached: the level that counts as back.
+        give_up: iterations after which it is said not to come back.
+    """
+    data, size = split.data, training.batch_size
+    kinds = [mask.nonzero().flatten() for mask in (split.forgotten, ~split.forgotten)]
+
+    def learn(gan: GAN) -> Callable[[], object]:
+        loop = GANTraining(gan, training, unlearning=True)
+
+        def step() -> None:
+            chosen = torch.cat([rows[torch.randint(len(rows), (size // 2,)).to(rows.device)] for rows in kinds])
+            loop.learn((data.images[chosen], data.labels[chosen]))
+
+        return step
+
+    return Relearning(learn, level, reached=reached, max_iterations=give_up, progress=False)

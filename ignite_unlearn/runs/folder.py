@@ -1,0 +1,160 @@
+"""The folder of a run: its GANs on disk, trained where they are missing, loaded where they are not, and what they took."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.weights import load_weights
+from ignite_unlearn.recipes.nets.nets import trained_gan
+from ignite_unlearn.recipes.training.gan_training import GANTraining
+from ignite_unlearn.runs.long_training import train_long
+from ignite_unlearn.runs.provenance import Beside, Fingerprint, add_note, nets_sha256, read_note, read_noted
+from ignite_unlearn.runs.run import Stage
+from ignite_unlearn.utils.files import save_released, save_weights
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained GAN, and the seconds and iterations that it took; None where nobody knows."""
+
+    gan: GAN
+    seconds: float | None
+    iterations: int | None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run keeps its GANs, with a note in ``stages.json`` of how each was made.
+
+    The GANs that its methods are given are new ones, of the nets that are expected; they are changed.
+
+    Attributes:
+        path: of the folder.
+        progress: whether bars are shown.
+    """
+
+    path: Path
+    progress: bool = True
+
+    def original(self, gan: GAN, stage: Stage, beside: Beside, *, resume: bool) -> Trained:
+        """Returns the original GAN: ``original.pt`` where it is there, or beside, else trained.
+
+        Args:
+            gan: a new GAN.
+            stage: its training.
+            beside: what the folders beside this one hold.
+            resume: whether to go on from a checkpoint.
+
+        Raises:
+            UnlearningError: if the file is of other nets, or was made by another seed or other options.
+        """
+        for sentence in beside.passed_over:
+            logger.info(sentence)
+        if beside.folder is not None:
+            state, note = read_noted(beside.folder, stage.name)
+            save_weights(self.path / f"{stage.name}.pt", state)
+            add_note(self.path, stage.name, note or {})
+        if (self.path / f"{stage.name}.pt").exists():
+            return self._load(stage.name, gan, stage.fingerprint)
+        return self._train(gan, stage, resume)
+
+    def retrained(self, gan: GAN, stage: Stage, *, resume: bool) -> Trained:
+        """Returns the GAN that is trained on the retain set alone; an old one only when resuming.
+
+        Args:
+            gan: a new GAN.
+            stage: its training.
+            resume: whether to take what is there, or to go on from a checkpoint.
+
+        Raises:
+            UnlearningError: if the file that is there is not the one that its note is about.
+        """
+        note = read_note(self.path, stage.name)
+        if resume and note is not None and not stage.fingerprint.differences(note.get("fingerprint", {})):
+            return self._load(stage.name, gan, stage.fingerprint)
+        return self._train(gan, stage, resume)
+
+    def finished(self, name: str, gan: GAN, fingerprint: Fingerprint | None) -> Trained:
+        """Returns a GAN of a finished run, which trains nothing.
+
+        Args:
+            name: of its file.
+            gan: a new GAN.
+            fingerprint: how it must have been made; None: that is not asked.
+
+        Raises:
+            UnlearningError: if it is missing, of other nets, or not what the run made. An original that somebody put
+                there, of which nothing is noted, is taken as it is.
+        """
+        if not (self.path / f"{name}.pt").exists():
+            raise UnlearningError(f"{self.path / name}.pt is not there, and cannot be measured: run again.")
+        if name != "original" and read_note(self.path, name) is None:
+            raise UnlearningError(
+                f"{self.path / 'stages.json'} says nothing of {name}.pt, which may be any: put the run's "
+                "stages.json back, or run again."
+            )
+        return self._load(name, gan, fingerprint)
+
+    def save(self, name: str, gan: GAN, **note: Any) -> None:
+        """Saves a GAN's weights, and a note of how it was made."""
+        state = {key: net.state_dict() for key, net in _nets(gan).items()}
+        save_weights(self.path / f"{name}.pt", state)
+        if name == "unlearned":
+            save_released(self.path / f"{name}.safetensors", state)
+        add_note(self.path, name, {**note, "sha256": nets_sha256(state)})
+
+    def _load(self, name: str, gan: GAN, fingerprint: Fingerprint | None) -> Trained:
+        path = self.path / f"{name}.pt"
+        state, note = read_noted(self.path, name)
+        for key, net in _nets(gan).items():
+            if not isinstance(state.get(key), dict):
+                raise UnlearningError(
+                    f"{path} has no weights of a {key}: expected a dict with 'generator' and 'discriminator'."
+                )
+            try:
+                load_weights(net, state[key], key)
+            except UnlearningError as error:
+                raise UnlearningError(f"{path}: {error}") from error
+            if not all(bool(tensor.isfinite().all()) for tensor in net.state_dict().values()):
+                raise UnlearningError(f"{path} holds weights that are not finite: delete it, or give an intact one.")
+        found = trained_gan(gan, gan.generator)
+        if note is None:  # a file that somebody put there
+            return Trained(found, None, None)
+        different = [] if fingerprint is None else fingerprint.differences(note.get("fingerprint", {}))
+        if different:
+            raise UnlearningError(
+                f"{path} was made by {', '.join(different)}: give another --out, the same seed and options, or delete "
+                "the file."
+            )
+        return Trained(found, note.get("seconds"), note.get("iterations"))
+
+    def _train(self, gan: GAN, stage: Stage, resume: bool) -> Trained:
+        training = GANTraining(gan, stage.settings)
+        seconds = train_long(
+            training,
+            stage.data.images[stage.rows],
+            stage.data.labels[stage.rows],
+            seed=stage.seed,
+            fingerprint=stage.fingerprint,
+            title=stage.name,
+            folder=self.path,
+            resume=resume,
+            progress=self.progress,
+        )
+        made, iterations = trained_gan(gan, training.average), stage.settings.iterations
+        note = {"seconds": seconds, "iterations": iterations, "fingerprint": stage.fingerprint.as_note()}
+        self.save(stage.name, made, **note)
+        return Trained(made, seconds, iterations)
+
+
+def _nets(gan: GAN) -> dict[str, nn.Module]:
+    return {"generator": gan.generator, "discriminator": gan.discriminator}

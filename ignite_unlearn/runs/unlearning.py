@@ -1,0 +1,125 @@
+"""The unlearning phase in a recipe's loop: what a user would write around a loop of their own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn.handlers.curves import Curves
+from ignite_unlearn.handlers.events import UnlearningEvents
+from ignite_unlearn.recipes.data.split import Split
+from ignite_unlearn.recipes.methods.method import Material
+from ignite_unlearn.recipes.nets.nets import trained_gan
+from ignite_unlearn.recipes.recipe import Recipe
+from ignite_unlearn.recipes.stop import Ending
+from ignite_unlearn.recipes.tasks.instruments import Instruments
+from ignite_unlearn.recipes.tasks.task import Evaluation
+from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
+from ignite_unlearn.runs.long_training import show_progress
+from ignite_unlearn.utils.clock import Stopwatch, wall_clock
+
+
+@dataclass(frozen=True)
+class Unlearned:
+    """What a phase did.
+
+    Attributes:
+        gan: a copy of the unlearned GAN, with the moving average of the generator.
+        seconds: all that it needed, judging included, inversion not.
+        inversion_seconds: what inversion took; None where there was none.
+        iterations: of the phase.
+        stopped_because: why it ended.
+        curves: its numbers over its iterations.
+        bounds: what it was asked to reach, as in :class:`.Record`.
+        found: what of the request its batches held, as in :class:`.Record`.
+    """
+
+    gan: GAN
+    seconds: float
+    inversion_seconds: float | None
+    iterations: int
+    stopped_because: str
+    curves: Mapping[str, Mapping[str, list[float]]]
+    bounds: Sequence[Mapping[str, Any]] = ()
+    found: Mapping[str, int | None] = field(default_factory=dict)
+
+
+class Unlearning:
+    """A recipe's phase, in a loop of the recipe that goes on from a trained GAN.
+
+    Args:
+        gan: the original GAN; its nets are changed.
+        recipe: the recipe.
+        split: the images; the loop's batches still hold the forget set.
+        instruments: of which the guide may lead the phase.
+        seed: of loop and phase.
+        progress: whether to show bars.
+    """
+
+    def __init__(
+        self, gan: GAN, recipe: Recipe, split: Split, instruments: Instruments, *, seed: int, progress: bool = True
+    ):
+        self._start, self._stopwatch = wall_clock(), Stopwatch()
+        self._recipe, self._split, self._seed, self._progress = recipe, split, seed, progress
+        task, guide = recipe.task, instruments.guide
+        self.training = GANTraining(gan, recipe.training, unlearning=True)
+        self.gan = trained_gan(gan, gan.generator)
+        self.released = trained_gan(gan, self.training.average)
+        self.curves = Curves()
+        material = Material(split, task.left(guide), seed, task.label_seed(seed))
+        forget = task.forget(split, guide, self._stopwatch, progress=progress)
+        self.phase: UnlearningPhase = recipe.method.phase(self.gan, forget, material)
+
+    def run(self, original: GAN, evaluation: Evaluation | None) -> Unlearned:
+        """Unlearns.
+
+        Args:
+            original: what quality is compared with.
+            evaluation: judges while the phase runs; None: nothing does.
+        """
+        method, phase = self._recipe.method, self.phase
+        ending = self._recipe.stop.ending(
+            phase, evaluation=evaluation, original=original, released=self.released, aim=lambda: method.aim(phase)
+        )
+        self._loop(method.unlearning_iterations * method.every, ending)
+        inverting = self._stopwatch.seconds
+        return Unlearned(
+            self.released.teacher(),
+            wall_clock() - self._start - (inverting or 0.0),
+            inverting,
+            phase.iterations,
+            phase.stopped_because or "the run ended",
+            self.curves.as_dict(),
+            ending.bounds,
+            phase.found,
+        )
+
+    def go_on(self, iterations: int) -> None:
+        """Takes further learning steps on retained images, as the user's loop does after the phase."""
+        self._loop(iterations, title="learning on")
+
+    def _loop(self, iterations: int, ending: Ending | None = None, *, title: str = "unlearning") -> None:
+        engine, data = self.training.engine, self._split.data
+        self.phase.measured, self.phase.released = True, self.released  # the run measures
+        with contextlib.ExitStack() as attached:
+            attached.enter_context(torch.random.fork_rng(devices=[]))
+            attached.enter_context(self.phase.attach(engine))
+            attached.enter_context(engine.add_event_handler(UnlearningEvents.UNLEARNING_STARTED, self._start_average))
+            if ending is not None:
+                attached.enter_context(ending.attach(engine))
+            attached.enter_context(self.curves.attach(engine))
+            attached.enter_context(show_progress(engine, iterations, title, self._progress))
+            torch.default_generator.manual_seed(self._seed)
+            batches = Batches(data.images, data.labels, self._recipe.training.batch_size, iterations)
+            engine.state.max_epochs = None  # a new run, also after an earlier one
+            engine.run(batches, max_epochs=1)
+
+    def _start_average(self) -> None:
+        # The phase begins with the average in the generator's place, so this adds to it what a closed form has changed.
+        self.training.average.load_state_dict(self.training.generator.state_dict())
