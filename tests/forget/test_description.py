@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from ignite.engine import Engine
-from ignite_unlearn.record.content import Record
+from ignite_unlearn.record.record import Record
 
 from ignite_unlearn import (
     GAN,
