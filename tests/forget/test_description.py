@@ -5,7 +5,6 @@ import json
 import pytest
 import torch
 from ignite.engine import Engine
-from ignite_unlearn.record.record import Record
 
 from ignite_unlearn import (
     GAN,
@@ -21,6 +20,7 @@ from ignite_unlearn import (
 )
 from ignite_unlearn.forget.description import Description
 from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.record.record import Record
 from tests.loops.case import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, bright_corner, real_images
 

@@ -15,9 +15,10 @@ from ignite_unlearn import (
     OtherClass,
     RetainedNeighbour,
 )
+from ignite_unlearn.utils.identical import Streams, assert_identical, clone
 from tests.loops import batches, nets_in_the_wild, schedules, scores, surroundings  # noqa: F401 - they fill the zoo
 from tests.loops import rows as whole_rows  # noqa: F401
-from tests.loops.case import ZOO, Streams, assert_identical, clone
+from tests.loops.case import ZOO
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 

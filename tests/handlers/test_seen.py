@@ -16,8 +16,8 @@ from ignite_unlearn import (
     SubstitutedDataset,
     UnlearningError,
 )
+from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.handlers.test_phase import data, make
-from tests.loops.case import assert_identical, clone
 from tests.loops.nets import Discriminator, Generator, Z, real_images
 
 X, Y = real_images(12, seed=0)

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from ignite_unlearn import CascadedUnlearning, ForgetClasses, Generated, OtherClass, RetainedNeighbour
+from ignite_unlearn.testing import Loop
 from tests.loops.nets import bright_corner, real_images
 
-ROWS, BATCHES, EPOCHS = 6, 4, 2
+ROWS, BATCHES = 6, 4
 ZOO = {}
 
 
@@ -24,6 +25,26 @@ def loop(build):
 
     ZOO[build.__name__] = seeded
     return seeded
+
+
+def law_of(name, method=None):
+    """Returns what ``ignite_unlearn.testing.assert_law`` needs to look at a loop: how it and its phase are made.
+
+    Args:
+        name: of the loop.
+        method: ``(case, lr) -> phase``; None: the cascade.
+    """
+
+    def make_loop():
+        case = ZOO[name]()
+        made = case.loop()
+        made.case = case
+        return made
+
+    def phase(made, lr):
+        return made.case.unlearning(lr=lr) if method is None else method(made.case, lr)
+
+    return make_loop, phase
 
 
 @dataclass
@@ -63,72 +84,20 @@ class Case:
             made.append(self.form(images, labels))
         return made
 
+    def forget(self):
+        """Returns a request for this loop."""
+        labelled = self.gan.labels is not None and self.labelled
+        return ForgetClasses({2}, classifier=None if labelled else bright_corner, pool=32)
+
     def unlearning(self, lr=0.0, **options):
-        """Returns a phase for this loop."""
+        """Returns a cascade for this loop."""
         conditional = self.gan.labels is not None
-        forget = ForgetClasses({2}, classifier=None if conditional and self.labelled else bright_corner, pool=32)
         options.setdefault("optimizer", lambda parameters: torch.optim.Adam(parameters, lr=lr, betas=(0.5, 0.9)))
         return CascadedUnlearning(
-            self.gan, forget=forget, batch_size=8, fake_label=Generated(samples=8),
+            self.gan, forget=self.forget(), batch_size=8, fake_label=Generated(samples=8),
             substitution=OtherClass() if conditional else RetainedNeighbour(samples=16), **options,
         )  # fmt: skip
 
-    def record(self):
-        """Copies every batch and output that the loop's own step sees and returns; gives both lists."""
-        step, seen, outputs = self.trainer._process_function, [], []
-
-        def recording(engine, batch):
-            seen.append(clone(batch))
-            outputs.append(clone(step(engine, batch)))
-            return outputs[-1]
-
-        self.trainer._process_function = recording
-        return seen, outputs
-
-
-class Streams:
-    """The random number streams as an object that Checkpoint can save."""
-
-    def state_dict(self):
-        _, words, position, *_ = np.random.get_state()
-        return {
-            "torch": torch.get_rng_state(),
-            "numpy": torch.tensor(words.astype("int64")),
-            "position": int(position),
-            "python": torch.tensor(random.getstate()[1], dtype=torch.int64),
-        }
-
-    def load_state_dict(self, state):
-        torch.set_rng_state(state["torch"])
-        np.random.set_state(("MT19937", state["numpy"].numpy().astype("uint32"), state["position"]))
-        random.setstate((3, tuple(state["python"].tolist()), None))
-
-
-def clone(value):
-    """Returns a deep copy of nested tensors."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().clone()
-    if isinstance(value, dict):
-        return {key: clone(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        items = [clone(item) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return value
-
-
-def assert_identical(one, other, path=""):
-    """Asserts that two nested structures are bit-identical."""
-    assert type(one) is type(other), path
-    if isinstance(one, torch.Tensor):
-        assert one.dtype == other.dtype and one.shape == other.shape, path
-        assert torch.equal(one.nan_to_num(), other.nan_to_num()) and torch.equal(one.isnan(), other.isnan()), path
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), path
-        for key in one:
-            assert_identical(one[key], other[key], f"{path}.{key}")
-    elif isinstance(one, (tuple, list)):
-        assert len(one) == len(other), path
-        for index, (a, b) in enumerate(zip(one, other, strict=True)):
-            assert_identical(a, b, f"{path}[{index}]")
-    else:
-        assert one == other or (one != one and other != other), path
+    def loop(self):
+        """Returns what the law of the seam looks at."""
+        return Loop(self.trainer, self.gan, self.data(), self.saved, loader=self.loader, streams=self.streams)
