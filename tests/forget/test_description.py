@@ -21,7 +21,7 @@ from ignite_unlearn import (
 from ignite_unlearn.forget.description import Description
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.record.record import Record
-from tests.loops.case import assert_identical, clone
+from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, bright_corner, real_images
 
 X, Y = real_images(24, seed=0)

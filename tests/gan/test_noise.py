@@ -7,7 +7,7 @@ from torch import nn
 
 from ignite_unlearn import GAN
 from ignite_unlearn.gan.noise import same_noise
-from tests.loops.case import Streams, assert_identical
+from ignite_unlearn.utils.identical import Streams, assert_identical
 
 
 class Noisy(nn.Linear):

@@ -8,7 +8,7 @@ from torch import nn
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass, UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.trained import decide_trained, optimizers_among, said_of_training, trained_names
-from tests.loops.case import clone
+from ignite_unlearn.utils.identical import clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 from tests.loops.steps import d_loss, descend, g_loss, set_grad
 

@@ -11,7 +11,7 @@ from ignite.engine import Engine
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, ForgetItems, OtherClass, RetainedNeighbour
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.replaced_rows import RetainedRows
-from tests.loops.case import assert_identical, clone
+from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, bright_corner, real_images
 
 X, Y = real_images(24, seed=0)
