@@ -11,7 +11,7 @@ from torch import nn
 from ignite_unlearn.utils.clock import wall_clock
 from ignite_unlearn.gan.layers import label_embeddings
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.cascade.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 from ignite_unlearn.recipes.methods.choices import STARTS, Left, make_fake_label, make_forget, make_substitution
@@ -57,7 +57,7 @@ def unlearn_classes(
         optimizer=_optimizer(label_embeddings(loop.gan), options),
         anchor=options["anchor"],
         batch_size=options["unlearning_batch_size"],
-        steps=options["unlearning_steps"],
+        generator_steps=options["unlearning_steps"],
         start=STARTS[options.get("start", "none")](),
         max_iterations=options["unlearning_iterations"],
         seed=request.seed,
@@ -66,8 +66,8 @@ def unlearn_classes(
 
     aims: list[float] = []
 
-    def judge() -> dict[str, float]:
-        numbers = evaluation.quick(loop.released)
+    def measure(gan: GAN) -> dict[str, float]:
+        numbers = evaluation.quick(gan)
         assert unlearning.original is not None
         if not aims:
             aims.append(_aimed_at(unlearning.original, substitution, evaluation))
@@ -75,9 +75,10 @@ def unlearn_classes(
 
     stopping = StopWhenForgotten(
         unlearning,
-        judge,
+        measure,
         at_most={_ABOVE: options["share_tolerance"], "fid": fid * (1 + options["fid_tolerance"])},
         every=options["judge_every"],
+        released=loop.released,
         keep=(loop.training.average, discriminator),
     )
     loop.run(unlearning, options["unlearning_iterations"], stopping)

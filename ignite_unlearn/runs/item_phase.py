@@ -10,7 +10,7 @@ from ignite_unlearn.utils.clock import wall_clock
 from ignite_unlearn.forget.items import ForgetItems
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.cascade.gauss_newton import GaussNewton
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.cascade.cascade import CascadedUnlearning
 from ignite_unlearn.forget.inversion import Inversion, Inverted
 from ignite_unlearn.recipes.methods.choices import make_fake_label, make_substitution
 from ignite_unlearn.runs.loop import PhaseResult, UnlearningLoop
@@ -54,7 +54,7 @@ class ItemPhase:
             optimizer=_adam(options["unlearning_lr"]),
             anchor=options["anchor"],
             batch_size=max(options["unlearning_batch_size"], min(options["items"], 256)),
-            steps=options["unlearning_steps"],
+            generator_steps=options["unlearning_steps"],
             every=options["every"],
             max_iterations=options["unlearning_iterations"],
             seed=request.seed,

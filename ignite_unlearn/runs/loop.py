@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
@@ -65,7 +65,7 @@ class UnlearningLoop:
 
     def run(
         self,
-        unlearning: CascadedUnlearning,
+        unlearning: UnlearningPhase,
         iterations: int,
         stopping: StopWhenForgotten | None = None,
         *,
