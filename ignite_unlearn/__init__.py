@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ignite_unlearn.cascade.cascade import CascadedUnlearning
     from ignite_unlearn.cascade.closed_form import NearestEmbedding
     from ignite_unlearn.cascade.fake_labels import Between, Fixed, Generated, Unseen, UnseenQuantiles
     from ignite_unlearn.cascade.gauss_newton import GaussNewton
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ignite_unlearn.forget.inversion import Inversion
     from ignite_unlearn.forget.items import ForgetItems
     from ignite_unlearn.gan.gan import GAN
-    from ignite_unlearn.handlers.cascade import CascadedUnlearning
     from ignite_unlearn.handlers.events import UnlearningEvents
     from ignite_unlearn.handlers.replaced_rows import SubstitutedDataset
     from ignite_unlearn.handlers.replay import Replay
@@ -37,7 +37,7 @@ _MODULES = {
     "forget.items": ["ForgetItems"],
     "gan.gan": ["GAN"],
     "cascade.gauss_newton": ["GaussNewton"],
-    "handlers.cascade": ["CascadedUnlearning"],
+    "cascade.cascade": ["CascadedUnlearning"],
     "handlers.events": ["UnlearningEvents"],
     "handlers.snapshots": ["Snapshots"],
     "handlers.stopping": ["StopWhenForgotten"],

@@ -17,7 +17,7 @@ from ignite_unlearn.audits.near_copies import NearCopies
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.items import ForgetItems
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.replay import Replay
 
 _PHASE = {"iterations", "stopped_because", "step", "original"}  # the keys of a phase's state
@@ -29,7 +29,7 @@ _KINDS = {
     ARCHIVE: ("archive", "perhaps copies of weights or of forgotten images"),
 }
 _HOLDERS: dict[type, tuple[str, str]] = {
-    CascadedUnlearning: ("unlearning phase", "it holds the original GAN as teacher, and so does every state of it"),
+    UnlearningPhase: ("unlearning phase", "it holds the original GAN as teacher, and so does every state of it"),
     ForgetItems: ("request", "it holds the forgotten images"),
     Replay: ("replay", "it holds the original GAN"),
     GAN: ("another GAN", "its nets were trained on the forgotten images, unless the phase moved them along"),

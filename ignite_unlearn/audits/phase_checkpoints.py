@@ -9,10 +9,10 @@ from typing import Any
 from ignite.engine import Engine
 from ignite.handlers import Checkpoint
 
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.handlers.phase import UnlearningPhase
 
 
-def phase_checkpoints(unlearning: CascadedUnlearning, *engines: Engine) -> list[str]:
+def phase_checkpoints(unlearning: UnlearningPhase, *engines: Engine) -> list[str]:
     """Returns every place that a phase's state was saved to, or still will be, as far as the engines tell.
 
     Args:

@@ -132,6 +132,10 @@ class Unseen:
         labels = None if self.labels is None else self.labels[chosen.to(self.labels.device)]
         return _scores(gan if self.live else teacher, self.images[chosen], labels)
 
+    def unseen_images(self) -> list[Tensor]:
+        """Returns the images, of which none must be in the loop's batches."""
+        return [self.images]
+
 
 class UnseenQuantiles(Unseen):
     """Quantiles of unseen images' scores, matched by rank: forgotten images spread as unseen ones do.
@@ -218,6 +222,10 @@ class Between:
             self.high(scores, gan, teacher, regions, requests),
             self.weight,
         )
+
+    def unseen_images(self) -> list[Tensor]:
+        """Returns the unseen images that the two fake labels were given, a set each."""
+        return [images for label in (self.low, self.high) for images in getattr(label, "unseen_images", list)()]
 
 
 def _scores(gan: GAN, images: Tensor, labels: Tensor | None) -> Tensor:

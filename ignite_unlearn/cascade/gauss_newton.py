@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ignite_unlearn.cascade.step import FakeScores, Images, Rows
+from ignite_unlearn.cascade.step import FakeScores, Images
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.image_index import ContentIndex
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import along, head_inputs, score_gradients
+from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.utils.linear_probe import fit_probe
 
 _PROBED = 4  # a probe is fitted to so many times as many images as are held: they cost far less there
@@ -120,6 +121,10 @@ class GaussNewton:
         images, labels = self.held[kind]
         chosen = torch.randperm(len(images))[:rows]
         return images[chosen.to(images.device)].to(like), None if labels is None else labels[chosen.to(labels.device)]
+
+    def unseen_images(self) -> list[Tensor]:
+        """Returns the unseen images, of which none must be in the loop's batches."""
+        return [images for images, _ in self.held[1:]]
 
     def _forgotten(self, rows: Rows, device: torch.device) -> tuple[Tensor, Tensor | None]:
         """Returns the forgotten images and labels, the same on every process."""

@@ -7,7 +7,6 @@ however many processes share it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
@@ -18,12 +17,11 @@ from torch.nn.functional import smooth_l1_loss
 from ignite_unlearn.cascade.fake_labels import FakeLabel
 from ignite_unlearn.cascade.substitution import Substitution
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
-from ignite_unlearn.forget.examples import Examples
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.utils.distributed import (
     everywhere,
-    gather_rows,
     shard,
     share,
     sum_over_processes,
@@ -39,50 +37,6 @@ adam: OptimizerFactory = partial(torch.optim.Adam, lr=5e-4, betas=(0.5, 0.99), e
 
 FakeScores: TypeAlias = "Callable[[Tensor, GAN, GAN], Tensor]"
 Images: TypeAlias = "tuple[Tensor, Tensor | None]"
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What a discriminator is unlearned on: this process's rows of a batch, and images that the request itself holds.
-
-    Attributes:
-        images: the batch's images ``(N, ...)``.
-        labels: their labels ``(N,)``; None where the batch has none.
-        forgotten: bool mask ``(N,)``.
-        examples: images of the request, the same on every process. They take the place of the batch's forgotten rows;
-            None where the request holds no images.
-    """
-
-    images: Tensor
-    labels: Tensor | None
-    forgotten: Tensor
-    examples: Examples | None = None
-
-    def on(self, device: torch.device) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Returns images, labels and mask on ``device``, without gradients; of examples this process's share."""
-        images, labels, forgotten = self.images.detach().to(device), self.labels, self.forgotten.to(device)
-        labels = None if labels is None else labels.to(device)
-        if self.examples is None:
-            return images, labels, forgotten
-        mine = shard(len(self.examples.images))
-        more, more_labels = self.examples.images[mine].to(images), _rows(self.examples.labels, mine)
-        kept = ~forgotten
-        both = None if labels is None or more_labels is None else torch.cat([labels[kept], more_labels.to(labels)])
-        mask = torch.arange(int(kept.sum()) + len(more), device=device) >= int(kept.sum())
-        return torch.cat([images[kept], more]), both, mask
-
-    def joined(self) -> Rows:
-        """Returns rows whose examples are the forgotten rows of all processes, where the request holds no images."""
-        if self.examples is not None:
-            return self
-        images = gather_rows(self.images.detach()[self.forgotten])
-        labels = gather_rows(None if self.labels is None else self.labels[self.forgotten])
-        assert images is not None
-        return replace(self, examples=Examples(images, labels, torch.zeros(len(images), dtype=torch.int64)))
-
-    def requests(self, n: int) -> Tensor:
-        """Returns which request each of the ``n`` forgotten images of all processes came with, int64 ``(N,)``."""
-        return torch.zeros(n, dtype=torch.int64) if self.examples is None else self.examples.requests
 
 
 class DiscriminatorStep(Protocol):
@@ -135,7 +89,8 @@ class UnlearningStep:
     ):
         if anchor < 0 or min(batch_size, generator_steps) < 1:
             raise UnlearningError(
-                f"anchor={anchor} must be >= 0, batch_size={batch_size} and steps={generator_steps} at least 1."
+                f"anchor={anchor} must be >= 0, batch_size={batch_size} and generator_steps={generator_steps} at least "
+                "1."
             )
         self.gan = gan
         self.substitution = substitution

@@ -53,7 +53,7 @@ class Alarms:
         self._say(
             "unmeasured",
             "The unlearning phase ended, but nothing has measured whether it forgot: attach "
-            "StopWhenForgotten(unlearning, judge, ...) or ErasureRecord(unlearning, folder, measure=...).",
+            "StopWhenForgotten(unlearning, measure, ...) or ErasureRecord(unlearning, folder, measure=...).",
         )
 
     def averages(self, engine: Engine, gan: GAN, teacher: GAN, released: GAN | None) -> None:

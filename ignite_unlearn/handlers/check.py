@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
-from ignite_unlearn.cascade.closed_form import Start
-from ignite_unlearn.cascade.step import Rows, UnlearningStep
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.forget import Forget, LatentRegions
+from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.forget.inversion import Inversion, Inverted
 from ignite_unlearn.forget.items import ForgetItems, Inverter
 from ignite_unlearn.gan.batch import WITHOUT_BATCH
@@ -32,6 +30,7 @@ from ignite_unlearn.handlers.looks import (
 )
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
+from ignite_unlearn.handlers.rows import Rows
 
 _ROWS = 4  # enough to see shapes and ranges
 _BATCHES = 4  # that are looked at
@@ -64,21 +63,27 @@ class CheckReport:
 
 
 def check_loop(
-    step: UnlearningStep, forget: Forget, loader: Any, *, start: Start | None = None, seed: int = 0
+    gan: GAN,
+    forget: Forget,
+    loader: Any,
+    *,
+    seed: int = 0,
+    unseen: Sequence[Tensor] = (),
+    try_out: Callable[[Look, Original, Rows | None], None] | None = None,
 ) -> CheckReport:
-    """Tries every seam between the phase and a loop on the loader's first batches, and changes nothing by it.
+    """Tries every seam between a phase and a loop on the loader's first batches, and changes nothing by it.
 
     Of an inversion a few steps are tried on a few images, and nothing of it is kept.
 
     Args:
-        step: the unlearning step.
+        gan: the GAN that the loop trains.
         forget: the request.
         loader: what the trainer runs over; None where it runs without.
-        start: what is done to the GAN when the phase begins.
         seed: of the random numbers drawn.
+        unseen: sets of unseen images ``(N, ...)`` that the phase was given.
+        try_out: tries the method's own parts, as :meth:`.UnlearningPhase.try_out` does.
     """
-    look, gan = Look(), step.gan
-    step = _copied(step)
+    look = Look()
     look.try_to(lambda: refuse_private(gan))
     with _streams_kept(loader), borrow(gan.generator, gan.discriminator, seed=seed):
         made = look.try_to(lambda: gan.sample(_ROWS), "The generator")
@@ -93,41 +98,11 @@ def check_loop(
         batch = None
         if batches:
             batch = batches[0]
-            _look_at_batches(look, step, forget, None if regions is None else original, made, batches)
-        if original is not None and regions is not None and not look.problems:
-            _try_parts(look, step, forget, start, original.teacher, regions, batch)
+            _look_at_batches(look, gan, forget, unseen, None if regions is None else original, made, batches)
+        if original is not None and regions is not None and not look.problems and try_out is not None:
+            rows = None if batch is None else look.try_to(lambda: _all_forgotten(gan, forget, batch), "The batch")
+            look.try_to(lambda: try_out(look, original, rows), "The method")
     return CheckReport(tuple(dict.fromkeys(look.problems)), tuple(dict.fromkeys(look.notes)))
-
-
-def _try_parts(
-    look: Look,
-    step: UnlearningStep,
-    forget: Forget,
-    start: Start | None,
-    teacher: GAN,
-    regions: LatentRegions,
-    batch: Any,
-) -> None:
-    gan = step.gan
-    latents, labels = regions.forgotten(_ROWS)
-    if len(latents):
-        look.try_to(lambda: step.substitution(teacher, latents, labels, regions), "The substitution")
-    else:
-        look.notes.append("The generator does not make what is to be forgotten: it is left to the loop.")
-    scores = torch.zeros(_ROWS, device=gan.device)
-    requests = torch.zeros_like(scores).long()
-    look.try_to(lambda: step.fake_label(scores, gan, teacher, regions, requests), "The fake label")
-    if start is not None:
-        look.try_to(lambda: start(teacher.teacher(), teacher, regions, step.substitution), "The start in closed form")
-    look.try_to(lambda: _step_on_a_copy(step, forget, teacher, regions, batch), "The discriminator's step")
-
-
-def _copied(step: UnlearningStep) -> UnlearningStep:
-    """Returns a step whose parts may remember what they like: the phase's own do not."""
-    tried = copy.copy(step)
-    tried.substitution, tried.fake_label = copy.copy(step.substitution), copy.copy(step.fake_label)
-    tried.discriminator_step = copy.copy(step.discriminator_step)
-    return tried
 
 
 def _tried(forget: Forget) -> Forget:
@@ -155,21 +130,22 @@ class _FewSteps:
         return Inverted(found.latents[rows], given, found.errors[rows], found.steps)
 
 
-def _step_on_a_copy(step: UnlearningStep, forget: Forget, teacher: GAN, regions: LatentRegions, batch: Any) -> None:
-    if step.discriminator_step is None or batch is None:
-        return
-    tried = teacher.teacher()
-    tried.discriminator.requires_grad_(True)
-    form = step.gan.batch
-    images = form.images(batch)
-    rows = Rows(images, form.labels(batch), torch.ones(len(images), dtype=torch.bool), forget.examples(_ROWS))
-    step.discriminator_step(tried, teacher, rows, step.fake_scores(regions, rows))
+def _all_forgotten(gan: GAN, forget: Forget, batch: Any) -> Rows:
+    images = gan.batch.images(batch)
+    every = torch.ones(len(images), dtype=torch.bool)
+    return Rows(images, gan.batch.labels(batch), every, forget.examples(_ROWS))
 
 
 def _look_at_batches(
-    look: Look, step: UnlearningStep, forget: Forget, original: Original | None, made: Tensor | None, batches: list[Any]
+    look: Look,
+    gan: GAN,
+    forget: Forget,
+    unseen: Sequence[Tensor],
+    original: Original | None,
+    made: Tensor | None,
+    batches: list[Any],
 ) -> None:
-    gan, batch = step.gan, batches[0]
+    batch = batches[0]
     images = look.try_to(lambda: gan.batch.images(batch))
     if images is None:
         return
@@ -208,7 +184,7 @@ def _look_at_batches(
             )
     several = look.try_to(lambda: torch.cat([gan.batch.images(b).detach().cpu() for b in batches]), "The loader")
     if several is not None:
-        look.try_to(lambda: look_at_values(look, step, forget, several), "The images")
+        look.try_to(lambda: look_at_values(look, forget, unseen, several), "The images")
 
 
 def _first_batches(loader: Any, forget: Forget) -> list[Any]:

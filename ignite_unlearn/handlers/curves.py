@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ignite.engine import Engine
 
-from ignite_unlearn.handlers.cascade import PREFIX
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.handlers.phase import PREFIX
 
 
 class Curves:

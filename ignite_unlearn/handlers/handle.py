@@ -76,7 +76,7 @@ class PhaseHandle:
             for handle in self._handles:
                 handle.remove()
             raise UnlearningError(
-                "The trainer does not know the phase's events: attach CascadedUnlearning to it first."
+                "The trainer does not know the phase's events: attach the phase to it first."
             ) from error
         _attached[owner] = weakref.ref(trainer)
         if events:

@@ -9,9 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ignite_unlearn.cascade.fake_labels import Between, Unseen
-from ignite_unlearn.cascade.gauss_newton import GaussNewton
-from ignite_unlearn.cascade.step import UnlearningStep
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget, ForgetClasses
 from ignite_unlearn.forget.image_index import ContentIndex
@@ -136,13 +133,13 @@ def look_for_second_uses(look: Look, gan: GAN, batch: Any, changed: Any) -> None
         )
 
 
-def look_at_values(look: Look, step: UnlearningStep, forget: Forget, images: Tensor) -> None:
+def look_at_values(look: Look, forget: Forget, unseen_sets: Iterable[Tensor], images: Tensor) -> None:
     """Compares the images that the phase was given with those of batches ``(N, ...)``."""
     if isinstance(forget, ForgetItems) and forget.images.shape[1:] == images.shape[1:]:
         _compare(look, "The images to be forgotten", forget.images, images)
         if not forget.augmented:
             _look_for_other_forms(look, forget, images)
-    for unseen in unseen_sets(step, forget):
+    for unseen in unseen_sets:
         if unseen.shape[1:] != images.shape[1:]:
             look.problems.append(
                 f"The unseen images have shape {tuple(unseen.shape[1:])}, the batch's {tuple(images.shape[1:])}: give "
@@ -156,23 +153,6 @@ def look_at_values(look: Look, step: UnlearningStep, forget: Forget, images: Ten
                 f"{shared} of {len(images)} images of the loop's batches are unseen images too, but these must never "
                 "have been trained on: leave them out."
             )
-
-
-def unseen_sets(step: UnlearningStep, forget: Forget) -> list[Tensor]:
-    """Returns the sets of unseen images that the parts of a phase were given, each once."""
-    found = [forget.unseen] if isinstance(forget, ForgetItems) and forget.unseen is not None else []
-    found += [label.images for label in _labels_within(step.fake_label) if isinstance(label, Unseen)]
-    if isinstance(step.discriminator_step, GaussNewton):
-        found += [images for images, _ in step.discriminator_step.held[1:]]
-    return list({images.data_ptr(): images for images in found}.values())
-
-
-def _labels_within(label: Any) -> Iterator[Any]:
-    if isinstance(label, Between):
-        yield from _labels_within(label.low)
-        yield from _labels_within(label.high)
-    else:
-        yield label
 
 
 def _compare(look: Look, what: str, given: Tensor, images: Tensor) -> None:

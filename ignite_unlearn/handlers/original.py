@@ -8,8 +8,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ignite_unlearn.cascade.closed_form import Start
-from ignite_unlearn.cascade.substitution import Substitution
 from ignite_unlearn.forget.forget import Forget, LatentRegions
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.gan import GAN
@@ -17,7 +15,7 @@ from ignite_unlearn.gan.weights import load_weights, same_weights
 from ignite_unlearn.handlers.replaced_rows import substitute_rows
 from ignite_unlearn.utils.distributed import share
 
-_REGIONS, _SUBSTITUTES, _START = 0, 2, 3  # what a random number stream is for
+_REGIONS, _SUBSTITUTES = 0, 2  # what a random number stream is for
 
 
 class Original:
@@ -63,13 +61,11 @@ class Original:
         with borrow(seed=step_seed(self.seed, _SUBSTITUTES, counter)):
             return substitute_rows(batch, gan.batch, forgotten, make)
 
-    def begin(self, gan: GAN, start: Start | None, substitution: Substitution) -> None:
-        """Begins a phase: warns where the GAN is the original no more, and changes it in closed form.
+    def settle(self, gan: GAN) -> None:
+        """Makes sure that all processes have one original, and warns where the GAN is the original no more.
 
         Args:
-            gan: the GAN that the phase changes.
-            start: changes it, if anything.
-            substitution: which image a forgotten latent is given.
+            gan: the GAN that the phase is about to change.
         """
         nets = (self.teacher.generator, self.teacher.discriminator)
         # One original for all: from replicas' own statistics each would find other latents.
@@ -81,11 +77,6 @@ class Original:
                 "attach(): remove that handler, or load the trained weights after it and attach then.",
                 stacklevel=2,
             )
-        if start is not None:
-            regions = self.regions  # looked up before the stream below begins
-            with borrow(gan.generator, gan.discriminator, seed=step_seed(self.seed, _START)):
-                start(gan, self.teacher, regions, substitution)
-            share(p for net in (gan.generator, gan.discriminator) for p in net.parameters())
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the teacher's weights and the seed."""

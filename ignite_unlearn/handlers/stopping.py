@@ -1,4 +1,4 @@
-"""Stop when forgotten: end the phase as soon as a judge's numbers are within bounds, and keep the best state."""
+"""Stop when forgotten: end the phase as soon as measured numbers are within bounds, and keep the best state."""
 
 from __future__ import annotations
 
@@ -13,36 +13,39 @@ from torch import nn
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import KeptWeights
-from ignite_unlearn.handlers.cascade import PREFIX, CascadedUnlearning
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.handlers.phase import PREFIX, UnlearningPhase
 
-Judge: TypeAlias = Callable[[], Mapping[str, float]]
+Measure: TypeAlias = Callable[[GAN], Mapping[str, float]]
 
 
 class StopWhenForgotten:
     """Ends the phase, and the run, when it is forgotten and the quality is within tolerance.
 
-    Numbers of the judge are shown in ``state.metrics["unlearning/..."]``. Where the phase ends without reaching the
+    The numbers are shown in ``state.metrics["unlearning/..."]``. Where the phase ends without reaching the
     bounds, the nets given as ``keep`` are put back to the state that came nearest to them, and the reason says so.
 
     Args:
         unlearning: the phase to stop.
-        judge: returns the present numbers, such as ``{"forgotten_share": 0.3, "fid": 12.0}``; called without
-            gradients, and what it draws disturbs no random number stream.
+        measure: returns a GAN's numbers, such as ``{"forgotten_share": 0.3, "fid": 12.0}``; called without gradients,
+            and what it draws disturbs no random number stream.
         at_most: upper bounds of some of the numbers.
         at_least: lower bounds.
-        every: judge after every so many iterations of the phase.
-        patience: in how many judgements in a row the bounds must hold.
-        keep: nets that are put back to the best judged state where the bounds were never reached.
+        every: measure after every so many iterations of the phase.
+        patience: in how many measurements in a row the bounds must hold.
+        released: the GAN that is released, and so measured, where it is not the one that is trained, such as one with a
+            moving average.
+        keep: nets that are put back to the best measured state where the bounds were never reached.
 
     Raises:
         UnlearningError: if there are no bounds, or a number is missing that a bound is for, or is none.
 
     Example:
         >>> stopping = StopWhenForgotten(
-        ...     unlearning=None, judge=lambda: {"forgotten_share": 0.0}, at_most={"forgotten_share": 0.02}
+        ...     unlearning=None, measure=lambda gan: {"forgotten_share": 0.0}, at_most={"forgotten_share": 0.02}
         ... )
         >>> stopping.excess({"forgotten_share": 0.04}), stopping.excess({"forgotten_share": 0.01})
         (1.0, 0.0)
@@ -50,17 +53,18 @@ class StopWhenForgotten:
 
     def __init__(
         self,
-        unlearning: CascadedUnlearning,
-        judge: Judge,
+        unlearning: UnlearningPhase,
+        measure: Measure,
         *,
         at_most: Mapping[str, float] | None = None,
         at_least: Mapping[str, float] | None = None,
         every: int = 1,
         patience: int = 1,
+        released: GAN | None = None,
         keep: tuple[nn.Module, ...] = (),
     ):
         self.unlearning = unlearning
-        self.judge = judge
+        self.measure = measure
         self.at_most = dict(at_most or {})
         self.at_least = dict(at_least or {})
         self.every = every
@@ -73,6 +77,7 @@ class StopWhenForgotten:
         if every < 1 or patience < 1:
             raise UnlearningError(f"every={every} and patience={patience} must be at least 1.")
         self.best: dict[str, float] | None = None
+        self._released = released
         self._keep = keep
         self._kept: KeptWeights | None = None
         self._least_excess = float("inf")
@@ -87,7 +92,9 @@ class StopWhenForgotten:
         pairs = [(numbers, self.at_most, 1), (numbers, self.at_least, -1)]
         missing = [name for _, bounds, _ in pairs for name in bounds if name not in numbers]
         if missing:
-            raise UnlearningError(f"The judge returned {sorted(numbers)}: it lacks {missing[0]!r}, which has a bound.")
+            raise UnlearningError(
+                f"measure(gan) returned {sorted(numbers)}: it lacks {missing[0]!r}, which has a bound."
+            )
         if not all(math.isfinite(numbers[name]) for name in (*self.at_most, *self.at_least)):
             return math.inf
         return sum(
@@ -100,26 +107,27 @@ class StopWhenForgotten:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
         if self.unlearning is not None:
             self.unlearning.measured = True
+            self.unlearning.released = self._released or self.unlearning.released
         return PhaseHandle(
             self,
             trainer,
             {
-                UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=self.every): self._judge,
+                UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=self.every): self._look,
                 UnlearningEvents.UNLEARNING_ENDING: self._ending,
             },
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns how many judgements in a row were within the bounds."""
+        """Returns how many measurements in a row were within the bounds."""
         return {"within": self._within}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Loads the count; the best state so far is not part of it."""
         self._within = int(state["within"])
 
-    def _judge(self, engine: Engine) -> None:
+    def _look(self, engine: Engine) -> None:
         with borrow(), torch.no_grad():
-            numbers = _numbers(self.judge())
+            numbers = _numbers(self.measure(self._released or self.unlearning.gan))
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
         self._last = numbers
         excess = self.excess(numbers)
@@ -137,7 +145,7 @@ class StopWhenForgotten:
             engine.terminate()
 
     def _ending(self, engine: Engine) -> None:
-        if not self._last:  # never judged
+        if not self._last:  # never measured
             return
         left, reached = self._last, self._within >= self.patience
         if not reached and self._keep and self._kept is not None:
@@ -159,19 +167,21 @@ def _said(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _numbers(judged: Any) -> dict[str, float]:
-    if not isinstance(judged, Mapping):
-        raise UnlearningError(f"The judge returned {judged!r}: expected numbers by name, {{'forgotten_share': 0.3}}.")
-    return {str(name): _number(str(name), value) for name, value in judged.items()}
+def _numbers(measured: Any) -> dict[str, float]:
+    if not isinstance(measured, Mapping):
+        raise UnlearningError(
+            f"measure(gan) returned {measured!r}: expected numbers by name, {{'forgotten_share': 0.3}}."
+        )
+    return {str(name): _number(str(name), value) for name, value in measured.items()}
 
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, torch.Tensor) and value.numel() != 1:
-        raise UnlearningError(f"The judge's {name!r} is a tensor of {value.numel()} values: expected a number.")
+        raise UnlearningError(f"measure(gan)'s {name!r} is a tensor of {value.numel()} values: expected a number.")
     try:
         return float(value.detach() if isinstance(value, torch.Tensor) else value)
     except (TypeError, ValueError):
-        raise UnlearningError(f"The judge's {name!r} is {value!r}: expected a number.") from None
+        raise UnlearningError(f"measure(gan)'s {name!r} is {value!r}: expected a number.") from None
 
 
 def _shown(number: float) -> str:

@@ -10,13 +10,13 @@ import torch
 from ignite.engine import Engine
 from torch import Tensor
 
-from ignite_unlearn.cascade.step import Rows
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget, ForgetClasses
 from ignite_unlearn.forget.items import ForgetItems
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.alarms import Alarms
 from ignite_unlearn.handlers.asked_labels import AskedLabels
+from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.seen import Seen
 
 
@@ -67,7 +67,7 @@ class Watch:
         return Rows(images, labels, forget.rows(images, labels))
 
     def retained_labels(self, n: int) -> Tensor:
-        """Returns ``n`` labels of retained classes; see :meth:`.CascadedUnlearning.retained_labels`."""
+        """Returns ``n`` labels of retained classes; see :meth:`.UnlearningPhase.retained_labels`."""
         forgotten = self._forget.classes if isinstance(self._forget, ForgetClasses) else ()
         kept = [k for k in range(self._gan.labels or 0) if k not in forgotten]
         if not kept:

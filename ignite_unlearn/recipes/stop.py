@@ -11,7 +11,7 @@ from ignite.engine import Engine
 from torch import nn
 
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 from ignite_unlearn.recipes.settings import setting
 from ignite_unlearn.recipes.tasks.task import Evaluation, QuickEvaluation
@@ -42,7 +42,7 @@ class Stop(Protocol):
 
     def ending(
         self,
-        phase: CascadedUnlearning,
+        phase: UnlearningPhase,
         *,
         evaluation: Evaluation | None,
         original: GAN,
@@ -78,7 +78,7 @@ class WhenForgotten:
 
     def ending(
         self,
-        phase: CascadedUnlearning,
+        phase: UnlearningPhase,
         *,
         evaluation: Evaluation | None,
         original: GAN,
@@ -96,7 +96,7 @@ class _Judged:
 
     def __init__(
         self,
-        phase: CascadedUnlearning,
+        phase: UnlearningPhase,
         evaluation: QuickEvaluation,
         released: GAN,
         aim: Callable[[], GAN | None],
@@ -105,11 +105,13 @@ class _Judged:
         fid: float,
         every: int,
     ):
-        self._phase, self._evaluation, self._released, self._aim = phase, evaluation, released, aim
+        self._phase, self._evaluation, self._aim = phase, evaluation, aim
         self._aimed_at: float | None = None
         keep: tuple[nn.Module, ...] = (released.generator, released.discriminator)
         at_most = {_ABOVE_AIM: share, "fid": fid}
-        self._stopping = StopWhenForgotten(phase, self._judge, at_most=at_most, every=every, keep=keep)
+        self._stopping = StopWhenForgotten(
+            phase, self._measure, at_most=at_most, every=every, released=released, keep=keep
+        )
 
     def attach(self, engine: Engine) -> contextlib.AbstractContextManager[Any]:
         return self._stopping.attach(engine)
@@ -121,8 +123,8 @@ class _Judged:
             for bound in self._phase.bounds
         ]
 
-    def _judge(self) -> dict[str, float]:
-        numbers = self._evaluation.quick(self._released)
+    def _measure(self, gan: GAN) -> dict[str, float]:
+        numbers = self._evaluation.quick(gan)
         if self._aimed_at is None:  # once: the aim moves no more
             aim = self._aim()
             self._aimed_at = 0.0 if aim is None else self._evaluation.share(aim)
@@ -140,7 +142,7 @@ class AfterIterations:
 
     def ending(
         self,
-        phase: CascadedUnlearning,
+        phase: UnlearningPhase,
         *,
         evaluation: Evaluation | None,
         original: GAN,
@@ -152,7 +154,7 @@ class AfterIterations:
 
 
 class _Unjudged:
-    def __init__(self, phase: CascadedUnlearning):
+    def __init__(self, phase: UnlearningPhase):
         self._phase = phase
 
     def attach(self, engine: Engine) -> contextlib.AbstractContextManager[Any]:

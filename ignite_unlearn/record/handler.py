@@ -21,10 +21,10 @@ from ignite_unlearn.forget.forget import ForgetClasses
 from ignite_unlearn.forget.items import ForgetItems
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
@@ -34,7 +34,6 @@ from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.pictures import blanked
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
-from ignite_unlearn.utils.clock import wall_clock
 from ignite_unlearn.utils.pictures import side_by_side
 
 Measure: TypeAlias = Callable[[GAN], Mapping[str, Any]]
@@ -95,7 +94,7 @@ class ErasureRecord:
 
     def __init__(
         self,
-        unlearning: CascadedUnlearning,
+        unlearning: UnlearningPhase,
         folder: str | Path,
         *,
         measure: Measure | None = None,
@@ -131,7 +130,7 @@ class ErasureRecord:
         self._limits = tuple(limits)
         self._request = {"id": request_id, "asked_by": asked_by, "run_by": run_by}
         self._curves = Curves()
-        self._seconds, self._start = 0.0, 0.0
+        self._seconds = 0.0  # before this process
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
@@ -143,7 +142,6 @@ class ErasureRecord:
             self,
             trainer,
             {
-                UnlearningEvents.UNLEARNING_STARTED: self._started,
                 UnlearningEvents.UNLEARNING_STEP_COMPLETED: self._curves.keep,
                 UnlearningEvents.UNLEARNING_COMPLETED: self._completed,
             },
@@ -151,17 +149,13 @@ class ErasureRecord:
 
     def state_dict(self) -> dict[str, float]:
         """Returns the seconds so far, for a phase that is resumed."""
-        return {"seconds": self._seconds}
+        return {"seconds": self._seconds + self._unlearning.seconds}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Loads the seconds so far; the curves begin anew."""
         self._seconds = float(state["seconds"])
 
-    def _started(self, engine: Engine) -> None:
-        self._start = wall_clock()
-
     def _completed(self, engine: Engine) -> None:
-        self._seconds += wall_clock() - self._start
         original = self._unlearning.original
         assert original is not None, "the phase is attached"
         gans = {"original": original.teacher, "unlearned": self._released or self._unlearning.gan}
@@ -211,7 +205,7 @@ class ErasureRecord:
         audits: Mapping[str, Sequence[Mapping[str, Any]]],
         said: Sequence[str],
     ) -> Record:
-        unlearning, step, extractor = self._unlearning, self._unlearning.step, self._extractor
+        unlearning, extractor = self._unlearning, self._extractor
         forget, images = _described(unlearning.forget)
         if images is not None and idist.get_rank() == 0:
             forget["hmac_sha256"] = keyed_sha256(make_key(self.folder), images)
@@ -221,13 +215,8 @@ class ErasureRecord:
             device=str(unlearning.gan.device),
             data=self._data,
             forget=forget,
-            method={
-                "name": "cascade",
-                "substitution": type(step.substitution).__name__,
-                "fake_label": type(step.fake_label).__name__,
-                "options": {"every": unlearning.every, "batch_size": step.batch_size, "anchor": step.anchor},
-            },
-            seconds={"unlearning": self._seconds, "retraining": self._retraining_seconds},
+            method={"name": unlearning.name, **unlearning.settings()},
+            seconds={"unlearning": self.state_dict()["seconds"], "retraining": self._retraining_seconds},
             iterations={"unlearning": unlearning.iterations},
             metrics=metrics,
             feature_extractor={
@@ -260,7 +249,7 @@ class ErasureRecord:
         return side_by_side(panels, _COLUMNS)
 
 
-def _saved(unlearning: CascadedUnlearning, trainer: Engine) -> list[str]:
+def _saved(unlearning: UnlearningPhase, trainer: Engine) -> list[str]:
     """Returns where the phase's states lie, in a sentence for each place."""
     return [
         f"A state of the phase, which holds the original GAN, was saved to {place}: delete it."

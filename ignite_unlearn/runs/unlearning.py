@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
 from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
+from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.methods.method import Material
 from ignite_unlearn.recipes.nets.nets import trained_gan
@@ -74,7 +74,7 @@ class Unlearning:
         self.curves = Curves()
         material = Material(split, task.left(guide), seed, task.label_seed(seed))
         forget = task.forget(split, guide, self._stopwatch, progress=progress)
-        self.phase: CascadedUnlearning = recipe.method.phase(self.gan, forget, material)
+        self.phase: UnlearningPhase = recipe.method.phase(self.gan, forget, material)
 
     def run(self, original: GAN, evaluation: Evaluation | None) -> Unlearned:
         """Unlearns.

@@ -15,10 +15,10 @@ from ignite_unlearn import (
     UnlearningDivergedError,
     UnlearningError,
 )
-from ignite_unlearn.cascade.step import Rows
 from ignite_unlearn.forget.examples import Examples
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.score_gradients import head_inputs
+from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.utils.linear_probe import fit_probe
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 

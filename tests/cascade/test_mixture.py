@@ -169,7 +169,7 @@ def test_a_phase_drops_components_and_clears_mixed_ones():
         start=DropComponents(),
         optimizer=lambda parameters: torch.optim.Adam(parameters, lr=3e-3),
         batch_size=32,
-        steps=20,
+        generator_steps=20,
         max_iterations=5,
     )
     with unlearning.attach(trainer):

@@ -5,8 +5,9 @@ import torch
 from torch.nn.functional import smooth_l1_loss
 
 from ignite_unlearn import GAN, Fixed, ForgetClasses, OtherClass, UnlearningDivergedError, UnlearningError
-from ignite_unlearn.cascade.step import Rows, UnlearningStep
+from ignite_unlearn.cascade.step import UnlearningStep
 from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.handlers.rows import Rows
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ignite_unlearn import GAN, ErasureRecord
 from ignite_unlearn.gan.averages import averages, kept_around, lag, swapping
-from tests.handlers.test_cascade import data, make
+from tests.handlers.test_phase import data, make
 
 
 def by_ignite(net):

@@ -9,7 +9,7 @@ from torch import nn
 
 from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass, UnlearningError
 from ignite_unlearn.handlers.asked_labels import AskedLabels
-from tests.handlers.test_cascade import data
+from tests.handlers.test_phase import data
 from tests.loops.case import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z
 

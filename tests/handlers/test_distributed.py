@@ -56,14 +56,15 @@ def items_phase(gan, images, descent=False):
     inversion = Inversion(candidates=32, steps=3, progress=False)
     return CascadedUnlearning(
         gan, forget=ForgetItems(items, torch.tensor([2, 2]), inversion=inversion), substitution=RetainedNeighbour(16),
-        fake_label=UnseenQuantiles(images, samples=8), discriminator_step=step, batch_size=10, steps=2, every=3,
+        fake_label=UnseenQuantiles(images, samples=8), discriminator_step=step, batch_size=10,
+        generator_steps=2, every=3,
     )  # fmt: skip
 
 
 def class_phase(gan, images):
     return CascadedUnlearning(
         gan, forget=ForgetClasses({2}), substitution=OtherClass(),
-        fake_label=Between(Generated(samples=8), Unseen(images, samples=8)), batch_size=10, steps=2,
+        fake_label=Between(Generated(samples=8), Unseen(images, samples=8)), batch_size=10, generator_steps=2,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from ignite.engine import Engine, Events
 from ignite_unlearn import ErasureRecord, Snapshots, StopWhenForgotten, UnlearningError, UnlearningEvents
 from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.handle import PhaseHandle
-from tests.handlers.test_cascade import data, make
+from tests.handlers.test_phase import data, make
 
 
 def test_removing_twice_is_harmless_and_other_peoples_handlers_stay():
@@ -22,13 +22,13 @@ def test_removing_twice_is_harmless_and_other_peoples_handlers_stay():
 
 def test_a_handler_of_the_phases_events_says_that_the_phase_comes_first():
     stopping = StopWhenForgotten(None, dict, at_most={"a": 1})
-    with pytest.raises(UnlearningError, match="attach CascadedUnlearning to it first"):
+    with pytest.raises(UnlearningError, match="attach the phase to it first"):
         stopping.attach(Engine(lambda e, b: None))
 
 
 def parts(unlearning, folder):
     """The phase and all that goes with it."""
-    stopping = StopWhenForgotten(unlearning, lambda: {"a": 1.0}, at_most={"a": 0})
+    stopping = StopWhenForgotten(unlearning, lambda gan: {"a": 1.0}, at_most={"a": 0})
     return [
         unlearning,
         stopping,

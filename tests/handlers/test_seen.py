@@ -16,7 +16,7 @@ from ignite_unlearn import (
     SubstitutedDataset,
     UnlearningError,
 )
-from tests.handlers.test_cascade import data, make
+from tests.handlers.test_phase import data, make
 from tests.loops.case import assert_identical, clone
 from tests.loops.nets import Discriminator, Generator, Z, real_images
 

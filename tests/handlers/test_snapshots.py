@@ -3,7 +3,7 @@ from ignite.engine import Engine
 from PIL import Image
 
 from ignite_unlearn import Snapshots
-from tests.handlers.test_cascade import data, make
+from tests.handlers.test_phase import data, make
 
 
 def test_the_picture_shows_the_same_latents_before_and_after(tmp_path):

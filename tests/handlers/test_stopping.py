@@ -6,7 +6,7 @@ import torch
 from ignite.engine import Engine
 
 from ignite_unlearn import ErasureRecord, StopWhenForgotten, UnlearningError
-from tests.handlers.test_cascade import data, make
+from tests.handlers.test_phase import data, make
 
 
 def run(numbers, keep=False, **options):
@@ -14,13 +14,14 @@ def run(numbers, keep=False, **options):
     unlearning, given, weights = make(max_iterations=len(numbers)), iter(numbers), []
     trainer = Engine(lambda e, b: None)
 
-    def judge():
+    def measure(gan):
+        assert gan is unlearning.gan
         torch.randn(3)
         weights.append(unlearning.gan.generator.body[0].weight.detach().clone())
         return next(given)
 
     nets = (unlearning.gan.generator,) if keep else ()
-    stopping = StopWhenForgotten(unlearning, judge, keep=nets, **options)
+    stopping = StopWhenForgotten(unlearning, measure, keep=nets, **options)
     with unlearning.attach(trainer), stopping.attach(trainer):
         before = torch.get_rng_state()
         trainer.run(data(2), max_epochs=20)
@@ -82,7 +83,7 @@ def test_the_excess_is_a_sum_of_shares_of_the_bounds():
         (lambda: StopWhenForgotten(None, dict, at_least={"a": float("nan")}), "bound of 'a' is not a number"),
         (lambda: run([{"a": "low"}], at_most={"a": 1}), "'a' is 'low': expected a number"),
         (lambda: run([{"a": torch.zeros(2)}], at_most={"a": 1}), "'a' is a tensor of 2 values: expected a number"),
-        (lambda: run([None], at_most={"a": 1}), "judge returned None"),
+        (lambda: run([None], at_most={"a": 1}), "returned None"),
         (lambda: StopWhenForgotten(None, dict, at_most={"a": 1}).excess({"b": 1}), "lacks 'a'"),
     ],
 )
@@ -116,7 +117,7 @@ def test_numbers_of_any_kind_are_taken():
 def test_a_record_is_about_the_weights_that_are_left_in_either_order_of_attaching(record_first, tmp_path):
     unlearning, given = make(max_iterations=3), iter([9.0, 4.0, 7.0])
     generator, trainer = unlearning.gan.generator, Engine(lambda e, b: None)
-    stopping = StopWhenForgotten(unlearning, lambda: {"a": next(given)}, at_most={"a": 2}, keep=(generator,))
+    stopping = StopWhenForgotten(unlearning, lambda gan: {"a": next(given)}, at_most={"a": 2}, keep=(generator,))
 
     def measure(gan):
         return {"weight": float(gan.generator.body[0].weight.detach().double().sum())}

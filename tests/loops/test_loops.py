@@ -7,8 +7,8 @@ import pytest
 import torch
 from ignite.handlers import Checkpoint, DiskSaver
 
-from ignite_unlearn.cascade.step import Rows
 from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.handlers.rows import Rows
 from tests.loops import batches, schedules, scores, surroundings  # noqa: F401 - they fill the zoo
 from tests.loops.case import EPOCHS, ZOO, Streams, assert_identical, clone
 from tests.loops.nets import bright_corner
@@ -81,7 +81,7 @@ def test_the_law_fails_when_borrow_does_nothing(monkeypatch):
     def nothing(*modules, seed=None):
         yield
 
-    for module in ("gan.gan", "forget.forget", "handlers.cascade", "handlers.original"):
+    for module in ("gan.gan", "forget.forget", "handlers.phase", "handlers.original"):
         monkeypatch.setattr(f"ignite_unlearn.{module}.borrow", nothing)
     held = []
     for name in sorted(ZOO):

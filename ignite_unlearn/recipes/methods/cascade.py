@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from ignite_unlearn.cascade.cascade import CascadedUnlearning
 from ignite_unlearn.cascade.gauss_newton import GaussNewton
 from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import label_embeddings
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.methods.choices import (
     FAKE_LABELS,
@@ -55,7 +56,7 @@ class Cascade:
         """
         check_substitution(self.substitution, nets)
 
-    def aim(self, phase: CascadedUnlearning) -> GAN | None:
+    def aim(self, phase: UnlearningPhase) -> GAN | None:
         """Returns None: which latents are to be given substitutes, labels do not tell."""
         return None
 
@@ -75,7 +76,7 @@ class Cascade:
             fake_label=FAKE_LABELS[self.fake_label](unseen, labels, material.label_seed),
             optimizer=optimizer,
             anchor=self.anchor,
-            steps=self.unlearning_steps,
+            generator_steps=self.unlearning_steps,
             every=self.every,
             max_iterations=self.unlearning_iterations,
             seed=material.seed,
@@ -126,9 +127,9 @@ class CascadeOnClasses(CascadeOnFoundClasses):
     unlearning_eps: float = same_setting(CascadeOnFoundClasses, "unlearning_eps", 5e-3)
     embedding_lr: float = setting(2.0, "their learning rate for the table of labels", at_least=0)
 
-    def aim(self, phase: CascadedUnlearning) -> GAN:
+    def aim(self, phase: UnlearningPhase) -> GAN:
         """Returns the teacher with substitutes in place of its images."""
-        assert phase.original is not None
+        assert isinstance(phase, CascadedUnlearning) and phase.original is not None
         teacher, regions, substitution = phase.original.teacher, phase.original.regions, phase.step.substitution
         return GAN(
             teacher.generator,

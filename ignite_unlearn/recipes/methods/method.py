@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.cascade import CascadedUnlearning
+from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.methods.choices import Left
 from ignite_unlearn.recipes.nets.nets import Nets
@@ -53,10 +53,10 @@ class Method(Protocol):
             UnlearningError: if they do not.
         """
 
-    def phase(self, gan: GAN, forget: Forget, material: Material) -> CascadedUnlearning:
+    def phase(self, gan: GAN, forget: Forget, material: Material) -> UnlearningPhase:
         """Returns the phase, to be attached to the loop that trains the GAN."""
 
-    def aim(self, phase: CascadedUnlearning) -> GAN | None:
+    def aim(self, phase: UnlearningPhase) -> GAN | None:
         """Returns a GAN whose images of what is to be forgotten are those that a running phase teaches.
 
         No phase can learn to show less of a class than it is taught. None where only a classifier knows which latents

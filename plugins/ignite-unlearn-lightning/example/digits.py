@@ -111,7 +111,7 @@ def run(out: Path, *, epochs: int = 30, unlearning_epochs: int = 1) -> dict[str,
 
     request, unseen = ForgetClasses({DIGIT}), Unseen(data.unseen, data.unseen_labels)
     found = gan(module, labels=10)
-    unlearning = Unlearning(found, forget=request, substitution=OtherClass(), fake_label=unseen, steps=8)
+    unlearning = Unlearning(found, forget=request, substitution=OtherClass(), fake_label=unseen, generator_steps=8)
     before = shares(found)
     ErasureRecord(unlearning.phase, out / "erasure", measure=shares, name="Lightning, digits").attach(unlearning.engine)
     trainer = L.Trainer(max_epochs=epochs + unlearning_epochs, accelerator="cpu", callbacks=[unlearning], **options)

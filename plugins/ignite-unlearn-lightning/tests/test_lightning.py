@@ -228,8 +228,8 @@ def test_batches_of_other_forms_are_replaced_too(form, batches):
 def test_the_numbers_reach_the_logger(batches, tmp_path):
     module = lit_gan()
     unlearning = phase_of(module)
-    judge = {"judge": lambda: {"share": 0.5}, "at_most": {"share": 0.1}, "keep": (module.generator,)}
-    StopWhenForgotten(unlearning.phase, **judge).attach(unlearning.engine)
+    bounds = {"measure": lambda gan: {"share": 0.5}, "at_most": {"share": 0.1}, "keep": (module.generator,)}
+    StopWhenForgotten(unlearning.phase, **bounds).attach(unlearning.engine)
     logger = lightning.pytorch.loggers.CSVLogger(tmp_path)
     fit(module, batches, unlearning, logger=logger, epochs=1)
     with (Path(logger.log_dir) / "metrics.csv").open() as file:
@@ -285,7 +285,7 @@ def test_fit_ends_when_forgotten_or_when_a_handler_says_so(batches, tmp_path):
     module = lit_gan()
     unlearning = phase_of(module)
     shares = iter([0.5, 0.01])
-    StopWhenForgotten(unlearning.phase, lambda: {"share": next(shares)}, at_most={"share": 0.1}).attach(
+    StopWhenForgotten(unlearning.phase, lambda gan: {"share": next(shares)}, at_most={"share": 0.1}).attach(
         unlearning.engine
     )
     Snapshots(unlearning.phase.gan, tmp_path / "before_after.png").attach(unlearning.engine)

@@ -62,7 +62,7 @@ def run(out: Path, *, epochs: int = 22, unlearning_epochs: int = 2) -> None:
     learning.run(loader, max_epochs=epochs)
 
     request, unseen = ForgetClasses({DIGIT}), Unseen(data.unseen, data.unseen_labels)
-    unlearning = unlearn(learning, forget=request, substitution=OtherClass(), fake_label=unseen, steps=4)
+    unlearning = unlearn(learning, forget=request, substitution=OtherClass(), fake_label=unseen, generator_steps=4)
     with ErasureRecord(unlearning, out / "erasure", measure=shares, name="torchgan, digits").attach(learning):
         learning.run(loader, max_epochs=epochs + unlearning_epochs)
     measured = Record.read(out / "erasure").metrics

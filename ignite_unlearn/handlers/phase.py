@@ -1,4 +1,4 @@
-"""The heart: a cascaded unlearning phase inside a loop that somebody else wrote."""
+"""What every way to unlearn shares: a phase inside a loop that somebody else wrote."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from typing import Any
 from ignite.engine import Engine, Events
 from torch import Tensor
 
-from ignite_unlearn.cascade.closed_form import Start
-from ignite_unlearn.cascade.fake_labels import FakeLabel
-from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, Rows, UnlearningStep, adam
-from ignite_unlearn.cascade.substitution import Substitution
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.borrow import borrow, step_seed
@@ -21,48 +17,43 @@ from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.handlers.method import UnlearningMethod
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
+from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.watch import Watch
+from ignite_unlearn.utils.clock import wall_clock
 
 PREFIX = "unlearning/"
-_STEP = 1  # what a random number stream is for
+_STEP, _BEGIN = 1, 3  # what a random number stream is for
 
 
-class CascadedUnlearning:
-    """Turns a trainer's loop into a cascaded unlearning phase: unlearning steps, then the loop's own learning step.
+class UnlearningPhase(UnlearningMethod):
+    """An unlearning phase in a trainer's loop: unlearning steps, then the loop's own learning step.
 
-    At ``Events.ITERATION_STARTED`` unlearning steps are taken with borrowed nets, and then the forget set's rows of
-    ``engine.state.batch`` are replaced by substitutes, so that the loop's own step learns from retained images only.
-    Nothing but the two nets' weights, the batch (a copy) and ``engine.state.metrics["unlearning/..."]`` is touched:
-    with ``lr=0`` the run is bit-identical to one without the handler. After the phase has ended the batch is still
-    substituted, until the handle is removed.
-
-    The ideas are those of the abstract of Sun et al. (2023, arXiv 2308.09881); the rest can be exchanged.
+    A subclass says what an unlearning step is, by :meth:`~.UnlearningMethod.unlearn`, and what it likes of the other
+    methods of :class:`.UnlearningMethod`; all else is here. At ``Events.ITERATION_STARTED`` an unlearning step is taken
+    with borrowed nets, and then the forget set's rows of ``engine.state.batch`` are replaced, so that the loop's own
+    step learns from retained images only. Nothing but the two nets' weights, the batch (a copy) and
+    ``engine.state.metrics["unlearning/..."]`` is touched: with a learning rate of 0 the run is bit-identical to one
+    without the handler. After the phase has ended rows are still replaced, until the handle is removed.
 
     Args:
         gan: the GAN whose nets the trainer trains.
         forget: what to forget, such as ``ForgetClasses({7})``.
-        substitution: which image a forgotten latent is given.
-        fake_label: which score a forgotten image is given.
-        optimizer: makes the phase's own optimiser of a net's parameters, called once for each net, so that the
-            moments of the trainer's optimisers stay the trainer's. Default: Adam with a large eps.
-        anchor: weight of the terms that hold retained latents and scores at the teacher's.
-        batch_size: latents of either kind in an unlearning step, and images of a request for items.
-        steps: how many steps the generator takes in an unlearning step, each on new latents; the discriminator takes
-            one, on the rows of the batch and images of the request.
-        discriminator_step: moves the discriminator, such as ``GaussNewton(retained)``; None: the optimiser does.
-        start: changes the GAN in closed form before the first unlearning step, such as ``NearestEmbedding()``.
+        batch_size: images of a request for items in an unlearning step, and what else a method draws.
         every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
             comes back by itself, so that the next unlearning step can undo it.
         max_iterations: after so many unlearning steps the phase ends by itself; None: with the run, or when stopped.
         seed: of the phase's own random numbers, drawn from a stream of their own.
 
     Attributes:
+        original: the original GAN, as teacher; None until the phase is attached.
         iterations: how many unlearning steps were taken.
         stopped_because: why the phase ended; None while it goes on, and where the run ended first.
         bounds: what a :class:`~ignite_unlearn.StopWhenForgotten` was asked to reach: ``name``, ``value`` when the phase
-            ended, ``at_most``, ``at_least``; empty where none judged.
+            ended, ``at_most``, ``at_least``; empty where there was none.
+        seconds: what the phase took so far in this process, the loop's own steps and all handlers included.
         metrics: the numbers of the last unlearning step.
         measured: whether something measures what was forgotten, ``StopWhenForgotten`` or ``ErasureRecord(measure=)``;
             set it where you measure by other means. A phase that ends without is warned of.
@@ -75,22 +66,24 @@ class CascadedUnlearning:
 
     Example:
         >>> import torch
-        >>> from ignite.engine import Engine
-        >>> from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+        >>> from ignite_unlearn import GAN, ForgetClasses
+        >>> class FineTuning(UnlearningPhase):
+        ...     name = "fine-tuning"
+        ...
+        ...     def unlearn(self, original, rows):
+        ...         return {}  # the loop's own step does all
         >>> netG = torch.nn.Embedding(3, 16)
         >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
         >>> gan = GAN(
         ...     netG, netD, latents=(16,), labels=3, generate=lambda net, z, y: (z + net(y)).view(-1, 1, 4, 4)
         ... )
-        >>> batches = [(torch.zeros(6, 1, 4, 4), torch.arange(6) % 3)] * 4
         >>> trainer = Engine(lambda engine, batch: batch[1].tolist())
-        >>> unlearning = CascadedUnlearning(
-        ...     gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Fixed(-1)
-        ... )
-        >>> with unlearning.attach(trainer):
-        ...     state = trainer.run(batches)
-        >>> 2 in state.output, unlearning.iterations
-        (False, 4)
+        >>> phase = FineTuning(gan, forget=ForgetClasses({2}))
+        >>> phase.measured = True
+        >>> with phase.attach(trainer):
+        ...     state = trainer.run([(torch.zeros(6, 1, 4, 4), torch.arange(6) % 3)])
+        >>> 2 in state.output, phase.iterations, phase.settings()
+        (False, 1, {'options': {'every': 1, 'batch_size': 64}})
     """
 
     def __init__(
@@ -98,34 +91,21 @@ class CascadedUnlearning:
         gan: GAN,
         *,
         forget: Forget,
-        substitution: Substitution,
-        fake_label: FakeLabel,
-        optimizer: OptimizerFactory = adam,
-        anchor: float = 8.0,
         batch_size: int = 64,
-        steps: int = 1,
-        discriminator_step: DiscriminatorStep | None = None,
-        start: Start | None = None,
         every: int = 1,
         max_iterations: int | None = None,
         seed: int = 0,
     ):
-        if every < 1 or (max_iterations is not None and max_iterations < 1):
-            raise UnlearningError(f"every={every} and max_iterations={max_iterations} must be at least 1.")
-        self.gan = gan
-        self.forget = forget
-        self.step = UnlearningStep(
-            gan, substitution=substitution, fake_label=fake_label, optimizer=optimizer, anchor=anchor,
-            batch_size=batch_size, generator_steps=steps, discriminator_step=discriminator_step,
-        )  # fmt: skip
-        self.start = start
-        self.every = every
-        self.max_iterations = max_iterations
-        self.seed = seed
-        self.iterations = 0
-        self.states_given = 0
+        if min(batch_size, every) < 1 or (max_iterations is not None and max_iterations < 1):
+            raise UnlearningError(
+                f"batch_size={batch_size}, every={every} and max_iterations={max_iterations} must be at least 1."
+            )
+        super().__init__(gan, forget, batch_size=batch_size, every=every)
+        self.max_iterations, self.seed = max_iterations, seed
+        self.iterations = self.states_given = 0
         self.stopped_because: str | None = None
         self.bounds: Sequence[Mapping[str, Any]] = ()
+        self.seconds = self._since = 0.0
         self.metrics: dict[str, float] = {}
         self.measured = False
         self.released: GAN | None = None
@@ -134,7 +114,7 @@ class CascadedUnlearning:
         self._watch = Watch(gan, forget)
         self._last_good: KeptWeights | None = None
         self._running = self._stepped = False
-        self._substituted = 0
+        self._replaced = 0
 
     @property
     def found(self) -> dict[str, int | None]:
@@ -143,7 +123,9 @@ class CascadedUnlearning:
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
-        return check_loop(self.step, self.forget, loader, start=self.start, seed=self.seed)
+        return check_loop(
+            self.gan, self.forget, loader, seed=self.seed, unseen=self.unseen_images(), try_out=self.try_out
+        )
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches the phase to a trainer and keeps the original GAN as teacher: load its weights before.
@@ -173,7 +155,7 @@ class CascadedUnlearning:
         return self.handle
 
     def stop(self, reason: str) -> None:
-        """Ends the phase: no more unlearning steps; the batch is substituted until the handle is removed."""
+        """Ends the phase: no more unlearning steps; rows are replaced until the handle is removed."""
         self.stopped_because = reason
         self.measured = True  # whoever ends it has seen why
 
@@ -210,7 +192,7 @@ class CascadedUnlearning:
             "iterations": self.iterations,
             "stopped_because": self.stopped_because,
             "seen": self._watch.state_dict(),
-            "step": self.step.state_dict(),
+            "step": self.method_state(),
             "original": self.original.state_dict(),
         }
 
@@ -222,47 +204,49 @@ class CascadedUnlearning:
         """
         missing = {"iterations", "stopped_because", "seen", "step", "original"} - state.keys()
         if missing:
-            raise UnlearningError(f"The state is not one of CascadedUnlearning: it lacks {sorted(missing)}.")
+            raise UnlearningError(f"The state is not one of {type(self).__name__}: it lacks {sorted(missing)}.")
         original = self.original or Original(self.gan, self.forget, self.seed)
         original.load_state_dict(state["original"])
-        self.step.load_state_dict(state["step"])
+        self.load_method_state(state["step"])
         self.original, self.seed = original, original.seed
         self._watch.load_state_dict(state["seen"])
         self.iterations = int(state["iterations"])
         self.stopped_because = state["stopped_because"]
 
     def _before_learning(self, engine: Engine) -> None:
+        assert self.original is not None, "attach() keeps it"
         batch = engine.state.batch
         rows = self._watch.rows(batch)
         self._stepped = False
         if self.active:
             if not self._running:
-                self._begin(engine)
+                self._begin(engine, self.original)
             if self.active and (engine.state.iteration - 1) % self.every == 0:
-                self._unlearn(rows)
-        self._substituted = self._watch.seen.add(rows.images, rows.forgotten)
+                self._unlearn(self.original, rows)
+        self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
         # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
-        if self._substituted:
-            assert self.original is not None, "attach() keeps it"
-            engine.state.batch = self.original.substitute(batch, self.gan, rows.forgotten, engine.state.iteration)
+        if self._replaced:
+            engine.state.batch = self.learn_from(self.original, batch, rows.forgotten, engine.state.iteration)
         self._watch.begin_step()
 
-    def _begin(self, engine: Engine) -> None:
-        assert self.original is not None
+    def _begin(self, engine: Engine, original: Original) -> None:
+        self._since = wall_clock()
         if self.iterations == 0:
-            self.original.begin(self.gan, self.start, self.step.substitution)
+            original.settle(self.gan)
+            _ = original.regions  # looked up before the stream below begins
+            with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _BEGIN)):
+                self.begin(original)
         self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
         self._running = True
         engine.fire_event(UnlearningEvents.UNLEARNING_STARTED)
 
-    def _unlearn(self, rows: Rows) -> None:
-        assert self._last_good is not None and self.original is not None
-        teacher, regions = self.original.teacher, self.original.regions
+    def _unlearn(self, original: Original, rows: Rows) -> None:
+        assert self._last_good is not None
+        _ = original.regions  # looked up before the stream below begins
         self._last_good.renew()
         with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _STEP, self.iterations)):
             try:
-                rows = replace(rows, examples=self.forget.examples(self.step.batch_size))
-                self.metrics = self.step(teacher, regions, rows)
+                self.metrics = self.unlearn(original, replace(rows, examples=self.forget.examples(self.batch_size)))
             except UnlearningDivergedError:
                 self._last_good.restore()
                 raise
@@ -272,7 +256,7 @@ class CascadedUnlearning:
     def _after_learning(self, engine: Engine) -> None:
         self._watch.end_step()
         # After the step: some loops assign state.metrics anew in every iteration.
-        numbers = {**self.metrics, "rows_substituted": float(self._substituted), "iterations": float(self.iterations)}
+        numbers = {**self.metrics, "rows_substituted": float(self._replaced), "iterations": float(self.iterations)}
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
         if not self._stepped:
             return
@@ -294,6 +278,7 @@ class CascadedUnlearning:
         self._last_good.renew()
         self._watch.seen.sync()
         engine.fire_event(UnlearningEvents.UNLEARNING_ENDING)
+        self.seconds += wall_clock() - self._since
         engine.fire_event(UnlearningEvents.UNLEARNING_COMPLETED)
         # After it: whoever turns warnings into errors keeps the record.
         self._watch.phase_ended(engine, self.original.teacher, measured=self.measured, released=self.released)

@@ -155,7 +155,7 @@ def test_the_same_seed_gives_the_same_phase_and_another_does_not():
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda: make(steps=0), "at least 1"),
+        (lambda: make(generator_steps=0), "at least 1"),
         (lambda: make(max_iterations=0), "at least 1"),
         (lambda: make().state_dict(), "attach it to the trainer first"),
         (lambda: make().load_state_dict({"iterations": 1}), "lacks .'original', 'seen'"),
@@ -188,7 +188,7 @@ def test_a_batch_without_images_ends_in_a_sentence():
 def measured_by(kind, unlearning, trainer, folder):
     """Attaches what measures, or tells the phase so."""
     if kind == "judge":
-        StopWhenForgotten(unlearning, lambda: {"a": 1.0}, at_most={"a": 0}).attach(trainer)
+        StopWhenForgotten(unlearning, lambda gan: {"a": 1.0}, at_most={"a": 0}).attach(trainer)
     elif kind == "record":
         ErasureRecord(unlearning, folder, measure=lambda gan: {"forgotten_share": 0.5}).attach(trainer)
     elif kind == "stop":

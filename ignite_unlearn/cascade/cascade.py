@@ -1,0 +1,174 @@
+"""The heart: the cascade, unlearning steps that lead both nets, then the loop's own learning step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.cascade.closed_form import Start
+from ignite_unlearn.cascade.fake_labels import FakeLabel
+from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep, adam
+from ignite_unlearn.cascade.substitution import Substitution
+from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.looks import Look
+from ignite_unlearn.handlers.original import Original
+from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.distributed import share
+
+_ROWS = 4  # latents that parts are tried on
+
+
+class CascadedUnlearning(UnlearningPhase):
+    """Turns a trainer's loop into a cascaded unlearning phase: unlearning steps, then the loop's own learning step.
+
+    An unlearning step leads forgotten latents to substitute images and forgotten images to fake labels, and holds
+    all else at the original's. It is taken before each of the loop's own steps, in which retained images stand for
+    forgotten ones. Nothing but the two nets' weights, the batch (a copy) and
+    ``engine.state.metrics["unlearning/..."]`` is touched: with ``lr=0`` the run is bit-identical to one without the
+    handler.
+
+    The ideas are those of the abstract of Sun et al. (2023, arXiv 2308.09881); the rest can be exchanged.
+
+    Args:
+        gan: the GAN whose nets the trainer trains.
+        forget: what to forget, such as ``ForgetClasses({7})``.
+        substitution: which image a forgotten latent is given.
+        fake_label: which score a forgotten image is given.
+        optimizer: makes the phase's own optimiser of a net's parameters, called once for each net, so that the
+            moments of the trainer's optimisers stay the trainer's. Default: Adam with a large eps.
+        anchor: weight of the terms that hold retained latents and scores at the teacher's.
+        batch_size: latents of either kind in an unlearning step, and images of a request for items.
+        generator_steps: how many steps the generator takes in an unlearning step, each on new latents; the
+            discriminator takes one, on the rows of the batch and images of the request.
+        discriminator_step: moves the discriminator, such as ``GaussNewton(retained)``; None: the optimiser does.
+        start: changes the GAN in closed form before the first unlearning step, such as ``NearestEmbedding()``.
+        every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
+            comes back by itself, so that the next unlearning step can undo it.
+        max_iterations: after so many unlearning steps the phase ends by itself; None: with the run, or when stopped.
+        seed: of the phase's own random numbers, drawn from a stream of their own.
+
+    Attributes:
+        step: the unlearning step.
+
+    All else that it has is :class:`~ignite_unlearn.handlers.phase.UnlearningPhase`'s.
+
+    Raises:
+        UnlearningError: if an argument does not fit.
+
+    Example:
+        >>> import torch
+        >>> from ignite.engine import Engine
+        >>> from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+        >>> netG = torch.nn.Embedding(3, 16)
+        >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
+        >>> gan = GAN(
+        ...     netG, netD, latents=(16,), labels=3, generate=lambda net, z, y: (z + net(y)).view(-1, 1, 4, 4)
+        ... )
+        >>> batches = [(torch.zeros(6, 1, 4, 4), torch.arange(6) % 3)] * 4
+        >>> trainer = Engine(lambda engine, batch: batch[1].tolist())
+        >>> unlearning = CascadedUnlearning(
+        ...     gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Fixed(-1)
+        ... )
+        >>> with unlearning.attach(trainer):
+        ...     state = trainer.run(batches)
+        >>> 2 in state.output, unlearning.iterations
+        (False, 4)
+    """
+
+    name = "cascade"
+
+    def __init__(
+        self,
+        gan: GAN,
+        *,
+        forget: Forget,
+        substitution: Substitution,
+        fake_label: FakeLabel,
+        optimizer: OptimizerFactory = adam,
+        anchor: float = 8.0,
+        batch_size: int = 64,
+        generator_steps: int = 1,
+        discriminator_step: DiscriminatorStep | None = None,
+        start: Start | None = None,
+        every: int = 1,
+        max_iterations: int | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(
+            gan, forget=forget, batch_size=batch_size, every=every, max_iterations=max_iterations, seed=seed
+        )
+        self.step = UnlearningStep(
+            gan, substitution=substitution, fake_label=fake_label, optimizer=optimizer, anchor=anchor,
+            batch_size=batch_size, generator_steps=generator_steps, discriminator_step=discriminator_step,
+        )  # fmt: skip
+        self.start = start
+
+    def begin(self, original: Original) -> None:
+        """Takes the start in closed form, if there is one."""
+        if self.start is not None:
+            self.start(self.gan, original.teacher, original.regions, self.step.substitution)
+            share(p for net in (self.gan.generator, self.gan.discriminator) for p in net.parameters())
+
+    def unlearn(self, original: Original, rows: Rows) -> dict[str, float]:
+        """Leads the generator to substitute images, and the discriminator to fake labels."""
+        return self.step(original.teacher, original.regions, rows)
+
+    def settings(self) -> dict[str, Any]:
+        """Returns what a record says of the cascade."""
+        return {
+            "substitution": type(self.step.substitution).__name__,
+            "fake_label": type(self.step.fake_label).__name__,
+            "options": {**super().settings()["options"], "anchor": self.step.anchor},
+        }
+
+    def method_state(self) -> dict[str, Any]:
+        """Returns the optimisers' states."""
+        return self.step.state_dict()
+
+    def load_method_state(self, state: Mapping[str, Any]) -> None:
+        """Loads the optimisers' states."""
+        self.step.load_state_dict(dict(state))
+
+    def unseen_images(self) -> list[Tensor]:
+        """Returns the sets of unseen images that the request and the cascade's parts were given, each once."""
+        parts = (self.step.fake_label, self.step.discriminator_step)
+        found = super().unseen_images() + [t for part in parts for t in getattr(part, "unseen_images", list)()]
+        return list({images.data_ptr(): images for images in found}.values())
+
+    def try_out(self, look: Look, original: Original, rows: Rows | None) -> None:
+        """Tries substitution, fake label, start and the discriminator's step on copies."""
+        teacher, regions, step = original.teacher, original.regions, _copied(self.step)
+        latents, labels = regions.forgotten(_ROWS)
+        if len(latents):
+            look.try_to(lambda: step.substitution(teacher, latents, labels, regions), "The substitution")
+        else:
+            look.notes.append("The generator does not make what is to be forgotten: it is left to the loop.")
+        scores = torch.zeros(_ROWS, device=self.gan.device)
+        requests = torch.zeros_like(scores).long()
+        look.try_to(lambda: step.fake_label(scores, self.gan, teacher, regions, requests), "The fake label")
+        start, moves_discriminator = self.start, step.discriminator_step
+        if start is not None:
+            look.try_to(
+                lambda: start(teacher.teacher(), teacher, regions, step.substitution), "The start in closed form"
+            )
+        if moves_discriminator is not None and rows is not None:
+            tried = teacher.teacher()
+            tried.discriminator.requires_grad_(True)
+            look.try_to(
+                lambda: moves_discriminator(tried, teacher, rows, step.fake_scores(regions, rows)),
+                "The discriminator's step",
+            )
+
+
+def _copied(step: UnlearningStep) -> UnlearningStep:
+    """Returns a step whose parts may remember what they like: the phase's own do not."""
+    tried = copy.copy(step)
+    tried.substitution, tried.fake_label = copy.copy(step.substitution), copy.copy(step.fake_label)
+    tried.discriminator_step = copy.copy(step.discriminator_step)
+    return tried
