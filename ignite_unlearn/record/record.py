@@ -34,7 +34,8 @@ class Record:
         data: ``name``, ``train`` and ``unseen`` (numbers of images), ``sha256``.
         forget: ``kind`` (``"classes"`` or ``"items"``), ``classes``, ``count``, and ``hmac_sha256`` of the forgotten
             images: a keyed hash, which confirms nothing to anybody without the key.
-        method: ``name``, ``substitution``, ``fake_label``, ``options``.
+        method: ``name``, ``substitution``, ``fake_label``, ``options``; of a user's own recipe also
+            ``recipe_from``, the name of its file or module.
         seconds: wall-clock of ``original``, ``unlearning``, ``retraining``, ``inversion``; None where unknown.
         iterations: of the same.
         metrics: for each of the three GANs a dict of numbers, or None; metrics that were not measured become null. An

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
+from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.methods.method import Material
 from ignite_unlearn.recipes.nets.nets import trained_gan
