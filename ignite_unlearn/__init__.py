@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ignite_unlearn.forget.items import ForgetItems
     from ignite_unlearn.gan.gan import GAN
     from ignite_unlearn.handlers.events import UnlearningEvents
-    from ignite_unlearn.handlers.replaced_dataset import SubstitutedDataset
+    from ignite_unlearn.handlers.replaced_dataset import ReplacedDataset
     from ignite_unlearn.handlers.replay import Replay
     from ignite_unlearn.handlers.snapshots import Snapshots
     from ignite_unlearn.handlers.stopping import StopWhenForgotten
@@ -41,7 +41,7 @@ _MODULES = {
     "handlers.events": ["UnlearningEvents"],
     "handlers.snapshots": ["Snapshots"],
     "handlers.stopping": ["StopWhenForgotten"],
-    "handlers.replaced_dataset": ["SubstitutedDataset"],
+    "handlers.replaced_dataset": ["ReplacedDataset"],
     "forget.inversion": ["Inversion"],
     "cascade.latent_substitution": ["LatentDirection", "Truncation"],
     "record.handler": ["ErasureRecord"],
@@ -54,7 +54,7 @@ __all__ = [  # noqa: RUF022 - in the order of the concepts
     "GAN", "CascadedUnlearning", "ForgetClasses", "ForgetItems", "Inversion",
     "OtherClass", "MeanImage", "RetainedNeighbour", "LatentDirection", "Truncation", "Noise",
     "Fixed", "Generated", "Unseen", "UnseenQuantiles", "Between", "GaussNewton", "NearestEmbedding",
-    "StopWhenForgotten", "Snapshots", "ErasureRecord", "SubstitutedDataset", "Replay", "refuse_overlap",
+    "StopWhenForgotten", "Snapshots", "ErasureRecord", "ReplacedDataset", "Replay", "refuse_overlap",
     "UnlearningEvents",
     "UnlearningDivergedError", "UnlearningError",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ignite_unlearn.cascade.step import FakeScores, Images
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
-from ignite_unlearn.forget.image_index import ContentIndex
+from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import along, head_inputs, score_gradients
 from ignite_unlearn.handlers.rows import Rows
@@ -139,10 +139,10 @@ class GaussNewton:
     def _refuse_overlap(self, images: Tensor) -> None:
         """Refuses retained images that are forgotten ones; each of these is looked for once."""
         if self._looked_for is not None and len(images):
-            images = images[ContentIndex(self._looked_for).find(images) < 0]
+            images = images[ImageIndex(self._looked_for).find(images) < 0]
         if len(images) == 0:
             return
-        shared = int((ContentIndex(images).find(self.held[0][0].to(images)) >= 0).sum())
+        shared = int((ImageIndex(images).find(self.held[0][0].to(images)) >= 0).sum())
         if shared:
             raise UnlearningError(f"{shared} of GaussNewton's retained images are in the forget set: leave them out.")
         self._looked_for = images if self._looked_for is None else torch.cat([self._looked_for, images])

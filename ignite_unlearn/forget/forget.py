@@ -13,7 +13,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.description import Description
 from ignite_unlearn.forget.examples import Examples
-from ignite_unlearn.forget.image_index import ContentIndex
+from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 
@@ -73,9 +73,9 @@ class Forget(Protocol):
         known = self.describe().images
         if known is None:
             return torch.full((len(images),), -1, device=images.device)
-        return ContentIndex(known).find(images)
+        return ImageIndex(known).find(images)
 
-    def substitute_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
+    def replacement_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
         """Returns the class labels that images put into a batch carry there; None where nobody knows them."""
         return labels
 
@@ -150,7 +150,7 @@ class ForgetClasses(Forget):
             )
         return _FoundRegions(teacher, self)
 
-    def substitute_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
+    def replacement_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
         """Returns ``labels``, or the classifier's labels of ``images``, or None where nobody knows them."""
         return labels if labels is not None or self.classifier is None else self.classify(images)
 

@@ -11,7 +11,7 @@ _KEYS = 16
 _AT_ONCE = 2**24  # comparisons of keys
 
 
-class ContentIndex:
+class ImageIndex:
     """A set of images that others can be looked up in.
 
     Two images are the same where no pixel differs by more than rounding to bfloat16 makes it differ (1/256 of the
@@ -29,7 +29,7 @@ class ContentIndex:
     Example:
         >>> import torch
         >>> images = torch.rand(5, 1, 4, 4, generator=torch.Generator().manual_seed(0))
-        >>> ContentIndex(images[2:4]).find(images.bfloat16()).tolist()
+        >>> ImageIndex(images[2:4]).find(images.bfloat16()).tolist()
         [-1, -1, 0, 1, -1]
     """
 
@@ -85,7 +85,7 @@ def refuse_overlap(unseen: Tensor, trained: Tensor) -> None:
         >>> import torch
         >>> refuse_overlap(torch.zeros(2, 1, 4, 4), torch.ones(3, 1, 4, 4))
     """
-    shared = (ContentIndex(trained).find(unseen) >= 0).nonzero().flatten()
+    shared = (ImageIndex(trained).find(unseen) >= 0).nonzero().flatten()
     if len(shared):
         raise UnlearningError(
             f"{len(shared)} of {len(unseen)} unseen images are in the training set too (the first at position "

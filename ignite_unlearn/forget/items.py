@@ -15,7 +15,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.description import Description
 from ignite_unlearn.forget.examples import Examples, draw
 from ignite_unlearn.forget.forget import Forget, LatentRegions
-from ignite_unlearn.forget.image_index import ContentIndex, refuse_overlap
+from ignite_unlearn.forget.image_index import ImageIndex, refuse_overlap
 from ignite_unlearn.forget.inversion import FewSteps, Inverted, Inverter
 from ignite_unlearn.forget.item_regions import ItemRegions, discoveries
 from ignite_unlearn.forget.looks import changes, with_mirrored
@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 class ForgetItems(Forget):
     """A request for item unlearning: forget these images.
 
-    Rows of a batch are recognised by content (:class:`~ignite_unlearn.forget.image_index.ContentIndex`), so order,
+    Rows of a batch are recognised by content (:class:`~ignite_unlearn.forget.image_index.ImageIndex`), so order,
     batching, dtype and device do not matter. Random augmentation does: augmented images are not recognised. Then say
-    so with ``augmented=True`` and give the loop :class:`~ignite_unlearn.SubstitutedDataset`, which goes by index.
+    so with ``augmented=True`` and give the loop :class:`~ignite_unlearn.ReplacedDataset`, which goes by index.
 
     Args:
         images: the forget set, shape ``(M, ...)``, in the value range of the images that ``GAN(..., image=...)`` gets
@@ -111,7 +111,7 @@ class ForgetItems(Forget):
         if not options.get("augmented") and changes(lambda i: _image(dataset[i]), chosen):
             raise UnlearningError(
                 "The dataset's images change from one look to the next: random augmentation is at work, and forgotten "
-                "images cannot be recognised in a batch. Wrap the dataset in SubstitutedDataset(dataset, indices, ...) "
+                "images cannot be recognised in a batch. Wrap the dataset in ReplacedDataset(dataset, indices, ...) "
                 "and pass augmented=True."
             )
         labels = [item[1] for item in items if isinstance(item, (tuple, list)) and len(item) > 1]
@@ -221,7 +221,7 @@ class ForgetItems(Forget):
             raise UnlearningError(
                 f"ForgetItems() got {len(images)} images but {len(labels)} labels: give one an image."
             )
-        index = ContentIndex(images)
+        index = ImageIndex(images)
         if self.unseen is not None:
             refuse_overlap(self.unseen, images)
         self.images, self.labels, self._requests, self._index = images.detach(), labels, requests, index

@@ -14,7 +14,7 @@ from ignite_unlearn.gan.fields import Accessor, Fields, Keys, Leaf, Path, at, de
 
 WITHOUT_BATCH = (
     "The loop runs without batches of images, so it fetches these inside its step, where no row can be replaced: let "
-    "it fetch them from SubstitutedDataset(dataset, indices, ...), and request ForgetItems(images, augmented=True)."
+    "it fetch them from ReplacedDataset(dataset, indices, ...), and request ForgetItems(images, augmented=True)."
 )
 # Names that say what a tensor is, and names that are taken for it where there is no better.
 IMAGE_NAMES = frozenset({"image", "images", "img", "imgs", "real", "reals", "pixel_values"})

@@ -148,9 +148,9 @@ def _look_at_batches(
     on_device = images.to(gan.device), None if labels is None else labels.to(gan.device)
     look.try_to(lambda: gan.score(*on_device), "The discriminator")
     if original is not None and made is not None:
-        # All rows, as if the whole batch were to be forgotten: that shows whether substitutes fit.
+        # All rows, as if the whole batch were to be forgotten: that shows whether their images fit.
         every = torch.ones(len(images), dtype=torch.bool)
-        look.try_to(lambda: original.substitute(batch, gan, every, 0), "A substitute batch")
+        look.try_to(lambda: original.replace_rows(batch, gan, every, 0), "A batch with replaced rows")
         low, high = images.min().item(), images.max().item()
         if images.is_floating_point() and (low >= 0) != (made.min().item() >= 0):
             look.notes.append(

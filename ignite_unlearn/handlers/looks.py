@@ -12,15 +12,15 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
-from ignite_unlearn.forget.image_index import ContentIndex
+from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.fields import Leaf, leaves, shown
 from ignite_unlearn.gan.gan import GAN, first_line
-from ignite_unlearn.handlers.replaced_dataset import SubstitutedDataset
+from ignite_unlearn.handlers.replaced_dataset import ReplacedDataset
 
 _ALIKE = 16  # labels that are the same by no chance
 _ITEMS = 512  # items that are compared with rows of batches
 _SAME, _NEAR = 0.9999, 0.99  # correlations of pictures that are the same but for brightness, and nearly
-WRAP = "wrap the data set in SubstitutedDataset(dataset, indices, ...) and pass ForgetItems(..., augmented=True)"
+WRAP = "wrap the data set in ReplacedDataset(dataset, indices, ...) and pass ForgetItems(..., augmented=True)"
 
 
 class Look:
@@ -52,16 +52,16 @@ def look_at_dataset(look: Look, gan: GAN, forget: Forget, loader: Any) -> None:
     """Looks at a loader's data set: classes that it lacks, augmentation, and whether it is wrapped where it must be."""
     dataset, told = getattr(loader, "dataset", None), forget.describe()
     if told.images is not None:
-        wrapped = any(isinstance(inner, SubstitutedDataset) for inner in _chain(dataset))
+        wrapped = any(isinstance(inner, ReplacedDataset) for inner in _chain(dataset))
         if told.by_index and dataset is None:
             look.notes.append(
-                "ForgetItems(augmented=True) leaves it to SubstitutedDataset to replace forgotten images: see that the "
+                "ForgetItems(augmented=True) leaves it to ReplacedDataset to replace forgotten images: see that the "
                 "loop reads from one."
             )
         elif told.by_index and not wrapped:
             look.problems.append(
-                "ForgetItems(augmented=True) leaves it to SubstitutedDataset to replace forgotten images, but the "
-                f"loader's data set is {type(dataset).__name__}: wrap it, SubstitutedDataset(dataset, indices, ...)."
+                "ForgetItems(augmented=True) leaves it to ReplacedDataset to replace forgotten images, but the "
+                f"loader's data set is {type(dataset).__name__}: wrap it, ReplacedDataset(dataset, indices, ...)."
             )
         elif not told.by_index and not wrapped and _changes(dataset):
             look.problems.append(
@@ -152,7 +152,7 @@ def look_at_values(look: Look, forget: Forget, unseen_sets: Iterable[Tensor], im
             )
             continue
         _compare(look, "The unseen images", unseen, images)
-        shared = int((ContentIndex(unseen).find(images) >= 0).sum())
+        shared = int((ImageIndex(unseen).find(images) >= 0).sum())
         if shared:
             look.problems.append(
                 f"{shared} of {len(images)} images of the loop's batches are unseen images too, but these must never "

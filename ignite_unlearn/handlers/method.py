@@ -68,7 +68,7 @@ class UnlearningMethod(ABC):
             forgotten: bool mask ``(N,)``.
             counter: numbers the batches, so that each draws its own random numbers.
         """
-        return original.substitute(batch, self.gan, forgotten, counter)
+        return original.replace_rows(batch, self.gan, forgotten, counter)
 
     def settings(self) -> dict[str, Any]:
         """Returns what a record says of the method beside its name: names of its parts, and ``options``."""

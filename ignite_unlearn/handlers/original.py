@@ -14,7 +14,7 @@ from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.fields import Fields, fields, shown, with_rows
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import load_weights, same_weights
-from ignite_unlearn.handlers.replaced_rows import RetainedRows, blank_rows, substitute_rows
+from ignite_unlearn.handlers.replaced_rows import RetainedRows, blank_rows, replace_rows
 from ignite_unlearn.utils.distributed import share
 
 _REGIONS, _REPLACED = 0, 2  # what a random number stream is for
@@ -45,7 +45,7 @@ class Original:
                 self._regions = self._forget.regions(self.teacher)
         return self._regions
 
-    def substitute(self, batch: Any, gan: GAN, forgotten: Tensor, counter: int) -> Any:
+    def replace_rows(self, batch: Any, gan: GAN, forgotten: Tensor, counter: int) -> Any:
         """Returns a copy of ``batch`` without its forgotten rows; ``batch`` itself where it has none.
 
         Where a row holds more than image and label, whole retained rows take their place, as
@@ -78,10 +78,10 @@ class Original:
             latents, labels = regions.retained(n)
             latents, labels = latents[rows], None if labels is None else labels[rows]
             images = self.teacher.sample(len(latents), labels, latents=latents)
-            return images, self._forget.substitute_labels(images, labels)
+            return images, self._forget.replacement_labels(images, labels)
 
         with borrow(seed=step_seed(self.seed, _REPLACED, counter)):
-            return substitute_rows(batch, gan.batch, forgotten, make)
+            return replace_rows(batch, gan.batch, forgotten, make)
 
     def _with_retained_rows(self, batch: Any, gan: GAN, found: Fields, forgotten: Tensor, counter: int) -> Any | None:
         seed = step_seed(self.seed, _REPLACED, counter, idist.get_rank())

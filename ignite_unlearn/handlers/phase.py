@@ -256,7 +256,7 @@ class UnlearningPhase(UnlearningMethod):
     def _after_learning(self, engine: Engine) -> None:
         self._watch.end_step()
         # After the step: some loops assign state.metrics anew in every iteration.
-        numbers = {**self.metrics, "rows_substituted": float(self._replaced), "iterations": float(self.iterations)}
+        numbers = {**self.metrics, "rows_replaced": float(self._replaced), "iterations": float(self.iterations)}
         engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
         if not self._stepped:
             return

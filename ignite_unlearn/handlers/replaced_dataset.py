@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from ignite_unlearn.errors import UnlearningError
 
 
-class SubstitutedDataset(Dataset):
+class ReplacedDataset(Dataset):
     """A map-style dataset in which the items at some indices are replaced; all others are passed through.
 
     For trainers that fetch their own data, where there is no batch to alter, and for item requests under random
@@ -35,10 +35,10 @@ class SubstitutedDataset(Dataset):
     Example:
         >>> import torch
         >>> data = torch.utils.data.TensorDataset(torch.zeros(5, 1, 2, 2), torch.arange(5))
-        >>> wrapped = SubstitutedDataset(data, {3}, torch.ones(1, 1, 2, 2), torch.tensor([0]))
+        >>> wrapped = ReplacedDataset(data, {3}, torch.ones(1, 1, 2, 2), torch.tensor([0]))
         >>> wrapped[3][0].sum().item(), int(wrapped[3][1]), wrapped[2][0].sum().item(), len(wrapped)
         (4.0, 0, 0.0, 5)
-        >>> int(SubstitutedDataset(data, {3})[3][1]) in {0, 1, 2, 4}
+        >>> int(ReplacedDataset(data, {3})[3][1]) in {0, 1, 2, 4}
         True
     """
 
@@ -97,7 +97,7 @@ def _item_image(item: Any) -> Tensor:
     if not isinstance(image, Tensor):
         raise UnlearningError(
             f"Items of the dataset are {type(item).__name__}: expected an image tensor or an (image, label) pair. "
-            "Pass SubstitutedDataset(..., form=(get, put))."
+            "Pass ReplacedDataset(..., form=(get, put))."
         )
     return image
 

@@ -17,7 +17,7 @@ from ignite_unlearn.gan.fields import Fields, blank, row_of, with_rows
 _KEPT = 8  # rows of earlier batches
 
 
-def substitute_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callable[[int, Tensor], Any]) -> Any:
+def replace_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callable[[int, Tensor], Any]) -> Any:
     """Returns a copy of ``batch`` in which the images, and labels, of the forgotten rows are others.
 
     Rows are replaced, never dropped: loops size labels and noise once. The batch's own tensors are not written to.

@@ -131,7 +131,7 @@ class Seen:
             return (
                 f"{missing} of the {items} images to be forgotten were not among the {self.rows} that the batches held "
                 "so far, so they were not replaced: give them as the batches hold them (value range, channel order, "
-                "size, file format), or wrap an augmenting data set in SubstitutedDataset."
+                "size, file format), or wrap an augmenting data set in ReplacedDataset."
             )
         return None
 

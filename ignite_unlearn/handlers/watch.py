@@ -60,7 +60,7 @@ class Watch:
         """
         told, form = self._forget.describe(), self._gan.batch
         if told.by_index and not form.has_images(batch):
-            # A loop that fetches its images inside the step, from a SubstitutedDataset: the request has its own images.
+            # A loop that fetches its images inside the step, from a ReplacedDataset: the request has its own images.
             return Rows(*told.nothing(), torch.zeros(0, dtype=torch.bool))
         images, labels = form.images(batch), form.labels(batch)
         return Rows(images, labels, self._forget.rows(images, labels))

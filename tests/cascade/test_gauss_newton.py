@@ -151,7 +151,7 @@ def test_in_a_cascade_it_moves_one_layer_and_nothing_else():
     changed = {k for k, v in gan.discriminator.state_dict().items() if not torch.equal(v, before[0][k])}
     assert changed == {"conv.weight"}
     assert all(torch.equal(v, before[1][k]) for k, v in gan.generator.state_dict().items())
-    # The items are substituted in every batch, between unlearning steps too.
+    # The items are replaced in every batch, between unlearning steps too.
     assert all(not torch.equal(b[:4], data[:4]) and torch.equal(b[4:], data[4:8]) for b in seen)
 
 

@@ -21,15 +21,15 @@ def test_two_items_in_three_epochs_are_six_rows_or_a_problem_and_a_warning(items
     phase = CascadedUnlearning(
         gan, forget=ForgetItems(items), substitution=RetainedNeighbour(), fake_label=Generated()
     )  # fmt: skip
-    loader, substituted = list(X.split(8)), []
+    loader, replaced = list(X.split(8)), []
     trainer = Engine(lambda engine, batch: None)
     assert bool(phase.check(loader)) == (rows == 6)
     with phase.attach(trainer), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         trainer.add_event_handler(
             Events.ITERATION_COMPLETED,
-            lambda engine: substituted.append(engine.state.metrics["unlearning/rows_substituted"]),
+            lambda engine: replaced.append(engine.state.metrics["unlearning/rows_replaced"]),
         )
         trainer.run(loader, max_epochs=3)
-    assert sum(substituted) == phase.rows_found == rows and phase.items_found == rows // 3
+    assert sum(replaced) == phase.rows_found == rows and phase.items_found == rows // 3
     assert any("2 of the 2 images to be forgotten" in str(w.message) for w in caught) == (rows == 0)

@@ -37,11 +37,11 @@ def test_regions_of_an_unconditional_gan_are_found_by_the_classifier():
     assert regions.retained_classes is None
 
 
-def test_substitute_labels_are_the_classifiers_where_the_gan_has_none():
+def test_replacement_labels_are_the_classifiers_where_the_gan_has_none():
     images, labels = real_images(20, seed=2)
-    assert torch.equal(ForgetClasses({2}, classifier=bright_corner).substitute_labels(images, None), labels)
-    assert ForgetClasses({2}).substitute_labels(images, None) is None
-    assert ForgetClasses({2}).substitute_labels(images, labels) is labels
+    assert torch.equal(ForgetClasses({2}, classifier=bright_corner).replacement_labels(images, None), labels)
+    assert ForgetClasses({2}).replacement_labels(images, None) is None
+    assert ForgetClasses({2}).replacement_labels(images, labels) is labels
 
 
 @pytest.mark.parametrize(

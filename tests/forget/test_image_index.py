@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ignite_unlearn import UnlearningError, refuse_overlap
-from ignite_unlearn.forget.image_index import ContentIndex
+from ignite_unlearn.forget.image_index import ImageIndex
 
 
 def images(n, seed, shape=(2, 5, 4)):
@@ -21,7 +21,7 @@ def images(n, seed, shape=(2, 5, 4)):
 )
 def test_every_known_image_is_found_whatever_the_order_the_batching_and_the_dtype(known, others, batch, dtype, seed):
     everything = images(known + others, seed)
-    index = ContentIndex(everything[:known])
+    index = ImageIndex(everything[:known])
     order = torch.randperm(len(everything), generator=torch.Generator().manual_seed(seed))
     found = torch.cat([index.find(part.to(dtype)) for part in everything[order].split(batch)])
     assert torch.equal(found, torch.where(order < known, order, -1))
@@ -30,16 +30,16 @@ def test_every_known_image_is_found_whatever_the_order_the_batching_and_the_dtyp
 @pytest.mark.cuda
 def test_known_images_are_found_on_another_device():
     everything = images(30, 0)
-    index = ContentIndex(everything[:10])
+    index = ImageIndex(everything[:10])
     found = index.find(everything.cuda())
     assert found.is_cuda and found.tolist() == [*range(10), *[-1] * 20]
-    assert ContentIndex(everything[:10].cuda()).find(everything).tolist() == found.tolist()
+    assert ImageIndex(everything[:10].cuda()).find(everything).tolist() == found.tolist()
 
 
 def test_it_agrees_with_a_comparison_of_all_pairs_of_nearly_equal_images():
     base = images(20, 1)
     looked_up = torch.cat([base + 0.0005 * images(20, 2), base + 0.02 * images(20, 3), base.roll(1, -1)])
-    index = ContentIndex(base)
+    index = ImageIndex(base)
     near = (looked_up[:, None] - base).flatten(2).abs().amax(2) <= index._tolerance
     expected = torch.where(near.any(1), near.to(torch.uint8).argmax(1), -1)
     assert torch.equal(index.find(looked_up), expected)
@@ -48,13 +48,13 @@ def test_it_agrees_with_a_comparison_of_all_pairs_of_nearly_equal_images():
 
 def test_the_first_of_equal_images_is_named():
     twice = images(3, 0)[[0, 1, 0]]
-    assert ContentIndex(twice).find(twice).tolist() == [0, 1, 0]
+    assert ImageIndex(twice).find(twice).tolist() == [0, 1, 0]
 
 
 def test_black_images_and_other_shapes():
     black = torch.zeros(2, 1, 4, 4)
-    assert ContentIndex(black[:1]).find(black).tolist() == [0, 0]
-    assert ContentIndex(black).find(torch.zeros(3, 1, 5, 5)).tolist() == [-1] * 3
+    assert ImageIndex(black[:1]).find(black).tolist() == [0, 0]
+    assert ImageIndex(black).find(torch.zeros(3, 1, 5, 5)).tolist() == [-1] * 3
 
 
 def test_unseen_images_that_were_trained_on_are_refused():
@@ -70,4 +70,4 @@ def test_unseen_images_that_were_trained_on_are_refused():
 )
 def test_what_cannot_be_looked_up_is_said(given, message):
     with pytest.raises(UnlearningError, match=message):
-        ContentIndex(given)
+        ImageIndex(given)

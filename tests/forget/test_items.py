@@ -6,7 +6,7 @@ from torch.utils.data import Dataset
 
 from ignite_unlearn import GAN, ForgetItems, Inversion, UnlearningError
 from ignite_unlearn.forget.examples import Examples, draw
-from ignite_unlearn.forget.image_index import ContentIndex
+from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.forget.item_regions import discoveries, rotated
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
@@ -48,7 +48,7 @@ def test_a_request_grows():
 
 def test_random_augmentation_is_refused_unless_it_is_said():
     data = Data(noise=0.1)
-    with pytest.raises(UnlearningError, match="SubstitutedDataset"):
+    with pytest.raises(UnlearningError, match="ReplacedDataset"):
         ForgetItems.of_dataset(data, [1])
     assert not ForgetItems.of_dataset(data, [1], augmented=True).rows(data.images, None).any()
 
@@ -68,7 +68,7 @@ def test_images_of_every_request_take_part_in_a_step():
     forget.add(data.images[[7]], data.labels[[7]])
     forget.add(data.images[[9, 8, 11]], data.labels[[9, 8, 11]])
     images, labels, requests = forget.examples(99)
-    where = ContentIndex(data.images).find(images)
+    where = ImageIndex(data.images).find(images)
     assert sorted(where[requests == 0].tolist()) == [0, 1, 2, 3, 4, 5]
     assert where[requests == 1].tolist() == [7] and sorted(where[requests == 2].tolist()) == [8, 9, 11]
     assert torch.equal(labels, data.labels[where])

@@ -73,7 +73,7 @@ def test_get_and_put_convert():
     ("form", "batch", "message"),
     [
         (BatchForm(), {"text": ["a"], "ids": LABELS}, r"holds no images.*dict\(text"),
-        (BatchForm(), None, "without batches of images.*SubstitutedDataset"),
+        (BatchForm(), None, "without batches of images.*ReplacedDataset"),
         (BatchForm(), [], "holds no images"),
         (BatchForm(image="reals"), {"A": images()}, "no images where"),
         (BatchForm(image=1), [images(), "text"], "must lead to a tensor"),

@@ -17,8 +17,8 @@ from ignite_unlearn import (
     Inversion,
     NearestEmbedding,
     OtherClass,
+    ReplacedDataset,
     RetainedNeighbour,
-    SubstitutedDataset,
     UnlearningError,
     Unseen,
 )
@@ -71,7 +71,7 @@ class Flips(Dataset):
 
 
 def wrapped(dataset):
-    return SubstitutedDataset(dataset, {3}, torch.zeros(1, 1, 6, 6))
+    return ReplacedDataset(dataset, {3}, torch.zeros(1, 1, 6, 6))
 
 
 def folder(classes, targets):
@@ -107,12 +107,12 @@ BY_CLASSIFIER = ForgetClasses({2}, classifier=bright_corner, pool=32)
         (of_items(UNSEEN[:4] / 2 + 0.5), [X], r"images to be forgotten lie in \[0.*value range"),
         (of_items((UNSEEN[:1] + 1) * 127.5), [X], "value range"),
         (of_items(COLOUR[[3, 7]].flip(1), colour_gan()), list(COLOUR.split(8)), r"channels in reverse order \(BGR\)"),
-        (of_items(X[[3]].flip(-1)), [X], "as in a mirror: random flips.*SubstitutedDataset"),
+        (of_items(X[[3]].flip(-1)), [X], "as in a mirror: random flips.*ReplacedDataset"),
         (of_items(X[[3]], unseen=UNSEEN / 2 + 0.5), [X], "unseen images lie in"),
         (of_items(X[[3]], unseen=X[8:20]), list(X.split(12)), "12 of 24 images of the loop's batches are unseen"),
         (of_items(X[[3]], fake_label=Between(Generated(), Unseen(X[10:12]))), list(X.split(8)), "2 of 24 images"),
         # Augmentation, and wrapping.
-        (of_items(X[[3]]), DataLoader(Flips(), batch_size=8), "random augmentation is at work.*SubstitutedDataset"),
+        (of_items(X[[3]]), DataLoader(Flips(), batch_size=8), "random augmentation is at work.*ReplacedDataset"),
         (of_items(X[[3]], augmented=True), DataLoader(Flips(), batch_size=8), "loader's data set is Flips: wrap it"),
         # Guesses.
         (of_classes(), [(X, X, Y)], "2 tensors that may be its images, at 0, 1"),
@@ -131,7 +131,7 @@ BY_CLASSIFIER = ForgetClasses({2}, classifier=bright_corner, pool=32)
         (conditional_items(), [(x, y * 0) for x, y in BATCHES], r"All 24 labels of the first 3 batches are 0"),
         (of_classes(), folder(["a", "b"], [0, 1] * 12), "No image of the data set is of class 2: its classes are"),
         # Loops without batches, and what is no loader.
-        (of_items(X[[3]]), None, "fetches these inside its step.*SubstitutedDataset"),
+        (of_items(X[[3]]), None, "fetches these inside its step.*ReplacedDataset"),
         (of_items(X[[3]]), [None] * 3, "fetches these inside its step"),
         (of_items(X[[3]]), TensorDataset(X), "got a data set, TensorDataset"),
         (of_items(X[[3]]), 7, "The data is int"),

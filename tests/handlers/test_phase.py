@@ -63,7 +63,7 @@ def test_numbers_are_in_the_metrics_after_every_step():
         ].keys()
         assert [m["unlearning/iterations"] for m in seen] == [1, 2, 3]
         rows = [int((y == 2).sum()) for _, y in data(3)]
-        assert [m["unlearning/rows_substituted"] for m in seen] == rows
+        assert [m["unlearning/rows_replaced"] for m in seen] == rows
     assert trainer.state.metrics == {}
 
 

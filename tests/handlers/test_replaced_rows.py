@@ -1,7 +1,7 @@
 import torch
 
 from ignite_unlearn.gan.batch import BatchForm
-from ignite_unlearn.handlers.replaced_rows import substitute_rows
+from ignite_unlearn.handlers.replaced_rows import replace_rows
 
 
 def test_rows_are_replaced_on_a_copy():
@@ -13,7 +13,7 @@ def test_rows_are_replaced_on_a_copy():
         return torch.ones(len(rows), 1, 2, 2), torch.full((len(rows),), 7)
 
     batch = [images, labels]
-    new = substitute_rows(batch, BatchForm(), labels == 2, make)
+    new = replace_rows(batch, BatchForm(), labels == 2, make)
     assert asked == [(4, [1, 3])]
     assert new[0].sum((1, 2, 3)).tolist() == [0, 4, 0, 4] and new[1].tolist() == [0, 7, 0, 7]
     assert images.sum() == 0 and labels.tolist() == [0, 2, 0, 2] and batch[0] is images

@@ -12,8 +12,8 @@ from ignite_unlearn import (
     ForgetClasses,
     ForgetItems,
     MeanImage,
+    ReplacedDataset,
     Replay,
-    SubstitutedDataset,
     UnlearningError,
 )
 from ignite_unlearn.utils.identical import assert_identical, clone
@@ -114,7 +114,7 @@ def test_what_was_seen_is_in_the_state_and_goes_on_from_there():
 
 @pytest.mark.parametrize("dummy", [None, 3, torch.arange(4)])
 def test_a_loop_that_fetches_its_images_itself_takes_a_wrapped_data_set(dummy):
-    wrapped = SubstitutedDataset(TensorDataset(X), {3, 7}, torch.zeros(1, 1, 6, 6))
+    wrapped = ReplacedDataset(TensorDataset(X), {3, 7}, torch.zeros(1, 1, 6, 6))
     fetched = []
     unlearning = of_items(X[[3, 7]], augmented=True)
     before = [p.detach().clone() for p in unlearning.gan.discriminator.parameters()]
@@ -127,7 +127,7 @@ def test_a_loop_that_fetches_its_images_itself_takes_a_wrapped_data_set(dummy):
     assert fetched and not any(torch.equal(image, X[3]) for image in fetched)
 
     trainer = Engine(lambda engine, batch: None)
-    words = "SubstitutedDataset" if not isinstance(dummy, torch.Tensor) else "holds no images"
+    words = "ReplacedDataset" if not isinstance(dummy, torch.Tensor) else "holds no images"
     with of_items(X[[3, 7]]).attach(trainer), pytest.raises(UnlearningError, match=words):
         trainer.run(loader, max_epochs=1, epoch_length=2)
 

@@ -166,7 +166,7 @@ def test_processes_need_not_meet(monkeypatch):
         original = Original(phase.gan, phase.forget, 0)
         for rows in (RETAINED[:8], [*FORGOTTEN[:4], *RETAINED[:8]], FORGOTTEN[:4]):
             batch = batch_of(rows)
-            taken.append(original.substitute(batch, phase.gan, batch["label"] == 2, len(rows)))
+            taken.append(original.replace_rows(batch, phase.gan, batch["label"] == 2, len(rows)))
             assert_whole(taken[-1], RETAINED)
     assert taken[1]["text"] != taken[4]["text"]  # each chooses for itself
 

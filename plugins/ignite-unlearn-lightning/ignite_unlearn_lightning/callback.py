@@ -25,7 +25,7 @@ class Unlearning(lightning.pytorch.Callback, pytorch_lightning.Callback):
     Each training batch begins with an unlearning step, and then has its forgotten rows replaced: after the module's
     hooks that transfer batches, before all others and ``training_step``. The numbers of the phase are logged as
     ``unlearning/...``. When the phase ends, ``fit`` ends; ``fit`` of a further trainer goes on learning on
-    substituted batches.
+    batches with replaced rows.
 
     The original GAN is the one that ``fit`` starts from, ``ckpt_path`` included. The phase's state is saved in
     Lightning's checkpoints, and goes on from there.
@@ -79,11 +79,11 @@ class Unlearning(lightning.pytorch.Callback, pytorch_lightning.Callback):
         # Callbacks cannot replace a batch, and this is the last that Lightning does to one before it hands it out.
         to_device = trainer.strategy.batch_to_device
 
-        def substituted(*args: Any, **kwargs: Any) -> Any:
+        def replaced(*args: Any, **kwargs: Any) -> Any:
             batch = to_device(*args, **kwargs)
             return self._begin_iteration(batch) if trainer.training else batch  # validation comes here, too
 
-        trainer.strategy.batch_to_device = substituted
+        trainer.strategy.batch_to_device = replaced
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Ends an iteration: logs its numbers, and stops the trainer where the phase has ended."""

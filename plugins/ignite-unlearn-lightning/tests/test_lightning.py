@@ -180,7 +180,7 @@ def everything(trainer, module):
 
 
 def both_runs(package, data, lr):
-    """What a run with the phase leaves behind, and what one on the substituted batches does."""
+    """What a run with the phase leaves behind, and what one on the batches with replaced rows does."""
     module = lit_gan(package)
     start = torch.get_rng_state()
     unlearning = phase_of(module, lr)
@@ -203,14 +203,14 @@ def test_with_lr_0_the_training_is_bit_identical(package, batches):
 # What the module and the trainer get to see.
 
 
-def test_every_hook_of_training_sees_substituted_batches_and_validation_does_not(batches):
+def test_every_hook_of_training_sees_replaced_rows_and_validation_does_not(batches):
     given = labels_of(batches)
     assert 2 in given
     module = lit_gan(validation_step=lambda self, batch, batch_idx: self.see("validation", batch))
     fit(module, batches, phase_of(module), epochs=1, val_dataloaders=Loader(batches))
     for hook in ("start", "step", "end"):
-        substituted = labels_of(module.seen[hook])
-        assert 2 not in substituted and [new for new, old in zip(substituted, given, strict=True) if old != 2] == [
+        replaced = labels_of(module.seen[hook])
+        assert 2 not in replaced and [new for new, old in zip(replaced, given, strict=True) if old != 2] == [
             old for old in given if old != 2
         ]
     assert labels_of(module.seen["validation"]) == labels_of(batches) == given

@@ -91,7 +91,7 @@ def brightness(images):
 
 
 def both_runs(family, data, lr):
-    """What a run with the phase leaves behind, and what one on the substituted batches does."""
+    """What a run with the phase leaves behind, and what one on the batches with replaced rows does."""
     request = REQUEST
     if family not in CONDITIONAL:
         request = {

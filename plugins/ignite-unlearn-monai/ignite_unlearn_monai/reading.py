@@ -79,7 +79,7 @@ class Reading:
             if other.dim() > 2 and not torch.equal(other, read[0]):
                 raise UnlearningError(
                     f"The trainer learns from two different images, of shapes {tuple(read[0].shape)} and "
-                    f"{tuple(other.shape)}, and a substitute in the place of one would leave the other: give "
+                    f"{tuple(other.shape)}, and another in the place of one would leave the other: give "
                     "gan(trainer, image=(get, put)) whose put(batch, images) replaces both."
                 )
             places += [path for path, tensor in there if path not in places and _same(tensor, other)]

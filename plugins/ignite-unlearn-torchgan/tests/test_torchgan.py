@@ -138,7 +138,7 @@ def batches(digits):
 
 
 def both_runs(build, data, lr):
-    """What a run with the phase leaves behind, and what one on the substituted batches does."""
+    """What a run with the phase leaves behind, and what one on the batches with replaced rows does."""
     seen = []
     torch.manual_seed(1)
     learning = build()
