@@ -6,9 +6,9 @@ import re
 import pytest
 import torch
 from ignite.engine import Engine
-from ignite_unlearn.record.content import Record
 
 from ignite_unlearn import ErasureRecord, ForgetClasses, ForgetItems, StopWhenForgotten, UnlearningError
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.testing import assert_law
 from ignite_unlearn.utils.identical import Streams, assert_identical, clone
 from tests.contracts.found import METHODS, a_gan, built
