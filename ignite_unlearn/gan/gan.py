@@ -129,9 +129,12 @@ class GAN:
         Raises:
             UnlearningError: if generator and latents do not fit together, or the result is no tensor of N images.
         """
+        with self.calling_generator():
+            return self._made(latents, labels)
+
+    def _made(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         try:
-            with self.calling_generator():
-                images = self._generate(self.generator, latents, labels if self.labels is not None else None)
+            images = self._generate(self.generator, latents, labels if self.labels is not None else None)
         except _CALL_ERRORS as error:
             if isinstance(error, UnlearningError):
                 raise
@@ -159,9 +162,11 @@ class GAN:
         labels = self.sample_labels(n) if labels is None else labels.to(self.device)
         if self.noise is not None:
             batch_size = self.noise[1]
+        # What is borrowed is put back already.
+        made = self._made if self.noise is None else self.generate
         with borrow(self.generator), torch.no_grad():
             parts = [
-                self.generate(latents[i : i + batch_size], None if labels is None else labels[i : i + batch_size])
+                made(latents[i : i + batch_size], None if labels is None else labels[i : i + batch_size])
                 for i in range(0, n, batch_size)
             ]
         return torch.cat(parts)

@@ -20,7 +20,9 @@ STREAMS = (torch.Generator, random.Random, np.random.Generator, np.random.Random
 ITEMS = 1024  # a container of more is put back, but not looked into
 EMPTY = object()
 _DEPTH = 8  # of what is held by what is held
-_ATOMS = (int, float, complex, str, bytes, bool, type(None), type, torch.dtype, torch.device, torch.Size, CodeType)
+_ATOMS = {int, float, complex, str, bytes, bool, type(None), type, torch.dtype, torch.device, torch.Size, CodeType}
+# What every module holds, and what is mostly empty: hooks, and the dicts of parameters and modules.
+_MACHINERY = frozenset(name for name, value in vars(nn.Module()).items() if value == {}) - {"_buffers"}
 
 
 def reached(*roots: Any, whole: bool = False) -> list[tuple[Any, bool]]:
@@ -35,7 +37,7 @@ def reached(*roots: Any, whole: bool = False) -> list[tuple[Any, bool]]:
     seen: set[int] = set()
     while waiting:
         value, net, depth = waiting.pop()
-        if isinstance(value, _ATOMS) or id(value) in seen or depth > _DEPTH or _is_our_own(value):
+        if type(value) in _ATOMS or id(value) in seen or depth > _DEPTH or _is_our_own(value):
             continue
         seen.add(id(value))
         found.append((value, net))
@@ -47,7 +49,14 @@ def reached(*roots: Any, whole: bool = False) -> list[tuple[Any, bool]]:
 
 def _parts(value: Any, net: bool) -> Iterator[tuple[Any, bool]]:
     """Gives what one object leads to."""
-    if isinstance(value, (dict, list, tuple, set, frozenset, deque)):
+    if isinstance(value, Tensor):
+        return
+    if isinstance(value, nn.Module):
+        for name, part in vars(value).items():
+            if type(part) not in _ATOMS and not (name in _MACHINERY and not part):
+                yield part, net
+        yield from ((function, net) for function in _methods(type(value)))  # type: ignore[arg-type]
+    elif isinstance(value, (dict, list, tuple, set, frozenset, deque)):
         if len(value) <= ITEMS:
             yield from ((part, net) for part in (value.values() if isinstance(value, dict) else value))
     elif isinstance(value, CellType):
@@ -66,9 +75,6 @@ def _parts(value: Any, net: bool) -> Iterator[tuple[Any, bool]]:
             yield value.__func__, net
     elif isinstance(value, partial):
         yield from ((part, net) for part in (value.func, value.args, value.keywords))
-    elif isinstance(value, nn.Module):
-        yield from ((part, net) for part in vars(value).values())
-        yield from ((function, net) for function in _methods(type(value)))  # type: ignore[arg-type]
     elif is_looked_into(value):
         # Nets of whoever owns a hook are no part of the net.
         attributes = getattr(value, "__dict__", {}).values()
@@ -101,7 +107,7 @@ def foreign(kind: type | FunctionType) -> bool:
 
 def _is_our_own(value: Any) -> bool:
     """Returns whether a function is this package's: what a hook of its own collects is meant to stay."""
-    return isinstance(value, FunctionType) and (value.__module__ or "").startswith("ignite_unlearn.")
+    return type(value) is FunctionType and (value.__module__ or "").startswith("ignite_unlearn.")
 
 
 @lru_cache(maxsize=4096)

@@ -10,35 +10,110 @@ so that the originals are never written to; afterwards every slot holds again wh
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from types import CellType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
-from ignite_unlearn.gan.reach import EMPTY, ITEMS, content_of, foreign, is_looked_into, reached, state_names
-from ignite_unlearn.gan.streams import read_stream, streams_of, write_stream
+from ignite_unlearn.gan.reach import EMPTY, ITEMS, STREAMS, content_of, foreign, is_looked_into, reached, state_names
+from ignite_unlearn.gan.streams import read_stream, write_stream
+
+_NO_STATE = {int, float, bool, str, type(None), dict, OrderedDict, list, tuple}
 
 
-class Holder(NamedTuple):
-    """What has slots.
+class Holder:
+    """What has slots, and what lies in them at the moment that this object is made.
 
     Attributes:
         owner: the object.
-        items: what lies in which slot.
-        put: lays something into a slot.
-        back: puts back what lay there when it was looked at.
+        content: what it holds, by slot.
         net: whether it is a net's own, or an object that stands beside it, such as the owner of a hook.
     """
 
-    owner: Any
-    items: Collection[tuple[Any, Any]]
-    put: Callable[[Any, Any], None]
-    back: Callable[[], None]
-    net: bool = True
+    __slots__ = ("content", "net", "owner")
+
+    def __init__(self, owner: Any, net: bool):
+        self.owner, self.net = owner, net
+        self.content: dict[Any, Any] = self.look()
+
+    def look(self) -> dict[Any, Any]:
+        """Returns what lies in the slots now."""
+        return dict(self.owner)
+
+    def put(self, slot: Any, value: Any) -> None:
+        """Lays something into a slot."""
+        self.owner[slot] = value
+
+    def back(self) -> None:
+        """Puts back what lay in the slots."""
+        _refill(self.owner, self.content)
+
+
+class _Attributes(Holder):
+    __slots__ = ()
+
+    def look(self) -> dict[Any, Any]:
+        return dict(vars(self.owner))
+
+    def put(self, slot: Any, value: Any) -> None:
+        vars(self.owner)[slot] = value
+
+    def back(self) -> None:
+        _refill(vars(self.owner), self.content)
+
+
+class _Sequence(Holder):
+    __slots__ = ()
+
+    def look(self) -> dict[Any, Any]:
+        return dict(enumerate(self.owner))
+
+    def back(self) -> None:
+        self.owner.clear()
+        self.owner.extend(self.content.values())
+
+
+class _Set(Holder):
+    __slots__ = ()
+
+    def look(self) -> dict[Any, Any]:
+        return dict.fromkeys(self.owner)
+
+    def back(self) -> None:
+        self.owner.clear()
+        self.owner.update(self.content)
+
+
+class _Cell(Holder):
+    __slots__ = ()
+
+    def look(self) -> dict[Any, Any]:
+        return {"cell_contents": content_of(self.owner)}
+
+    def put(self, slot: Any, value: Any) -> None:
+        self.owner.cell_contents = value
+
+    def back(self) -> None:
+        if self.content["cell_contents"] is not EMPTY:
+            self.owner.cell_contents = self.content["cell_contents"]
+
+
+class _Globals(Holder):
+    """Those that a function names."""
+
+    __slots__ = ()
+
+    def look(self) -> dict[Any, Any]:
+        return {name: self.owner.__globals__[name] for name in state_names(self.owner)}
+
+    def put(self, slot: Any, value: Any) -> None:
+        self.owner.__globals__[slot] = value
+
+    def back(self) -> None:
+        self.owner.__globals__.update(self.content)
 
 
 def held(*roots: Any) -> list[Holder]:
@@ -50,7 +125,7 @@ def held(*roots: Any) -> list[Holder]:
         >>> any(holder.owner is net.seen for holder in held(net))
         True
     """
-    return [holder for value, net in reached(*roots) for holder in _holders(value, net)]
+    return _holders(reached(*roots))
 
 
 @contextmanager
@@ -73,13 +148,14 @@ def state_kept(*nets: nn.Module, trained: Iterable[nn.Parameter]) -> Iterator[No
     """
     # Weights of nets that these hold without owning them, as a hook may, are nobody's state.
     frozen = {id(p) for net in nets for p in net.parameters()} - {id(p) for p in trained}
-    holders = held(*nets)
+    found = reached(*nets)
+    holders = _holders(found)
     copies: dict[int, Any] = {}
-    streams = [(s, read_stream(s)) for net in nets for s in streams_of(net)]
+    streams = [(value, read_stream(value)) for value, _ in found if isinstance(value, STREAMS)]
     try:
         for holder in holders:
-            for slot, value in holder.items if holder.net and len(holder.items) <= ITEMS else ():
-                if _is_state(value, frozen):
+            for slot, value in holder.content.items() if holder.net and len(holder.content) <= ITEMS else ():
+                if type(value) not in _NO_STATE and _is_state(value, frozen):
                     # What two slots share they share in the body too.
                     if id(value) not in copies:
                         copies[id(value)] = _copy(value)
@@ -92,54 +168,28 @@ def state_kept(*nets: nn.Module, trained: Iterable[nn.Parameter]) -> Iterator[No
             write_stream(stream, state)
 
 
-def _holders(value: Any, net: bool) -> Iterator[Holder]:
-    """Gives the slots of one object, an object's attributes included."""
+def _holders(found: list[tuple[Any, bool]]) -> list[Holder]:
+    kinds = ((_kind(value), value, net) for value, net in found)
+    return [kind(value, net) for kind, value, net in kinds if kind is not None]
+
+
+def _kind(value: Any) -> type[Holder] | None:
+    if isinstance(value, nn.Module):
+        return _Attributes
     if isinstance(value, dict):
-        yield _of_dict(value, value, net)
-    elif isinstance(value, list):
-        content = list(value)
-        yield Holder(value, list(enumerate(content)), value.__setitem__, partial(_refill, value, content), net)
-    elif isinstance(value, deque):
-        items = list(value)
-        yield Holder(value, list(enumerate(items)), value.__setitem__, partial(_refill_deque, value, items), net)
-    elif isinstance(value, set):
-        members = set(value)
-        yield Holder(value, [], lambda slot, new: None, partial(_refill_set, value, members), net)
-    elif isinstance(value, CellType):
-        yield from _of_cell(value, net)
-    elif isinstance(value, FunctionType):
-        if (names := state_names(value)) and not foreign(value):
-            yield _ofstate_names(value.__globals__, names, net)
-    elif isinstance(attributes := getattr(value, "__dict__", None), dict) and is_looked_into(value):
-        yield _of_dict(value, attributes, net)
+        return Holder
+    if isinstance(value, (list, deque)):
+        return _Sequence
+    if isinstance(value, set):
+        return _Set
+    if isinstance(value, CellType):
+        return _Cell
+    if isinstance(value, FunctionType):
+        return None if foreign(value) else _Globals
+    return _Attributes if hasattr(value, "__dict__") and is_looked_into(value) else None
 
 
-def _of_dict(owner: Any, content: dict, net: bool) -> Holder:
-    saved = dict(content)
-    return Holder(owner, saved.items(), content.__setitem__, partial(_refill_dict, content, saved), net)
-
-
-def _ofstate_names(content: dict, names: Iterable[str], net: bool) -> Holder:
-    saved = {name: content.get(name, EMPTY) for name in names}
-
-    def back() -> None:
-        for name, value in saved.items():
-            if value is EMPTY:
-                content.pop(name, None)
-            elif content.get(name, EMPTY) is not value:
-                content[name] = value
-
-    return Holder(content, saved.items(), content.__setitem__, back, net)
-
-
-def _of_cell(cell: CellType, net: bool) -> Iterator[Holder]:
-    content = content_of(cell)
-    if content is not EMPTY:
-        put = partial(setattr, cell)
-        yield Holder(cell, [("cell_contents", content)], put, partial(put, "cell_contents", content), net)
-
-
-def _refill_dict(content: dict, saved: dict) -> None:
+def _refill(content: dict, saved: dict) -> None:
     if len(content) != len(saved) or any(content.get(key, EMPTY) is not value for key, value in saved.items()):
         kind: type[dict] = OrderedDict if isinstance(content, OrderedDict) else dict
         kind.clear(content)
@@ -147,27 +197,15 @@ def _refill_dict(content: dict, saved: dict) -> None:
             kind.__setitem__(content, key, value)
 
 
-def _refill(content: list, saved: list) -> None:
-    content[:] = saved
-
-
-def _refill_deque(content: deque, saved: list) -> None:
-    content.clear()
-    content.extend(saved)
-
-
-def _refill_set(content: set, saved: set) -> None:
-    content.clear()
-    content.update(saved)
-
-
 def _is_state(value: Any, frozen: set[int]) -> bool:
-    if isinstance(value, nn.Parameter):
-        return id(value) in frozen
     if isinstance(value, np.ndarray):
         return value.base is None
+    if not isinstance(value, Tensor):
+        return False
+    if isinstance(value, nn.Parameter):
+        return id(value) in frozen
     # What is computed from weights, or a view of them, is computed anew or moves with them.
-    return isinstance(value, Tensor) and value.is_leaf and not (value._is_view() or value.is_inference())
+    return value.is_leaf and not (value._is_view() or value.is_inference())
 
 
 def _copy(value: Any) -> Any:
