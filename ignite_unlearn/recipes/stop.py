@@ -16,7 +16,7 @@ from ignite_unlearn.handlers.stopping import StopWhenForgotten
 from ignite_unlearn.recipes.settings import setting
 from ignite_unlearn.recipes.tasks.task import Evaluation, QuickEvaluation
 
-_ABOVE_AIM = "share_above_substitutes"  # as records have it
+_SHARE_ABOVE_AIM = "share_above_substitutes"  # as records have it
 
 
 class Ending(Protocol):
@@ -108,7 +108,7 @@ class _Judged:
         self._phase, self._evaluation, self._aim = phase, evaluation, aim
         self._aimed_at: float | None = None
         keep: tuple[nn.Module, ...] = (released.generator, released.discriminator)
-        at_most = {_ABOVE_AIM: share, "fid": fid}
+        at_most = {_SHARE_ABOVE_AIM: share, "fid": fid}
         self._stopping = StopWhenForgotten(
             phase, self._measure, at_most=at_most, every=every, released=released, keep=keep
         )
@@ -119,7 +119,7 @@ class _Judged:
     @property
     def bounds(self) -> Sequence[Mapping[str, Any]]:
         return [
-            {**bound, "of_substitutes": self._aimed_at} if bound["name"] == _ABOVE_AIM else bound
+            {**bound, "of_substitutes": self._aimed_at} if bound["name"] == _SHARE_ABOVE_AIM else bound
             for bound in self._phase.bounds
         ]
 
@@ -128,7 +128,7 @@ class _Judged:
         if self._aimed_at is None:  # once: the aim moves no more
             aim = self._aim()
             self._aimed_at = 0.0 if aim is None else self._evaluation.share(aim)
-        return numbers | {_ABOVE_AIM: numbers["forgotten_share"] - self._aimed_at}
+        return numbers | {_SHARE_ABOVE_AIM: numbers["forgotten_share"] - self._aimed_at}
 
 
 @dataclass(frozen=True)
