@@ -6,6 +6,7 @@ from ignite_unlearn.audits.leftover_search import Leftover, delete, in_folder, i
 from ignite_unlearn.audits.leftovers import Leftovers
 from ignite_unlearn.audits.membership import Membership
 from ignite_unlearn.audits.near_copies import NearCopies
+from ignite_unlearn.audits.nearness import too_near
 from ignite_unlearn.audits.plan import NotTested, audit_gans
 from ignite_unlearn.audits.realism import Realism
 from ignite_unlearn.audits.reconstruction import Reconstruction
@@ -13,7 +14,6 @@ from ignite_unlearn.audits.recovery import Recovery
 from ignite_unlearn.audits.relearning import Relearning
 from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.audits.set_membership import SetMembership
-from ignite_unlearn.audits.shown import too_near
 
 __all__ = [  # noqa: RUF022 - the audits first
     "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers",

@@ -52,7 +52,7 @@ def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
 
     Status 3: the record's verdict is NOT FORGOTTEN.
     """
-    from ignite_unlearn.record.page import said
+    from ignite_unlearn.record.page import outcome
     from ignite_unlearn.runs.audits import audit_run
     from ignite_unlearn.runs.finished import Finished
 
@@ -66,7 +66,7 @@ def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
         for gan, found in record.audits.items():
             click.echo(f"\n{gan}")
             for result in found:
-                click.echo(f"  {said(result):10}  {result['audit']}: {result['verdict']}")
+                click.echo(f"  {outcome(result):10}  {result['audit']}: {result['verdict']}")
         click.echo(f"\nrecord: {folder / 'record.html'}")
     exit_by(record.verdict.value)
 

@@ -30,7 +30,7 @@ GLOSSARY = {
     "audit": "an attempt to disprove that it was forgotten; it fails where the GAN is told from the retrained one.",
     "FID, KID": "distances between generated and real images: smaller is better.",
 }
-_SAID = {True: "passed", False: "FAILED", None: "no verdict"}
+_OUTCOMES = {True: "passed", False: "FAILED", None: "no verdict"}
 
 
 def page(record: Record, everything: str, picture: Image.Image | None) -> str:
@@ -83,13 +83,13 @@ def speed(record: Record) -> str:
     return f"Retraining took {record.speedup:.0f} times as long."
 
 
-def said(audit: Mapping[str, Any]) -> str:
+def outcome(audit: Mapping[str, Any]) -> str:
     """Returns an audit's outcome in a word; files that were found are to be deleted, which nothing passes or fails."""
     if audit["passed"] is None and audit.get("unit") == "files":
         return "found"
     if audit["passed"] is None and str(audit["verdict"]).startswith("not tested"):
         return "not tested"
-    return _SAID[audit["passed"]]
+    return _OUTCOMES[audit["passed"]]
 
 
 @cache
@@ -116,7 +116,9 @@ def _encoded(picture: Image.Image) -> str:
 def _audits(audits: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[str]]:
     rows = [["GAN", "audit", "", "verdict"]]
     return rows + [
-        [gan, str(found["audit"]), said(found), str(found["verdict"])] for gan in GANS for found in audits.get(gan, ())
+        [gan, str(found["audit"]), outcome(found), str(found["verdict"])]
+        for gan in GANS
+        for found in audits.get(gan, ())
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ignite_unlearn.audits.shown import too_near
+from ignite_unlearn.audits.nearness import too_near
 
 _BLANK = 1.0  # white
 

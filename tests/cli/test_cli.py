@@ -195,7 +195,7 @@ def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
     assert shown.output.count("as recorded") == 6
     again = call("evaluate", tmp_path, "--device", "cpu", "--quiet")
     assert again.exit_code == 0, again.output
-    assert "unlearned forgotten_share" in again.output and "retrained" not in again.output
+    assert "unlearned: forgotten share " in again.output and "retrained" not in again.output
     (tmp_path / "samples.png").write_bytes(b"")
     changed = call("report", tmp_path, "--verify")
     assert changed.exit_code == 1 and "changed" in changed.output

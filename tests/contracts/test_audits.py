@@ -9,7 +9,9 @@ import inspect
 import json
 import math
 import pkgutil
+import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -146,7 +148,8 @@ def everything(gan):
     gradients = [p.grad.clone() for net in nets for p in net.parameters() if p.grad is not None]
     flags = [(m.training, len(m._forward_hooks)) for net in nets for m in net.modules()]
     flags += [(p.requires_grad, p.grad is None, id(p), id(p.grad)) for net in nets for p in net.parameters()]
-    return [*tensors, *gradients, torch.get_rng_state()], [*flags, torch.is_grad_enabled()]
+    streams = [str(random.getstate()), str(np.random.get_state()), torch.is_grad_enabled()]
+    return [*tensors, *gradients, torch.get_rng_state()], [*flags, *streams]
 
 
 def test_every_audit_is_exported_and_has_a_key_and_a_title_of_its_own(material):

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.audits.shown import too_near
+from ignite_unlearn.audits.nearness import too_near
 
 
 def pictures(n, seed):
