@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Protocol, cast
 from ignite.engine import Engine
 from torch import nn
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 from ignite_unlearn.recipes.settings import setting
-from ignite_unlearn.recipes.tasks.task import Evaluation, QuickEvaluation
+from ignite_unlearn.recipes.tasks.task import Evaluation, QuickEvaluation, Task
 
 _SHARE_ABOVE_AIM = "share_above_substitutes"  # as records have it
 
@@ -36,6 +37,13 @@ class Stop(Protocol):
     @property
     def later(self) -> int:
         """Learning steps after the phase."""
+
+    def check(self, task: Task) -> None:
+        """Checks that such a task can be stopped so.
+
+        Raises:
+            UnlearningError: if it cannot.
+        """
 
     def evaluation(self, make: Callable[..., Evaluation]) -> Evaluation | None:
         """Returns what judges while the phase runs, made by ``make(samples=...)``; None: nothing does."""
@@ -71,6 +79,17 @@ class WhenForgotten:
     judge_every: int = setting(2, "iterations from one judgement to the next", at_least=1)
     judge_samples: int = setting(20, "images of a judgement, of each class where there are labels", at_least=2)
     later: ClassVar[int] = 0
+
+    def check(self, task: Task) -> None:
+        """Refuses a task of which it cannot be measured in passing whether it is done.
+
+        Raises:
+            UnlearningError: if it cannot.
+        """
+        if not task.quick:
+            raise UnlearningError(
+                f"Whether {task.kind} are forgotten is not measured while the phase runs: use stop=AfterIterations()."
+            )
 
     def evaluation(self, make: Callable[..., Evaluation]) -> Evaluation:
         """Returns a quick one."""
@@ -136,6 +155,9 @@ class AfterIterations:
     """The phase ends by its iterations alone; then the loop learns on, to show what comes back."""
 
     later: int = setting(200, "learning steps after the phase, for the numbers called later", at_least=1)
+
+    def check(self, task: Task) -> None:
+        """Takes any task."""
 
     def evaluation(self, make: Callable[..., Evaluation]) -> None:
         """Returns None."""
