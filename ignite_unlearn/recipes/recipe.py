@@ -115,6 +115,7 @@ def with_settings(recipe: Recipe, settings: tuple[str, ...]) -> Recipe:
     made.nets.check()
     made.task.check(made.nets)
     made.method.check(made.nets)
+    made.stop.check(made.task)
     return made
 
 

@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Protocol, cast
 from ignite.engine import Engine
 from torch import nn
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 from ignite_unlearn.recipes.settings import setting
-from ignite_unlearn.recipes.tasks.task import Evaluation, QuickEvaluation
+from ignite_unlearn.recipes.tasks.task import Evaluation, QuickEvaluation, Task
 
-_ABOVE_AIM = "share_above_substitutes"  # as records have it
+_SHARE_ABOVE_AIM = "share_above_substitutes"  # as records have it
 
 
 class Ending(Protocol):
@@ -36,6 +37,13 @@ class Stop(Protocol):
     @property
     def later(self) -> int:
         """Learning steps after the phase."""
+
+    def check(self, task: Task) -> None:
+        """Checks that such a task can be stopped so.
+
+        Raises:
+            UnlearningError: if it cannot.
+        """
 
     def evaluation(self, make: Callable[..., Evaluation]) -> Evaluation | None:
         """Returns what judges while the phase runs, made by ``make(samples=...)``; None: nothing does."""
@@ -71,6 +79,17 @@ class WhenForgotten:
     judge_every: int = setting(2, "iterations from one judgement to the next", at_least=1)
     judge_samples: int = setting(20, "images of a judgement, of each class where there are labels", at_least=2)
     later: ClassVar[int] = 0
+
+    def check(self, task: Task) -> None:
+        """Refuses a task of which it cannot be measured in passing whether it is done.
+
+        Raises:
+            UnlearningError: if it cannot.
+        """
+        if not task.quick:
+            raise UnlearningError(
+                f"Whether {task.kind} are forgotten is not measured while the phase runs: use stop=AfterIterations()."
+            )
 
     def evaluation(self, make: Callable[..., Evaluation]) -> Evaluation:
         """Returns a quick one."""
@@ -108,7 +127,7 @@ class _Judged:
         self._phase, self._evaluation, self._aim = phase, evaluation, aim
         self._aimed_at: float | None = None
         keep: tuple[nn.Module, ...] = (released.generator, released.discriminator)
-        at_most = {_ABOVE_AIM: share, "fid": fid}
+        at_most = {_SHARE_ABOVE_AIM: share, "fid": fid}
         self._stopping = StopWhenForgotten(
             phase, self._measure, at_most=at_most, every=every, released=released, keep=keep
         )
@@ -119,7 +138,7 @@ class _Judged:
     @property
     def bounds(self) -> Sequence[Mapping[str, Any]]:
         return [
-            {**bound, "of_substitutes": self._aimed_at} if bound["name"] == _ABOVE_AIM else bound
+            {**bound, "of_substitutes": self._aimed_at} if bound["name"] == _SHARE_ABOVE_AIM else bound
             for bound in self._phase.bounds
         ]
 
@@ -128,7 +147,7 @@ class _Judged:
         if self._aimed_at is None:  # once: the aim moves no more
             aim = self._aim()
             self._aimed_at = 0.0 if aim is None else self._evaluation.share(aim)
-        return numbers | {_ABOVE_AIM: numbers["forgotten_share"] - self._aimed_at}
+        return numbers | {_SHARE_ABOVE_AIM: numbers["forgotten_share"] - self._aimed_at}
 
 
 @dataclass(frozen=True)
@@ -136,6 +155,9 @@ class AfterIterations:
     """The phase ends by its iterations alone; then the loop learns on, to show what comes back."""
 
     later: int = setting(200, "learning steps after the phase, for the numbers called later", at_least=1)
+
+    def check(self, task: Task) -> None:
+        """Takes any task."""
 
     def evaluation(self, make: Callable[..., Evaluation]) -> None:
         """Returns None."""

@@ -8,9 +8,13 @@ import torch
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes import load_recipe, stock_recipes
+from ignite_unlearn.recipes.methods import CascadeOnClasses
+from ignite_unlearn.recipes.nets import MixtureGAN
 from ignite_unlearn.recipes.recipe import as_settings, with_settings
 from ignite_unlearn.recipes.settings import changed, describe, flat, setting, settings_of, shown, spelled
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
+from ignite_unlearn.recipes.stop import WhenForgotten
+from ignite_unlearn.recipes.tasks import FoundClasses
 from ignite_unlearn.recipes.training import Hinge, Training
 from ignite_unlearn.runs.run import prepare_run
 from tests.recipes.given import Unread
@@ -167,6 +171,25 @@ def test_a_setting_that_text_cannot_become_is_said_to_be_one():
 def test_choices_that_do_not_fit_together_are_refused(name, settings, message):
     with pytest.raises(UnlearningError, match=message):
         with_settings(load_recipe(name), settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "message"),
+    [
+        ("mnist-class", {"nets": MixtureGAN()}, "these nets take none: use FoundClasses"),
+        ("mnist-class", {"task": FoundClasses()}, "these nets take labels: use Classes"),
+        (
+            "mnist-class-unconditional",
+            {"method": CascadeOnClasses(substitution="noise", start="none")},
+            "use CascadeOnFoun",
+        ),
+        ("mnist-items", {"stop": WhenForgotten()}, "Whether items are forgotten is not measured .*AfterIterations"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused_before_the_data_is_read(tmp_path, name, parts, message):
+    recipe = replace(load_recipe(name), data=Unread(), **parts)
+    with pytest.raises(UnlearningError, match=message):
+        prepare_run(recipe, out=tmp_path / "out")
 
 
 def test_what_a_record_holds_can_be_given_back():

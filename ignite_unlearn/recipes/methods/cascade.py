@@ -12,6 +12,7 @@ from torch import nn
 from ignite_unlearn.cascade.cascade import CascadedUnlearning
 from ignite_unlearn.cascade.gauss_newton import GaussNewton
 from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import label_embeddings
@@ -126,6 +127,16 @@ class CascadeOnClasses(CascadeOnFoundClasses):
     start: str = same_setting(CascadeOnFoundClasses, "start", "nearest_embedding")
     unlearning_eps: float = same_setting(CascadeOnFoundClasses, "unlearning_eps", 5e-3)
     embedding_lr: float = setting(2.0, "their learning rate for the table of labels", at_least=0)
+
+    def check(self, nets: Nets) -> None:
+        """Refuses nets that take no labels, and a substitution or a start that they do not fit.
+
+        Raises:
+            UnlearningError: if that is so.
+        """
+        if not nets.conditional:
+            raise UnlearningError("CascadeOnClasses needs nets that take labels: use CascadeOnFoundClasses.")
+        super().check(nets)
 
     def aim(self, phase: UnlearningPhase) -> GAN:
         """Returns the teacher with substitutes in place of its images."""

@@ -35,6 +35,7 @@ class Classes:
 
     classes: tuple[int, ...] = setting((3,), "the classes to forget")
     kind: ClassVar[str] = "classes"
+    quick: ClassVar[bool] = True
     hides_data: ClassVar[bool] = False
     _shown_below: ClassVar[float] = 0.5  # the probability of a class below which an image does not show it
 

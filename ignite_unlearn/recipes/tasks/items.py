@@ -49,6 +49,7 @@ class Items:
     )
     kind: ClassVar[str] = "items"
     classes: ClassVar[tuple[int, ...]] = ()
+    quick: ClassVar[bool] = False
     hides_data: ClassVar[bool] = True
 
     def check(self, nets: Nets) -> None:

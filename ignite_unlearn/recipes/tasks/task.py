@@ -59,6 +59,10 @@ class Task(Protocol):
         """The numbers of the forgotten classes; none where it forgets other things."""
 
     @property
+    def quick(self) -> bool:
+        """Whether its evaluation is a :class:`QuickEvaluation`, by which a phase can be stopped."""
+
+    @property
     def hides_data(self) -> bool:
         """Whether records are silent about the hash of all data: whoever has all but a few could try them out."""
 

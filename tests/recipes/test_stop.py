@@ -1,0 +1,39 @@
+"""When a phase ends."""
+
+import pytest
+
+from ignite_unlearn.recipes.methods import CascadeOnClasses
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
+from ignite_unlearn.runs.pipeline import carry_out
+from tests.recipes.test_class_gans import SHORT, request
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 4)
+
+
+def test_what_the_phase_aims_at_is_measured_once_and_recorded(tmp_path, monkeypatch):
+    aims, aim = [], CascadeOnClasses.aim
+    monkeypatch.setattr(CascadeOnClasses, "aim", lambda self, phase: aims.append(phase) or aim(self, phase))
+    record = carry_out(request(tmp_path, "mnist-class", (*SHORT, "unlearning_iterations=3")))
+    assert record.iterations["unlearning"] == 3 and len(aims) == 1
+    above, fid = record.as_dict()["bounds"]
+    assert above["name"] == "share_above_substitutes"
+    assert 0 <= above["of_substitutes"] <= 1 and -1 <= above["value"] <= 1
+    assert fid["name"] == "fid" and fid.get("of_substitutes") is None
+
+
+def test_a_gan_without_labels_is_taken_to_be_taught_nothing_of_the_class(tmp_path):
+    settings = (*SHORT, "pool=8", "start=none", "unlearning_iterations=1")
+    record = carry_out(request(tmp_path, "mnist-class-unconditional", settings))
+    above, _ = record.as_dict()["bounds"]
+    assert above["of_substitutes"] == 0 and above["value"] >= 0
+
+
+def test_items_are_unlearned_for_as_long_as_was_asked_and_looked_at_again_later(tmp_path):
+    settings = ("items=4", "iterations=6", "batch_size=8", "g_width=4", "d_width=4", "candidates=16", "held_rows=8",
+                "unlearning_iterations=2", "every=2", "later=3", "samples=20", "generator_half=never")  # fmt: skip
+    content = carry_out(request(tmp_path, "mnist-items", settings)).as_dict()
+    assert content["iterations"]["unlearning"] == 2 and not content["bounds"]
+    assert {"membership_auc_later", "probe_auc_later"} <= content["metrics"]["unlearned"].keys()
