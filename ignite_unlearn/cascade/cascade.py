@@ -17,7 +17,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.looks import Look
 from ignite_unlearn.handlers.original import Original
-from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn.handlers.phase import PREFIX, UnlearningPhase
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.utils.distributed import share
 
@@ -50,8 +50,10 @@ class CascadedUnlearning(UnlearningPhase):
         start: changes the GAN in closed form before the first unlearning step, such as ``NearestEmbedding()``.
         every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
             comes back by itself, so that the next unlearning step can undo it.
-        max_iterations: after so many unlearning steps the phase ends by itself; None: with the run, or when stopped.
+        max_iterations: after so many unlearning steps the phase ends by itself; None: never.
         seed: of the phase's own random numbers, drawn from a stream of their own.
+        metrics_prefix: what the phase's numbers are called in ``engine.state.metrics``, before their names; None: they
+            are not put there.
 
     Attributes:
         step: the unlearning step.
@@ -99,10 +101,12 @@ class CascadedUnlearning(UnlearningPhase):
         every: int = 1,
         max_iterations: int | None = None,
         seed: int = 0,
+        metrics_prefix: str | None = PREFIX,
     ):
         super().__init__(
-            gan, forget=forget, batch_size=batch_size, every=every, max_iterations=max_iterations, seed=seed
-        )
+            gan, forget=forget, batch_size=batch_size, every=every, max_iterations=max_iterations, seed=seed,
+            metrics_prefix=metrics_prefix,
+        )  # fmt: skip
         self.step = UnlearningStep(
             gan, substitution=substitution, fake_label=fake_label, optimizer=optimizer, anchor=anchor,
             batch_size=batch_size, generator_steps=generator_steps, discriminator_step=discriminator_step,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ignite.engine import Engine
 
 from ignite_unlearn.handlers.events import UnlearningEvents
@@ -45,7 +48,12 @@ class Curves:
 
     def keep(self, engine: Engine) -> None:
         """Keeps the numbers of a step."""
+        metrics = engine.state.metrics
+        self.add({name.removeprefix(PREFIX): value for name, value in metrics.items() if name.startswith(PREFIX)})
+
+    def add(self, numbers: Mapping[str, Any]) -> None:
+        """Keeps the numbers of a step by name; those that are no floats, and the number of the step, are left out."""
         self._steps += 1
-        for name, value in engine.state.metrics.items():
-            if name.startswith(PREFIX) and name != PREFIX + "iterations" and isinstance(value, float):
-                self._points.setdefault(name.removeprefix(PREFIX), []).append((self._steps, value))
+        for name, value in numbers.items():
+            if name != "iterations" and isinstance(value, float):
+                self._points.setdefault(name, []).append((self._steps, value))

@@ -1,4 +1,4 @@
-"""The events that a cascaded unlearning phase fires on the trainer."""
+"""The events that an unlearning phase fires on the trainer."""
 
 from ignite.engine import EventEnum
 
@@ -6,11 +6,11 @@ from ignite.engine import EventEnum
 class UnlearningEvents(EventEnum):
     """Events of a phase; Ignite compares members by name alone, hence the long names.
 
-    * ``UNLEARNING_STARTED``: before the first unlearning step of a run, nets untouched, teacher ready.
+    * ``UNLEARNING_STARTED``: before the first unlearning step, teacher ready; again where a phase is taken up again.
     * ``UNLEARNING_STEP_COMPLETED``: after an unlearning step and the learning step that follows it; takes filters,
       ``UNLEARNING_STEP_COMPLETED(every=5)``, that count unlearning steps.
-    * ``UNLEARNING_ENDING``: after the last one, when the phase was stopped or the run ends: the moment to put other
-      weights in place, such as the best ones.
+    * ``UNLEARNING_ENDING``: after the last one, when the phase ends: the moment to put other weights in place, such as
+      the best ones.
     * ``UNLEARNING_COMPLETED``: right after it: the weights and ``stopped_because`` are those that are left.
     """
 

@@ -28,6 +28,29 @@ class UnlearningMethod(ABC):
 
     Attributes:
         name: the method's name, in records and tables.
+
+    Example:
+        >>> import torch
+        >>> from ignite.engine import Engine
+        >>> from ignite_unlearn import GAN, ForgetClasses
+        >>> from ignite_unlearn.handlers.phase import UnlearningPhase
+        >>> class FineTuning(UnlearningPhase):
+        ...     name = "fine-tuning"
+        ...
+        ...     def unlearn(self, original, rows):
+        ...         return {}  # the loop's own step does all
+        >>> netG = torch.nn.Embedding(3, 16)
+        >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
+        >>> gan = GAN(
+        ...     netG, netD, latents=(16,), labels=3, generate=lambda net, z, y: (z + net(y)).view(-1, 1, 4, 4)
+        ... )
+        >>> trainer = Engine(lambda engine, batch: batch[1].tolist())
+        >>> phase = FineTuning(gan, forget=ForgetClasses({2}))
+        >>> phase.measured = True
+        >>> with phase.attach(trainer):
+        ...     state = trainer.run([(torch.zeros(6, 1, 4, 4), torch.arange(6) % 3)])
+        >>> 2 in state.output, phase.iterations, phase.settings()
+        (False, 1, {'options': {'every': 1, 'batch_size': 64}})
     """
 
     name: ClassVar[str]
@@ -92,5 +115,5 @@ class UnlearningMethod(ABC):
         Args:
             look: collects what does not work.
             original: a copy of the GAN.
-            rows: a batch's rows, taken as if all were to be forgotten; None where the loop has no batch.
+            rows: a batch's rows, some of them taken as forgotten; None where the loop has no batch.
         """

@@ -15,14 +15,16 @@ from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.check import CheckReport, check_loop
+from ignite_unlearn.handlers.company import refuse_company
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.method import UnlearningMethod
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.handlers.shown import Shown
 from ignite_unlearn.handlers.watch import Watch
-from ignite_unlearn.utils.clock import wall_clock
+from ignite_unlearn.utils.clock import Stopwatch
 
 PREFIX = "unlearning/"
 _STEP, _BEGIN = 1, 3  # what a random number stream is for
@@ -36,7 +38,12 @@ class UnlearningPhase(UnlearningMethod):
     with borrowed nets, and then the forget set's rows of ``engine.state.batch`` are replaced, so that the loop's own
     step learns from retained images only. Nothing but the two nets' weights, the batch (a copy) and
     ``engine.state.metrics["unlearning/..."]`` is touched: with a learning rate of 0 the run is bit-identical to one
-    without the handler. After the phase has ended rows are still replaced, until the handle is removed.
+    without the handler.
+
+    The phase ends when it is stopped, when its budget is spent, when its handle is removed, and when the ``with`` block
+    of its handle is left, as often as the trainer is run inside. Without such a block the end of a run ends it too, for
+    nobody may come back; if the trainer is run again, it is taken up where the run left it. After its end rows are
+    still replaced, until the handle is removed.
 
     Args:
         gan: the GAN whose nets the trainer trains.
@@ -44,8 +51,10 @@ class UnlearningPhase(UnlearningMethod):
         batch_size: images of a request for items in an unlearning step, and what else a method draws.
         every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
             comes back by itself, so that the next unlearning step can undo it.
-        max_iterations: after so many unlearning steps the phase ends by itself; None: with the run, or when stopped.
+        max_iterations: after so many unlearning steps the phase ends by itself; None: never.
         seed: of the phase's own random numbers, drawn from a stream of their own.
+        metrics_prefix: what the phase's numbers are called in ``engine.state.metrics``, before their names; None: they
+            are not put there.
 
     Attributes:
         original: the original GAN, as teacher; None until the phase is attached.
@@ -53,37 +62,17 @@ class UnlearningPhase(UnlearningMethod):
         stopped_because: why the phase ended; None while it goes on, and where the run ended first.
         bounds: what a :class:`~ignite_unlearn.StopWhenForgotten` was asked to reach: ``name``, ``value`` when the phase
             ended, ``at_most``, ``at_least``; empty where there was none.
-        seconds: what the phase took so far in this process, the loop's own steps and all handlers included.
         metrics: the numbers of the last unlearning step.
+        shown: these and those of what goes with the phase, :class:`~ignite_unlearn.handlers.shown.Shown`.
         measured: whether something measures what was forgotten, ``StopWhenForgotten`` or ``ErasureRecord(measure=)``;
             set it where you measure by other means. A phase that ends without is warned of.
+        firing: whether the event that is handled now is this phase's, where two are on one trainer.
         released: the GAN that is released in place of the trained one, as ``ErasureRecord(released=...)`` says.
         states_given: how often :meth:`state_dict` was called; each state holds the original GAN.
         handle: what :meth:`attach` returned last; ``handle.remove()`` makes room for the next request on a trainer.
 
     Raises:
         UnlearningError: if an argument does not fit.
-
-    Example:
-        >>> import torch
-        >>> from ignite_unlearn import GAN, ForgetClasses
-        >>> class FineTuning(UnlearningPhase):
-        ...     name = "fine-tuning"
-        ...
-        ...     def unlearn(self, original, rows):
-        ...         return {}  # the loop's own step does all
-        >>> netG = torch.nn.Embedding(3, 16)
-        >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
-        >>> gan = GAN(
-        ...     netG, netD, latents=(16,), labels=3, generate=lambda net, z, y: (z + net(y)).view(-1, 1, 4, 4)
-        ... )
-        >>> trainer = Engine(lambda engine, batch: batch[1].tolist())
-        >>> phase = FineTuning(gan, forget=ForgetClasses({2}))
-        >>> phase.measured = True
-        >>> with phase.attach(trainer):
-        ...     state = trainer.run([(torch.zeros(6, 1, 4, 4), torch.arange(6) % 3)])
-        >>> 2 in state.output, phase.iterations, phase.settings()
-        (False, 1, {'options': {'every': 1, 'batch_size': 64}})
     """
 
     def __init__(
@@ -95,26 +84,26 @@ class UnlearningPhase(UnlearningMethod):
         every: int = 1,
         max_iterations: int | None = None,
         seed: int = 0,
+        metrics_prefix: str | None = PREFIX,
     ):
         if min(batch_size, every) < 1 or (max_iterations is not None and max_iterations < 1):
             raise UnlearningError(
                 f"batch_size={batch_size}, every={every} and max_iterations={max_iterations} must be at least 1."
             )
         super().__init__(gan, forget, batch_size=batch_size, every=every)
-        self.max_iterations, self.seed = max_iterations, seed
-        self.iterations = self.states_given = 0
+        self.max_iterations, self.seed, self.metrics_prefix = max_iterations, seed, metrics_prefix
+        self.iterations = self.states_given = self._replaced = 0
         self.stopped_because: str | None = None
         self.bounds: Sequence[Mapping[str, Any]] = ()
-        self.seconds = self._since = 0.0
         self.metrics: dict[str, float] = {}
-        self.measured = False
+        self.measured = self.firing = False
         self.released: GAN | None = None
         self.original: Original | None = None
         self.handle: PhaseHandle | None = None
         self._watch = Watch(gan, forget)
         self._last_good: KeptWeights | None = None
-        self._running = self._stepped = False
-        self._replaced = 0
+        self._running = self._stepped = self._learning = False
+        self.shown, self._clock = Shown(metrics_prefix), Stopwatch()
 
     @property
     def found(self) -> dict[str, int | None]:
@@ -123,20 +112,21 @@ class UnlearningPhase(UnlearningMethod):
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
-        return check_loop(
-            self.gan, self.forget, loader, seed=self.seed, unseen=self.unseen_images(), try_out=self.try_out
-        )
+        unseen, try_out = self.unseen_images(), self.try_out
+        return check_loop(self.gan, self.forget, loader, seed=self.seed, unseen=unseen, try_out=try_out)
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches the phase to a trainer and keeps the original GAN as teacher: load its weights before.
 
-        ``handle.remove()``, or leaving ``with``, takes everything off the trainer again.
+        ``handle.remove()``, or leaving ``with``, ends the phase and takes everything off the trainer again.
 
         Raises:
-            UnlearningError: if the phase is attached already, the trainer has one, or a net is under opacus.
+            UnlearningError: if the phase is attached already, the trainer has one for the same nets or of the same
+                ``metrics_prefix``, or a net is under opacus.
         """
         refuse_private(self.gan)
         self.gan.decide_trained(trainer)
+        refuse_company(self, trainer)
         if self.original is None:
             self.original = Original(self.gan, self.forget, self.seed)
         self.handle = PhaseHandle(
@@ -150,7 +140,7 @@ class UnlearningPhase(UnlearningMethod):
                 Events.COMPLETED: self._run_ended,
             },
             events={event: EVENT_TO_ATTR.get(event) for event in UnlearningEvents},
-            metrics_prefix=PREFIX,
+            metrics_prefix=self.metrics_prefix,
             also=self._watch.end_step,
         )
         return self.handle
@@ -159,6 +149,16 @@ class UnlearningPhase(UnlearningMethod):
         """Ends the phase: no more unlearning steps; rows are replaced until the handle is removed."""
         self.stopped_because = reason
         self.measured = True  # whoever ends it has seen why
+
+    def end(self, engine: Engine) -> None:
+        """Ends the phase where it runs and no step of the loop is half taken; a further run takes it up again."""
+        if self._running and not self._learning:
+            self._end(engine)
+
+    @property
+    def seconds(self) -> float:
+        """What the phase took so far in this process, all of its runs' steps and handlers included."""
+        return self._clock.seconds
 
     @property
     def active(self) -> bool:
@@ -218,8 +218,9 @@ class UnlearningPhase(UnlearningMethod):
         assert self.original is not None, "attach() keeps it"
         batch = engine.state.batch
         rows = self._watch.rows(batch)
-        self._stepped = False
+        self._stepped, self._learning = False, True
         if self.active:
+            self._clock.start()
             if not self._running:
                 self._begin(engine, self.original)
             if self.active and (engine.state.iteration - 1) % self.every == 0:
@@ -230,7 +231,6 @@ class UnlearningPhase(UnlearningMethod):
         self._watch.begin_step()
 
     def _begin(self, engine: Engine, original: Original) -> None:
-        self._since = wall_clock()
         if self.iterations == 0:
             original.settle(self.gan)
             _ = original.regions  # looked up before the stream below begins
@@ -238,7 +238,7 @@ class UnlearningPhase(UnlearningMethod):
                 self.begin(original)
         self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
         self._running = True
-        engine.fire_event(UnlearningEvents.UNLEARNING_STARTED)
+        self._fire(engine, UnlearningEvents.UNLEARNING_STARTED)
 
     def _unlearn(self, original: Original, rows: Rows) -> None:
         assert self._last_good is not None
@@ -257,19 +257,26 @@ class UnlearningPhase(UnlearningMethod):
         self._watch.end_step()
         # After the step: some loops assign state.metrics anew in every iteration.
         numbers = {**self.metrics, "rows_replaced": float(self._replaced), "iterations": float(self.iterations)}
-        engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
-        if not self._stepped:
-            return
+        self.shown.show(engine, numbers)
+        if self._stepped:
+            self._step_completed(engine)
+        self._learning = False
+
+    def _step_completed(self, engine: Engine) -> None:
         self._watch.step_was_taken()
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
-        engine.fire_event(UnlearningEvents.UNLEARNING_STEP_COMPLETED)
+        self._fire(engine, UnlearningEvents.UNLEARNING_STEP_COMPLETED)
         if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
             self.stopped_because = f"its budget of {self.max_iterations} iterations is spent"
         if not self.active:
             self._end(engine)
 
     def _run_ended(self, engine: Engine) -> None:
-        if self._running:
+        if self._running and self.handle is not None and self.handle.entered:
+            assert self._last_good is not None
+            self._last_good.renew()  # weights that are not finite are told now
+            self._clock.stop()
+        elif self._running:
             self._end(engine)
 
     def _end(self, engine: Engine) -> None:
@@ -277,8 +284,15 @@ class UnlearningPhase(UnlearningMethod):
         assert self._last_good is not None and self.original is not None
         self._last_good.renew()
         self._watch.seen.sync()
-        engine.fire_event(UnlearningEvents.UNLEARNING_ENDING)
-        self.seconds += wall_clock() - self._since
-        engine.fire_event(UnlearningEvents.UNLEARNING_COMPLETED)
+        self._fire(engine, UnlearningEvents.UNLEARNING_ENDING)
+        self._clock.stop()
+        self._fire(engine, UnlearningEvents.UNLEARNING_COMPLETED)
         # After it: whoever turns warnings into errors keeps the record.
         self._watch.phase_ended(engine, self.original.teacher, measured=self.measured, released=self.released)
+
+    def _fire(self, engine: Engine, event: UnlearningEvents) -> None:
+        self.firing = True
+        try:
+            engine.fire_event(event)
+        finally:
+            self.firing = False

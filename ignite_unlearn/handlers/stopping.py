@@ -16,8 +16,8 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.events import UnlearningEvents
-from ignite_unlearn.handlers.handle import PhaseHandle
-from ignite_unlearn.handlers.phase import PREFIX, UnlearningPhase
+from ignite_unlearn.handlers.handle import PhaseHandle, phases_on
+from ignite_unlearn.handlers.phase import UnlearningPhase
 
 Measure: TypeAlias = Callable[[GAN], Mapping[str, float]]
 
@@ -80,6 +80,7 @@ class StopWhenForgotten:
         self._released = released
         self._keep = keep
         self._kept: KeptWeights | None = None
+        self._left: KeptWeights | None = None
         self._least_excess = float("inf")
         self._within = 0
         self._last: dict[str, float] = {}
@@ -112,9 +113,11 @@ class StopWhenForgotten:
             self,
             trainer,
             {
+                UnlearningEvents.UNLEARNING_STARTED: self._started,
                 UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=self.every): self._look,
                 UnlearningEvents.UNLEARNING_ENDING: self._ending,
             },
+            of=self.unlearning,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -128,7 +131,7 @@ class StopWhenForgotten:
     def _look(self, engine: Engine) -> None:
         with borrow(), torch.no_grad():
             numbers = _numbers(self.measure(self._released or self.unlearning.gan))
-        engine.state.metrics.update({PREFIX + name: value for name, value in numbers.items()})
+        self.unlearning.shown.show(engine, numbers)
         self._last = numbers
         excess = self.excess(numbers)
         # One process decides for all: a sum in another order must not let them part.
@@ -142,13 +145,21 @@ class StopWhenForgotten:
         if self._within >= self.patience:
             shown = ", ".join(f"{_said(name)} {value:.4g}" for name, value in numbers.items())
             self.unlearning.stop(f"its bounds were reached: {shown}")
-            engine.terminate()
+            if not any(phase.active for phase in phases_on(engine)):
+                engine.terminate()
+
+    def _started(self, engine: Engine) -> None:
+        # Taken up after the end of a run: the phase goes on from where that left it, not from the best state.
+        if self._left is not None:
+            self._left.restore()
+            self._left = None
 
     def _ending(self, engine: Engine) -> None:
         if not self._last:  # never measured
             return
         left, reached = self._last, self._within >= self.patience
         if not reached and self._keep and self._kept is not None:
+            self._left = KeptWeights(*self._keep)
             self._kept.restore()
             left = self.best or left
         self.unlearning.bounds = [

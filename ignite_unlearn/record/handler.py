@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -129,6 +130,7 @@ class ErasureRecord:
         self._request = {"id": request_id, "asked_by": asked_by, "run_by": run_by}
         self._curves = Curves()
         self._seconds = 0.0  # before this process
+        self._created: str | None = None
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
@@ -140,9 +142,10 @@ class ErasureRecord:
             self,
             trainer,
             {
-                UnlearningEvents.UNLEARNING_STEP_COMPLETED: self._curves.keep,
+                UnlearningEvents.UNLEARNING_STEP_COMPLETED: self._stepped,
                 UnlearningEvents.UNLEARNING_COMPLETED: self._completed,
             },
+            of=self._unlearning,
         )
 
     def state_dict(self) -> dict[str, float]:
@@ -152,6 +155,9 @@ class ErasureRecord:
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Loads the seconds so far; the curves begin anew."""
         self._seconds = float(state["seconds"])
+
+    def _stepped(self, engine: Engine) -> None:
+        self._curves.add(self._unlearning.shown.all(engine))
 
     def _completed(self, engine: Engine) -> None:
         original = self._unlearning.original
@@ -167,7 +173,9 @@ class ErasureRecord:
             record = self._record(gans, metrics, audits, said)
             picture = self._picture(gans)
         if idist.get_rank() == 0:
-            write_record(self.folder, record, picture)
+            # A phase that is taken up again has one record still.
+            self._created = self._created or record.created
+            write_record(self.folder, replace(record, created=self._created), picture)
         for problem in problems:
             warnings.warn(f"ErasureRecord(measure=...): {problem}", stacklevel=2)
         if failures:

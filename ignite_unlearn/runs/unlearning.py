@@ -22,7 +22,7 @@ from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import Evaluation
 from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
 from ignite_unlearn.runs.long_training import show_progress
-from ignite_unlearn.utils.clock import Stopwatch, wall_clock
+from ignite_unlearn.utils.clock import CallTimer, wall_clock
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Unlearning:
     def __init__(
         self, gan: GAN, recipe: Recipe, split: Split, instruments: Instruments, *, seed: int, progress: bool = True
     ):
-        self._start, self._stopwatch = wall_clock(), Stopwatch()
+        self._start, self._timer = wall_clock(), CallTimer()
         self._recipe, self._split, self._seed, self._progress = recipe, split, seed, progress
         task, guide = recipe.task, instruments.guide
         self.training = GANTraining(gan, recipe.training, unlearning=True)
@@ -73,7 +73,7 @@ class Unlearning:
         self.released = trained_gan(gan, self.training.average)
         self.curves = Curves()
         material = Material(split, task.left(guide), seed, task.label_seed(seed))
-        forget = task.forget(split, guide, self._stopwatch, progress=progress)
+        forget = task.forget(split, guide, self._timer, progress=progress)
         self.phase: UnlearningPhase = recipe.method.phase(self.gan, forget, material)
 
     def run(self, original: GAN, evaluation: Evaluation | None) -> Unlearned:
@@ -88,7 +88,7 @@ class Unlearning:
             phase, evaluation=evaluation, original=original, released=self.released, aim=lambda: method.aim(phase)
         )
         self._loop(method.unlearning_iterations * method.every, ending)
-        inverting = self._stopwatch.seconds
+        inverting = self._timer.seconds
         return Unlearned(
             self.released.teacher(),
             wall_clock() - self._start - (inverting or 0.0),

@@ -26,15 +26,15 @@ def wall_clock() -> float:
     return time.perf_counter()
 
 
-class Stopwatch:
+class CallTimer:
     """Counts the seconds that calls of a function take.
 
     Attributes:
         seconds: so far; None: nothing is to be timed.
 
     Example:
-        >>> watch = Stopwatch()
-        >>> watch.seconds, watch.timing(sorted)([2, 1]), watch.seconds >= 0
+        >>> timer = CallTimer()
+        >>> timer.seconds, timer.timing(sorted)([2, 1]), timer.seconds >= 0
         (None, [1, 2], True)
     """
 
@@ -54,3 +54,33 @@ class Stopwatch:
                 self.seconds = (self.seconds or 0.0) + wall_clock() - start
 
         return timed
+
+
+class Stopwatch:
+    """Counts the seconds between ``start`` and ``stop``, over and over; either may be called twice.
+
+    Example:
+        >>> watch = Stopwatch()
+        >>> watch.start()
+        >>> watch.stop()
+        >>> watch.seconds >= 0
+        True
+    """
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        self._since: float | None = None
+
+    def start(self) -> None:
+        """Goes on to count."""
+        if self._since is None:
+            self._since = wall_clock()
+
+    def stop(self) -> None:
+        """Counts no more."""
+        self._before, self._since = self.seconds, None
+
+    @property
+    def seconds(self) -> float:
+        """How many seconds were counted so far."""
+        return self._before + (0.0 if self._since is None else wall_clock() - self._since)

@@ -95,8 +95,9 @@ def test_a_phase_whose_trainer_is_gone_may_be_attached_to_a_new_one():
 def test_a_phase_ends_once_with_the_run_however_that_is_terminated(event, skip_completed):
     trainer, unlearning, seen = Engine(lambda e, b: None), make(), []
     trainer.add_event_handler(event, lambda: trainer.terminate(skip_completed=skip_completed))
-    with unlearning.attach(trainer):
-        for ending in (UnlearningEvents.UNLEARNING_ENDING, UnlearningEvents.UNLEARNING_COMPLETED):
-            trainer.add_event_handler(ending, lambda engine, ending=ending: seen.append(ending))
-        trainer.run(data(4), max_epochs=3)
-        assert seen == [UnlearningEvents.UNLEARNING_ENDING, UnlearningEvents.UNLEARNING_COMPLETED]
+    handle = unlearning.attach(trainer)
+    for ending in (UnlearningEvents.UNLEARNING_ENDING, UnlearningEvents.UNLEARNING_COMPLETED):
+        trainer.add_event_handler(ending, lambda engine, ending=ending: seen.append(ending))
+    trainer.run(data(4), max_epochs=3)
+    handle.remove()
+    assert seen == [UnlearningEvents.UNLEARNING_ENDING, UnlearningEvents.UNLEARNING_COMPLETED]

@@ -201,7 +201,7 @@ def measured_by(kind, unlearning, trainer, folder):
 @pytest.mark.parametrize("kind", ["judge", "record", "stop", "word", "record without a measure", "nothing"])
 def test_a_phase_that_ends_without_a_measure_is_warned_of_once(kind, max_iterations, tmp_path):
     unlearning, trainer = make(max_iterations=max_iterations if kind != "stop" else None), Engine(lambda e, b: None)
-    with unlearning.attach(trainer), warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, unlearning.attach(trainer):
         warnings.simplefilter("always")
         if kind == "record without a measure":
             ErasureRecord(unlearning, tmp_path).attach(trainer)

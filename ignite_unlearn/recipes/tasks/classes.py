@@ -24,7 +24,7 @@ from ignite_unlearn.recipes.tasks.class_evaluation import ClassEvaluation
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import QuickEvaluation
 from ignite_unlearn.recipes.training.training import Training
-from ignite_unlearn.utils.clock import Stopwatch
+from ignite_unlearn.utils.clock import CallTimer
 
 _ClassesT = TypeVar("_ClassesT", bound="Classes")
 
@@ -81,7 +81,7 @@ class Classes:
         """Returns the classes, by number and name."""
         return f"classes {', '.join(map(data.named, self.classes))}"
 
-    def forget(self, split: Split, guide: nn.Module, stopwatch: Stopwatch, *, progress: bool) -> ForgetClasses:
+    def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> ForgetClasses:
         """Returns the request; labels tell where the classes are."""
         return ForgetClasses(self.classes)
 

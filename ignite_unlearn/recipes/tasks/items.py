@@ -28,7 +28,7 @@ from ignite_unlearn.recipes.tasks.item_evaluation import ItemEvaluation
 from ignite_unlearn.recipes.tasks.task import Evaluation
 from ignite_unlearn.recipes.training.training import Training
 from ignite_unlearn.record.pictures import blanked
-from ignite_unlearn.utils.clock import Stopwatch
+from ignite_unlearn.utils.clock import CallTimer
 from ignite_unlearn.utils.image_files import find_files, named_files
 
 _ItemsT = TypeVar("_ItemsT", bound="Items")
@@ -83,11 +83,11 @@ class Items:
         """Returns the word; how many images, the run says."""
         return "items"
 
-    def forget(self, split: Split, guide: nn.Module, stopwatch: Stopwatch, *, progress: bool) -> ForgetItems:
+    def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> ForgetItems:
         """Returns the request; inversion tells where the images are, as far as the generator knows them."""
         images, labels = split.forget
         look = Inversion(candidates=self.candidates, steps=self.inversion_steps, progress=progress)
-        timed = stopwatch.timing(look)
+        timed = timer.timing(look)
         return ForgetItems(
             images,
             split.given(labels),

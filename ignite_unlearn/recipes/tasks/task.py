@@ -17,7 +17,7 @@ from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.nets.nets import Nets
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.training.training import Training
-from ignite_unlearn.utils.clock import Stopwatch
+from ignite_unlearn.utils.clock import CallTimer
 
 
 class Evaluation(Protocol):
@@ -92,13 +92,13 @@ class Task(Protocol):
     def describe(self, data: ImageData) -> str:
         """Returns what is forgotten, in words."""
 
-    def forget(self, split: Split, guide: nn.Module, stopwatch: Stopwatch, *, progress: bool) -> Forget:
+    def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> Forget:
         """Returns the request as a phase takes it.
 
         Args:
             split: the images.
             guide: a classifier that a phase may use.
-            stopwatch: counts the seconds in which the request is looked for in the GAN.
+            timer: counts the seconds in which the request is looked for in the GAN.
             progress: whether to show a bar meanwhile.
         """
 
