@@ -145,9 +145,17 @@ class CascadedUnlearning(UnlearningPhase):
         found = super().unseen_images() + [t for part in parts for t in getattr(part, "unseen_images", list)()]
         return list({images.data_ptr(): images for images in found}.values())
 
+    def copied(self) -> CascadedUnlearning:
+        """Returns a copy whose parts may remember what they like: the cascade's own do not."""
+        tried, step = copy.copy(self), copy.copy(self.step)
+        step.substitution, step.fake_label = copy.copy(step.substitution), copy.copy(step.fake_label)
+        step.discriminator_step = copy.copy(step.discriminator_step)
+        tried.step, tried.start = step, copy.copy(self.start)
+        return tried
+
     def try_out(self, look: Look, original: Original, rows: Rows | None) -> None:
         """Tries substitution, fake label, start and the discriminator's step on copies."""
-        teacher, regions, step = original.teacher, original.regions, _copied(self.step)
+        teacher, regions, step = original.teacher, original.regions, self.copied().step
         latents, labels = regions.forgotten(_ROWS)
         if len(latents):
             look.try_to(lambda: step.substitution(teacher, latents, labels, regions), "The substitution")
@@ -168,11 +176,3 @@ class CascadedUnlearning(UnlearningPhase):
                 lambda: moves_discriminator(tried, teacher, rows, step.fake_scores(regions, rows)),
                 "The discriminator's step",
             )
-
-
-def _copied(step: UnlearningStep) -> UnlearningStep:
-    """Returns a step whose parts may remember what they like: the phase's own do not."""
-    tried = copy.copy(step)
-    tried.substitution, tried.fake_label = copy.copy(step.substitution), copy.copy(step.fake_label)
-    tried.discriminator_step = copy.copy(step.discriminator_step)
-    return tried

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -28,6 +27,7 @@ from ignite_unlearn.handlers.looks import (
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.handlers.untouched import untouched
 
 _ROWS = 4  # enough to see shapes and ranges
 _BATCHES = 4  # that are looked at
@@ -66,7 +66,7 @@ def check_loop(
     *,
     seed: int = 0,
     unseen: Sequence[Tensor] = (),
-    try_out: Callable[[Look, Original, Rows | None], None] | None = None,
+    try_out: Callable[..., None] | None = None,
 ) -> CheckReport:
     """Tries every seam between a phase and a loop on the loader's first batches, and changes nothing by it.
 
@@ -78,15 +78,17 @@ def check_loop(
         loader: what the trainer runs over; None where it runs without.
         seed: of the random numbers drawn.
         unseen: sets of unseen images ``(N, ...)`` that the phase was given.
-        try_out: tries the method's own parts, as :meth:`.UnlearningPhase.try_out` does.
+        try_out: tries the method, as :func:`~ignite_unlearn.handlers.rehearsal.rehearse` does.
     """
     look = Look()
     look.try_to(lambda: refuse_private(gan))
     look.notes += gan.said_of_training()
-    with _streams_kept(loader), borrow(gan.generator, gan.discriminator, seed=seed):
-        made = look.try_to(lambda: gan.sample(_ROWS), "The generator")
+    with untouched(loader), borrow(gan.generator, gan.discriminator, seed=seed):
+        batches = look.try_to(lambda: _first_batches(loader, forget), "The loader")
+        n = _rows_of(gan, batches)
+        made = look.try_to(lambda: gan.sample(n), "The generator")
         if made is not None:
-            labels = gan.sample_labels(_ROWS)
+            labels = gan.sample_labels(n)
             look.try_to(lambda: gan.score(made, labels), "The discriminator")
         if not look.problems:
             look.notes += gan.heads(made, labels)
@@ -94,22 +96,31 @@ def check_loop(
         tried = forget.trial(_ROWS)
         original = None if look.problems else look.try_to(lambda: Original(gan, tried, seed), "A copy of the nets")
         regions = None if original is None else look.try_to(lambda: original.regions, "The request")
-        batches = look.try_to(lambda: _first_batches(loader, forget), "The loader")
         look.try_to(lambda: look_at_dataset(look, gan, forget, loader), "The data set")
         batch = None
         if batches:
             batch = batches[0]
             _look_at_batches(look, gan, forget, unseen, loader, None if regions is None else original, made, batches)
         if original is not None and regions is not None and not look.problems and try_out is not None:
-            rows = None if batch is None else look.try_to(lambda: _all_forgotten(gan, forget, batch), "The batch")
-            look.try_to(lambda: try_out(look, original, rows), "The method")
+            rows = None if batch is None else look.try_to(lambda: _some_forgotten(gan, forget, batch), "The batch")
+            look.try_to(lambda: try_out(look, original=original, rows=rows, batch=batch), "The method")
     return CheckReport(tuple(dict.fromkeys(look.problems)), tuple(dict.fromkeys(look.notes)))
 
 
-def _all_forgotten(gan: GAN, forget: Forget, batch: Any) -> Rows:
-    images = gan.batch.images(batch)
-    every = torch.ones(len(images), dtype=torch.bool)
-    return Rows(images, gan.batch.labels(batch), every, forget.examples(_ROWS))
+def _rows_of(gan: GAN, batches: list[Any] | None) -> int:
+    """Returns how many images a batch holds: a discriminator may need full groups of them."""
+    try:
+        return len(gan.batch.images((batches or [None])[0])) or _ROWS
+    except Exception:  # said where the batch is looked at
+        return _ROWS
+
+
+def _some_forgotten(gan: GAN, forget: Forget, batch: Any) -> Rows:
+    images, labels = gan.batch.images(batch), gan.batch.labels(batch)
+    forgotten = forget.rows(images, labels).clone()
+    if len(forgotten) and not bool(forgotten.any()):
+        forgotten[0] = True
+    return Rows(images, labels, forgotten, forget.examples(len(images)))
 
 
 def _look_at_batches(
@@ -186,16 +197,3 @@ def _first_batches(loader: Any, forget: Forget) -> list[Any]:
     if not batches:
         raise UnlearningError("The data is empty: expected at least one batch.")
     return [] if forget.describe().by_index and batches[0] is None else batches
-
-
-@contextmanager
-def _streams_kept(loader: Any) -> Iterator[None]:
-    # A DataLoader's own generator moves when it is iterated; the global streams are borrow's to put back.
-    owners = [loader, getattr(loader, "sampler", None)]
-    found = [getattr(owner, "generator", None) for owner in owners]
-    generators = [(g, g.get_state()) for g in found if isinstance(g, torch.Generator)]
-    try:
-        yield
-    finally:
-        for generator, state in generators:
-            generator.set_state(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -108,6 +109,10 @@ class UnlearningMethod(ABC):
         """Returns the sets of unseen images that the phase was given, each ``(N, ...)``."""
         unseen = self.forget.describe().unseen
         return [] if unseen is None else [unseen]
+
+    def copied(self) -> Any:
+        """Returns a copy for :meth:`check` to act on: what its parts remember must not be remembered by this one."""
+        return copy.copy(self)
 
     def try_out(self, look: Look, original: Original, rows: Rows | None) -> None:  # noqa: B027
         """Tries the method's own parts for :meth:`check`, each by ``look.try_to`` and on copies; by default nothing.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ignite.engine import Engine, Events
@@ -21,6 +22,7 @@ from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.method import UnlearningMethod
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
+from ignite_unlearn.handlers.rehearsal import rehearse
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.shown import Shown
 from ignite_unlearn.handlers.watch import Watch
@@ -112,7 +114,7 @@ class UnlearningPhase(UnlearningMethod):
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
-        unseen, try_out = self.unseen_images(), self.try_out
+        unseen, try_out = self.unseen_images(), partial(rehearse, method=self)
         return check_loop(self.gan, self.forget, loader, seed=self.seed, unseen=unseen, try_out=try_out)
 
     def attach(self, trainer: Engine) -> PhaseHandle:

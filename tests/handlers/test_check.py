@@ -80,7 +80,7 @@ def gan(head=None, **options):
         (make(gan(), substitution=RetainedNeighbour()), [(X, Y)], "unconditional"),
         (make(), [(torch.zeros(6, 1, 9, 9), Y)], r"generator makes images of shape \(1, 6, 6\) but the batch's"),
         (make(), [((X * 255).byte(), Y)], "torch.uint8"),
-        (make(gan(latents=(5,))), [(X, Y)], r"latents of shape \(4, 5\)"),
+        (make(gan(latents=(5,))), [(X, Y)], r"latents of shape \(6, 5\)"),
         (make(gan(lambda s, f: s.flatten() + 5, scores="probabilities")), [(X, Y)], r"outside \[0, 1\]"),
         (make(gan(lambda s, f: {"a": s, "b": s})), [(X, Y)], "a dict with keys"),
         (
