@@ -61,7 +61,7 @@ def test_averages_are_found_wherever_they_are_kept(keep):
 
 
 def run(unlearning, trainer, *handlers):
-    with unlearning.attach(trainer), warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, unlearning.attach(trainer):
         warnings.simplefilter("always")
         for handler in handlers:
             handler.attach(trainer)

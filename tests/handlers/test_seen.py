@@ -143,9 +143,9 @@ def test_batches_without_a_row_and_without_a_retained_row_are_passed_through():
 
 def test_an_engine_that_another_loop_fires_is_looked_at_when_the_phase_ends():
     engine, unlearning = Engine(lambda e, b: None), of_items(X[[3]] / 2 + 0.5)
-    with unlearning.attach(engine):
-        engine.state.iteration, engine.state.batch = 1, X
-        engine.fire_event(Events.ITERATION_STARTED)
-        engine.fire_event(Events.ITERATION_COMPLETED)
-        with pytest.warns(UserWarning, match=r"1 of the 1 images to be forgotten were not among the 12"):
-            engine.fire_event(Events.COMPLETED)
+    unlearning.attach(engine)
+    engine.state.iteration, engine.state.batch = 1, X
+    engine.fire_event(Events.ITERATION_STARTED)
+    engine.fire_event(Events.ITERATION_COMPLETED)
+    with pytest.warns(UserWarning, match=r"1 of the 1 images to be forgotten were not among the 12"):
+        engine.fire_event(Events.COMPLETED)
