@@ -57,6 +57,7 @@ class Finished:
                 than what was recorded.
         """
         record = Record.read(folder)
+        _check(record, folder)
         found = _recipe_of(record, folder, recipe)
         run = prepare_run(
             found,
@@ -73,7 +74,7 @@ class Finished:
                 f"{folder / 'record.json'} was written before records held keyed hashes, and cannot be checked: run "
                 "again."
             )
-        recorded = record.data["sha256"]
+        recorded = record.data.get("sha256")
         if recorded is not None and run.data_sha256 != recorded:
             raise UnlearningError(
                 f"The data is not what {folder / 'record.json'} was made with (SHA-256 {run.data_sha256[:12]}..., "
@@ -119,6 +120,21 @@ class Finished:
                 if isinstance(value, (int, float)) and isinstance(old, (int, float)):
                     rows.append([f"{gan}: {figure(name).name}", f"{old:.4g}", f"{value:.4g}", f"{value - old:.1e}"])
         return rows
+
+
+def _check(record: Record, folder: Path) -> None:
+    """Checks that a record holds what a run is told by, of the types that it is told in."""
+    method, data = ({} if not isinstance(part, Mapping) else part for part in (record.method, record.data))
+    kinds: dict[type, tuple[Any, ...]] = {
+        str: (record.recipe, data.get("sha256") or ""),
+        int: (record.seed,),
+        Mapping: (method.get("options"), record.forget, record.data),
+    }
+    if not all(isinstance(value, kind) for kind, values in kinds.items() for value in values):
+        raise UnlearningError(
+            f"{folder / 'record.json'} does not tell of recipe, seed, options, data and request as a run writes them: run "
+            "again."
+        )
 
 
 def _recipe_of(record: Record, folder: Path, named: str | None) -> Recipe:

@@ -72,6 +72,15 @@ def test_a_number_that_was_made_up_is_seen(folder, tmp_path):
         (lambda content: content["forget"].update(hmac_sha256="0" * 64), "another forget set"),
         (lambda content: content["forget"].pop("hmac_sha256"), "before records held keyed hashes"),
         (lambda content: content.update(recipe="mine"), "no stock recipe"),
+        (lambda content: content.update(recipe=["digits-class"]), "does not tell of recipe"),
+        (lambda content: content.update(seed="0"), "does not tell of recipe"),
+        (lambda content: content.update(method=[]), "does not tell of recipe"),
+        (lambda content: content.update(data=3), "does not tell of recipe"),
+        (lambda content: content.update(forget=[]), "does not tell of recipe"),
+        (lambda content: content["data"].update(sha256=1), "does not tell of recipe"),
+        (lambda content: content["method"]["options"].update(classes={"3": 1}), "classes=.* does not fit"),
+        (lambda content: content["method"]["options"].update(more=1), "'more=1' is not an option"),
+        (lambda content: content["method"].update(recipe_from="mine.py"), "a record makes no code run"),
     ],
 )
 def test_what_does_not_fit_is_refused(folder, tmp_path, change, message):
