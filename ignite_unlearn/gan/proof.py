@@ -13,14 +13,16 @@ from ignite_unlearn.gan.noise import seeded
 from ignite_unlearn.gan.state import state_kept
 from ignite_unlearn.gan.trained import trained_parameters
 
-_ROWS = 4
 
-
-def doubts(gan: GAN) -> list[str]:
+def doubts(gan: GAN, rows: int = 4) -> list[str]:
     """Returns a sentence for each net that cannot be put back, or whose copy goes on calling the original.
 
     A net is asked the same twice: if it answers otherwise, it keeps state that was not found. Then the weights of a
     copy are changed: if its answer stays, or the original's changes, it is no copy. Nothing is changed for good.
+
+    Args:
+        gan: the GAN.
+        rows: how many images are asked about at once; some discriminators need full groups.
 
     Raises:
         UnlearningError: if a net cannot be called or copied.
@@ -35,8 +37,8 @@ def doubts(gan: GAN) -> list[str]:
     """
     copied = gan.teacher()
     with borrow(gan.generator, gan.discriminator, seed=0), torch.no_grad():
-        latents, labels = gan.sample_latents(_ROWS), gan.sample_labels(_ROWS)
-        images = gan.sample(_ROWS, labels, latents=latents)
+        latents, labels = gan.sample_latents(rows), gan.sample_labels(rows)
+        images = gan.sample(rows, labels, latents=latents)
     asks: dict[str, Callable[[GAN], Tensor]] = {
         "generator": lambda asked: asked.generate(latents, labels),
         "discriminator": lambda asked: asked.score(images, labels),

@@ -91,8 +91,8 @@ def check_loop(
             labels = gan.sample_labels(n)
             look.try_to(lambda: gan.score(made, labels), "The discriminator")
         if not look.problems:
-            look.notes += gan.heads(made, labels)
-            look.problems += look.try_to(lambda: doubts(gan), "A copy of the nets") or []
+            look.notes += look.try_to(lambda: gan.heads(made, labels), "The discriminator") or []
+            look.problems += look.try_to(lambda: doubts(gan, n), "A copy of the nets") or []
         tried = forget.trial(_ROWS)
         original = None if look.problems else look.try_to(lambda: Original(gan, tried, seed), "A copy of the nets")
         regions = None if original is None else look.try_to(lambda: original.regions, "The request")
