@@ -40,8 +40,10 @@ def trained_names(net: nn.Module) -> frozenset[str]:
 
 def trained_parameters(net: nn.Module) -> list[nn.Parameter]:
     """Returns the parameters that train, in the order of ``net.parameters()``."""
-    names = trained_names(net)
-    return [p for name, p in net.named_parameters() if name in names]
+    if net in _KNOWN:
+        return [p for name, p in net.named_parameters() if name in _KNOWN[net]]
+    parameters = list(net.parameters())
+    return [p for p in parameters if p.requires_grad] or parameters
 
 
 def declare_trained(net: nn.Module, names: Iterable[str]) -> None:
