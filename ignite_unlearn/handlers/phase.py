@@ -130,7 +130,7 @@ class UnlearningPhase(UnlearningMethod):
         self.gan.decide_trained(trainer)
         refuse_company(self, trainer)
         if self.original is None:
-            self.original = Original(self.gan, self.forget, self.seed)
+            self.renew_original()
         self.handle = PhaseHandle(
             self,
             trainer,
@@ -146,6 +146,13 @@ class UnlearningPhase(UnlearningMethod):
             also=self._watch.end_step,
         )
         return self.handle
+
+    def renew_original(self) -> None:
+        """Says that the original is the GAN as it is now, and where it is now, in the place of that at :meth:`attach`.
+
+        For loops that load weights, or move nets to a device, once they run.
+        """
+        self.original = Original(self.gan, self.forget, self.seed)
 
     def stop(self, reason: str) -> None:
         """Ends the phase: no more unlearning steps; rows are replaced until the handle is removed."""
