@@ -94,7 +94,9 @@ def assert_law(make_loop: MakeLoop, phase: MakePhase, *, epochs: int = 2) -> Non
 
     Example:
         >>> from torch import nn
-        >>> from ignite_unlearn import CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+        >>> from ignite_unlearn import CascadedUnlearning, ForgetClasses
+        >>> from ignite_unlearn.cascade.fake_labels.fixed import Fixed
+        >>> from ignite_unlearn.cascade.substitutions.other_class import OtherClass
         >>> def make_loop():
         ...     netG, netD = nn.Embedding(3, 16), nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
         ...     images = lambda net, z, y: (z + net(y)).view(-1, 1, 4, 4)

@@ -1,5 +1,6 @@
 """The scripts of docs/examples run, without a warning, and print what their pages say."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -22,7 +23,8 @@ def page_of(path):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs_and_prints_what_its_page_says(path, tmp_path, monkeypatch, capfd):
     if path.stem in SPAWNS:
-        subprocess.run([sys.executable, str(path)], cwd=tmp_path, check=True, timeout=300)
+        env = {**os.environ, "PYTHONPATH": str(DOCS.parent)}
+        subprocess.run([sys.executable, str(path)], cwd=tmp_path, check=True, timeout=300, env=env)
     else:
         monkeypatch.chdir(tmp_path)
         monkeypatch.syspath_prepend(str(path.parent))

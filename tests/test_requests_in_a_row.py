@@ -9,7 +9,8 @@ from ignite.engine import Engine
 from torch import nn
 from torch.nn.functional import softplus
 
-from ignite_unlearn import GAN, CascadedUnlearning, ForgetItems, GaussNewton, RetainedNeighbour, UnseenQuantiles
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetItems
+from ignite_unlearn.cascade import GaussNewton, RetainedNeighbour, UnseenQuantiles
 from ignite_unlearn.metrics.membership import auc
 
 TRAINED, ITEMS = 60, 16

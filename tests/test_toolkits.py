@@ -4,9 +4,8 @@ from importlib.metadata import EntryPoint
 import pytest
 from click.testing import CliRunner
 
-from ignite_unlearn import toolkits
+from ignite_unlearn import UnlearningError, toolkits
 from ignite_unlearn.cli import main
-from ignite_unlearn.errors import UnlearningError
 
 TORCH = {"module": "torch", "distribution": "torch", "plugin": "ignite-unlearn-example"}
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
+from ignite_unlearn import GAN
 from ignite_unlearn.audits import Realism, Recovery
-from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.settings import shown
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.runs.finished import Finished

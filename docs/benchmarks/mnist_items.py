@@ -19,7 +19,7 @@ import torch
 from ignite.engine import Engine
 from tqdm.auto import tqdm
 
-from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn import GAN
 from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE
 from ignite_unlearn.recipes.tasks.instruments import Instruments

@@ -2,7 +2,8 @@
 
 from tiny import loader, netD, netG, unseen, unseen_labels
 
-from ignite_unlearn import GAN, Between, CascadedUnlearning, ForgetClasses, Generated, OtherClass, Unseen
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import Between, Generated, OtherClass, Unseen
 
 gan = GAN(netG, netD, latents=(8,), labels=10)
 fake_label = Between(Generated(), Unseen(unseen, unseen_labels))

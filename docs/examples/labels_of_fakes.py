@@ -3,7 +3,8 @@
 from ignite.engine import Engine
 from tiny import learn, loader, netD, netG, unseen, unseen_labels
 
-from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, OtherClass, Unseen
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import OtherClass, Unseen
 
 gan = GAN(netG, netD, latents=(8,), labels=10)
 unlearning = CascadedUnlearning(

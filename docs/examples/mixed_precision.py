@@ -5,7 +5,8 @@ from ignite.engine import Engine
 from tiny import loader, netD, netG, optD, unseen, unseen_labels
 from torch.nn.functional import softplus
 
-from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, OtherClass, Unseen
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import OtherClass, Unseen
 
 
 def step(engine, batch):

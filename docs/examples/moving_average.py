@@ -4,7 +4,9 @@ from ignite.engine import Engine
 from ignite.handlers import EMAHandler
 from tiny import loader, netD, netG, step, unseen, unseen_labels
 
-from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, OtherClass, RestartAverage, Unseen
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import OtherClass, Unseen
+from ignite_unlearn.handlers import RestartAverage
 
 trainer = Engine(step)
 average = EMAHandler(netG, momentum=0.005)  # as your script has it, with the average that you released

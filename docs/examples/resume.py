@@ -7,7 +7,8 @@ from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, DiskSaver
 from tiny import loader, netD, netG, optD, optG, step, unseen, unseen_labels
 
-from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, OtherClass, Unseen
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import OtherClass, Unseen
 
 
 def phase():

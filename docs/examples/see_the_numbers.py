@@ -3,7 +3,8 @@
 from ignite.engine import Engine
 from tiny import loader, netD, netG, step, unseen, unseen_labels
 
-from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, OtherClass, UnlearningEvents, Unseen
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningEvents
+from ignite_unlearn.cascade import OtherClass, Unseen
 
 gan = GAN(netG, netD, latents=(8,), labels=10)
 unlearning = CascadedUnlearning(

@@ -4,7 +4,8 @@ import ignite.distributed as idist
 from ignite.engine import Engine
 from tiny import Discriminator, Generator, images, labels, unseen, unseen_labels
 
-from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, OtherClass, Unseen
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import OtherClass, Unseen
 
 
 def training(local_rank):

@@ -27,7 +27,9 @@ def phase_checkpoints(unlearning: UnlearningPhase, *engines: Engine) -> list[str
         >>> import tempfile
         >>> from torch import nn
         >>> from ignite.engine import Engine, Events
-        >>> from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+        >>> from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+        >>> from ignite_unlearn.cascade.fake_labels.fixed import Fixed
+        >>> from ignite_unlearn.cascade.substitutions.other_class import OtherClass
         >>> gan = GAN(nn.Linear(2, 4), nn.Linear(4, 1), latents=(2,))
         >>> phase = CascadedUnlearning(
         ...     gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Fixed(-1)

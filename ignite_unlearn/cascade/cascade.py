@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ignite_unlearn.cascade.closed_form import Start
-from ignite_unlearn.cascade.fake_labels import FakeLabel
+from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
+from ignite_unlearn.cascade.starts.start import Start
 from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep, adam
-from ignite_unlearn.cascade.substitution import Substitution
+from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.looks import Look
@@ -58,7 +58,7 @@ class CascadedUnlearning(UnlearningPhase):
     Attributes:
         step: the unlearning step.
 
-    All else that it has is :class:`~ignite_unlearn.handlers.phase.UnlearningPhase`'s.
+    All else that it has is :class:`~ignite_unlearn.UnlearningPhase`'s.
 
     Raises:
         UnlearningError: if an argument does not fit.
@@ -66,7 +66,9 @@ class CascadedUnlearning(UnlearningPhase):
     Example:
         >>> import torch
         >>> from ignite.engine import Engine
-        >>> from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+        >>> from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+        >>> from ignite_unlearn.cascade.fake_labels.fixed import Fixed
+        >>> from ignite_unlearn.cascade.substitutions.other_class import OtherClass
         >>> netG = torch.nn.Embedding(3, 16)
         >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
         >>> gan = GAN(

@@ -82,7 +82,7 @@ class GaussNewton:
         self._looked_for: Tensor | None = None
 
     def __call__(self, gan: GAN, teacher: GAN, rows: Rows, fake_label: FakeScores) -> dict[str, float]:
-        """Takes one step; see :class:`~ignite_unlearn.cascade.step.DiscriminatorStep`."""
+        """Takes one step; see :class:`.DiscriminatorStep`."""
         forgotten = self._forgotten(rows, gan.device)
         if len(forgotten[0]) == 0:
             return {}

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
-from ignite_unlearn.cascade.fake_labels import FakeLabel
-from ignite_unlearn.cascade.substitution import Substitution
+from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
+from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 class ForgetItems(Forget):
     """A request for item unlearning: forget these images.
 
-    Rows of a batch are recognised by content (:class:`~ignite_unlearn.forget.image_index.ImageIndex`), so order,
+    Rows of a batch are recognised by content (:class:`.ImageIndex`), so order,
     batching, dtype and device do not matter. Random augmentation does: augmented images are not recognised. Then say
     so with ``augmented=True`` and give the loop :class:`~ignite_unlearn.ReplacedDataset`, which goes by index.
 
@@ -37,7 +37,7 @@ class ForgetItems(Forget):
         images: the forget set, shape ``(M, ...)``, in the value range of the images that ``GAN(..., image=...)`` gets
             from the loop's batches.
         labels: their class labels ``(M,)``; needed where the GAN is conditional.
-        inversion: finds their latents when the phase begins, such as :class:`~ignite_unlearn.Inversion`; None: they are
+        inversion: finds their latents when the phase begins, such as :class:`.Inversion`; None: they are
             not looked for, the generator is left to the loop, and only the discriminator is unlearned.
         unseen: real images that the GAN was never trained on, at least eight, better 500. They say what error inversion
             has for images that the generator cannot know; items that it reproduces no better are not in its memory, and
@@ -142,7 +142,7 @@ class ForgetItems(Forget):
         """Adds images of a later request; give the grown request to a new phase, so that the earlier ones stay away.
 
         What is added by one call is a request of its own: its images are to be like unseen ones by themselves, whatever
-        has become of the earlier ones (:class:`~ignite_unlearn.cascade.fake_labels.FakeLabel`).
+        has become of the earlier ones (:class:`.FakeLabel`).
 
         Raises:
             UnlearningError: if shapes or labels do not fit to those of the request.

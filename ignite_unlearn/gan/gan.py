@@ -45,7 +45,7 @@ class GAN:
         latents: shape of one latent, drawn from N(0, 1), or a callable ``n -> latents`` of shape ``(n, ...)``.
         scores: what the discriminator returns: ``"logits"``, ``"probabilities"`` in [0, 1] or ``"critic"`` values.
         labels: the number of classes of a conditional GAN; None for an unconditional one.
-        image: where the batch keeps its images; see :class:`~ignite_unlearn.gan.batch.BatchForm`.
+        image: where the batch keeps its images; see :class:`.BatchForm`.
         label: where the batch keeps its class labels; likewise.
         generate: ``(generator, latents, labels) -> images`` where the generator is called in another way.
         discriminate: ``(discriminator, images, labels) -> scores`` likewise.

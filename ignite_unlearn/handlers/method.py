@@ -17,7 +17,7 @@ from ignite_unlearn.handlers.rows import Rows
 
 
 class UnlearningMethod(ABC):
-    """What a subclass of :class:`~ignite_unlearn.handlers.phase.UnlearningPhase` says of itself.
+    """What a subclass of :class:`~ignite_unlearn.UnlearningPhase` says of itself.
 
     Only ``name`` and :meth:`unlearn` are needed.
 

@@ -74,7 +74,9 @@ class ErasureRecord:
     Example:
         >>> import tempfile, torch
         >>> from ignite.engine import Engine
-        >>> from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, Fixed, ForgetItems, MeanImage
+        >>> from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, ForgetItems
+        >>> from ignite_unlearn.cascade.fake_labels.fixed import Fixed
+        >>> from ignite_unlearn.cascade.substitutions.mean_image import MeanImage
         >>> netG = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Unflatten(1, (1, 4, 4)))
         >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
         >>> images = torch.rand(6, 1, 4, 4)

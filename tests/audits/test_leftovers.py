@@ -20,9 +20,10 @@ from ignite.handlers import EMAHandler
 from PIL import Image
 from torch import nn
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetItems, MeanImage, Replay, UnlearningError
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetItems, Replay, UnlearningError
 from ignite_unlearn.audits import Leftovers, delete, in_folder, in_objects, only_of
 from ignite_unlearn.audits.near_copies import NearCopies
+from ignite_unlearn.cascade import Fixed, MeanImage
 from ignite_unlearn.utils.files import save_released
 from ignite_unlearn.utils.pictures import side_by_side
 

@@ -4,8 +4,9 @@ from functools import partial
 import pytest
 import torch
 
-from ignite_unlearn import Inversion, UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.audits import ByMonteCarlo, ByNearestSample, Membership, Reconstruction, SetMembership
+from ignite_unlearn.forget import Inversion
 from tests.audits.gans import ITEMS, RETAINED, UNSEEN, item_gan, learn_items
 
 

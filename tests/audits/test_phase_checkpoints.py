@@ -2,8 +2,9 @@ from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint, DiskSaver, ModelCheckpoint
 from torch import nn
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
 from ignite_unlearn.audits.phase_checkpoints import phase_checkpoints
+from ignite_unlearn.cascade import Fixed, OtherClass
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 

@@ -15,7 +15,7 @@ from ignite_unlearn.audits import (
     audit_gans,
 )
 from ignite_unlearn.audits.result import AuditResult, key_of, not_tested
-from ignite_unlearn.forget.inversion import Inversion
+from ignite_unlearn.forget import Inversion
 from tests.audits.gans import CLASSES, PROTOTYPES, class_gan, classifier
 
 LABELS = torch.arange(CLASSES).repeat(3)

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ignite_unlearn import cli, recipes
+from ignite_unlearn import UnlearningError, cli, recipes
 from ignite_unlearn.bench import rows as table
 from ignite_unlearn.bench.page import page, write_page
 from ignite_unlearn.bench.rows import Table, measure, table_runs
-from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.goals import Goal, class_goals, unconditional_goals

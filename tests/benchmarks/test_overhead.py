@@ -8,7 +8,8 @@ import torch
 from ignite.engine import Engine
 from torch.nn.functional import smooth_l1_loss
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import Fixed, OtherClass
 from ignite_unlearn.recipes.nets.nets import new_gan
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
 from ignite_unlearn.recipes.training.gan_training import GANTraining

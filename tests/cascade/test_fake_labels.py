@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from ignite_unlearn import GAN, Between, Fixed, ForgetClasses, Generated, UnlearningError, Unseen, UnseenQuantiles
+from ignite_unlearn import GAN, ForgetClasses, UnlearningError
+from ignite_unlearn.cascade import Between, Fixed, Generated, Unseen, UnseenQuantiles
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 ONE = torch.zeros(100, dtype=torch.int64)  # all images came with one request

@@ -7,18 +7,16 @@ from torch import nn
 from ignite_unlearn import (
     GAN,
     CascadedUnlearning,
-    Fixed,
     ForgetClasses,
     ForgetItems,
-    GaussNewton,
-    OtherClass,
     UnlearningDivergedError,
     UnlearningError,
 )
+from ignite_unlearn.cascade import Fixed, GaussNewton, OtherClass
 from ignite_unlearn.forget.examples import Examples
-from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan import borrow
 from ignite_unlearn.gan.score_gradients import head_inputs
-from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.handlers import Rows
 from ignite_unlearn.utils.linear_probe import fit_probe
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 

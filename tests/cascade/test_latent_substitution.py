@@ -2,8 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from ignite_unlearn import GAN, ForgetClasses, ForgetItems, Inversion, LatentDirection, Truncation, UnlearningError
-from ignite_unlearn.cascade.latent_substitution import slerp
+from ignite_unlearn import GAN, ForgetClasses, ForgetItems, UnlearningError
+from ignite_unlearn.cascade import LatentDirection, Truncation
+from ignite_unlearn.cascade.substitutions.latent_direction import slerp
+from ignite_unlearn.forget import Inversion
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, bright_corner
 
 

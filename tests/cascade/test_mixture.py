@@ -5,11 +5,11 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, LatentDirection
-from ignite_unlearn.cascade.mixture import DropComponents, ForgetFromMixture, MixtureRegions, mixture_of
-from ignite_unlearn.cascade.substitution import RetainedNeighbour
-from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan.latent_mixture import LatentMixture
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError
+from ignite_unlearn.cascade import DropComponents, Fixed, LatentDirection, RetainedNeighbour
+from ignite_unlearn.forget import ForgetFromMixture
+from ignite_unlearn.forget.mixture import MixtureRegions, mixture_of
+from ignite_unlearn.gan import LatentMixture
 from ignite_unlearn.recipes.nets.strided import StridedGenerator
 
 COMPONENTS, LATENT = 5, 9

@@ -7,7 +7,8 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from ignite_unlearn import GAN, CascadedUnlearning, ForgetItems, Generated, RetainedNeighbour
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetItems
+from ignite_unlearn.cascade import Generated, RetainedNeighbour
 
 X = torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
 

@@ -7,7 +7,8 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import Fixed, OtherClass
 
 PICTURES = torch.eye(3).mul(4).sub(2)  # class k shows its k-th pixel
 

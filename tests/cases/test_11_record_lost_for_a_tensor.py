@@ -8,7 +8,8 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
-from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, Fixed, ForgetItems, MeanImage
+from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, ForgetItems
+from ignite_unlearn.cascade import Fixed, MeanImage
 from ignite_unlearn.record.record import Record
 
 NUMBERS = (1.0, np.float64(1), torch.tensor(1.0), np.float32(1), np.int64(1), np.True_)

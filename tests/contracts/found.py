@@ -6,8 +6,8 @@ import pkgutil
 
 import torch
 
-from ignite_unlearn import GAN, Fixed, Generated, OtherClass
-from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn import GAN, UnlearningPhase
+from ignite_unlearn.cascade import Fixed, Generated, OtherClass
 from tests.contracts import rivals
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
@@ -18,7 +18,7 @@ def modules():
     for room in ROOMS:
         if importlib.util.find_spec(f"ignite_unlearn.{room}") is not None:
             package = importlib.import_module(f"ignite_unlearn.{room}")
-            for found in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
                 yield importlib.import_module(found.name)
     yield rivals
 

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import softplus
 
-from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn import UnlearningPhase
 
 
 class FineTuning(UnlearningPhase):

@@ -16,10 +16,11 @@ import pytest
 import torch
 
 import ignite_unlearn.audits
-from ignite_unlearn import GAN, Inversion
+from ignite_unlearn import GAN
 from ignite_unlearn.audits import AuditResult, NotTested, Realism, audit_gans
 from ignite_unlearn.audits import attacks as attacks_module
 from ignite_unlearn.audits.attacks import ByMonteCarlo, ByNearestSample
+from ignite_unlearn.forget import Inversion
 from tests.audits.gans import CLASSES, PROTOTYPES, class_gan, class_step, classifier
 
 FORGOTTEN = 3

@@ -6,20 +6,9 @@ import pytest
 import torch
 from ignite.engine import Engine
 
-from ignite_unlearn import (
-    GAN,
-    CascadedUnlearning,
-    ErasureRecord,
-    Fixed,
-    ForgetClasses,
-    ForgetItems,
-    Inversion,
-    MeanImage,
-    Replay,
-    RetainedNeighbour,
-)
-from ignite_unlearn.forget.description import Description
-from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, ForgetClasses, ForgetItems, Replay
+from ignite_unlearn.cascade import Fixed, MeanImage, RetainedNeighbour
+from ignite_unlearn.forget import Description, Forget, Inversion
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, bright_corner, real_images

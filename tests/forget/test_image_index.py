@@ -3,8 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ignite_unlearn import UnlearningError, refuse_overlap
-from ignite_unlearn.forget.image_index import ImageIndex
+from ignite_unlearn import UnlearningError
+from ignite_unlearn.forget import ImageIndex, refuse_overlap
 
 
 def images(n, seed, shape=(2, 5, 4)):

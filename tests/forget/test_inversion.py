@@ -3,7 +3,8 @@ import copy
 import pytest
 import torch
 
-from ignite_unlearn import GAN, Inversion, UnlearningError
+from ignite_unlearn import GAN, UnlearningError
+from ignite_unlearn.forget import Inversion
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from ignite_unlearn import GAN, ForgetItems, Inversion, UnlearningError
+from ignite_unlearn import GAN, ForgetItems, UnlearningError
+from ignite_unlearn.forget import ImageIndex, Inversion
 from ignite_unlearn.forget.examples import Examples, draw
-from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.forget.item_regions import discoveries, rotated
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 

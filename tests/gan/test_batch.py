@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ignite.engine import Engine
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
-from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan.batch import BatchForm, is_one_hot
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError
+from ignite_unlearn.cascade import Fixed, OtherClass
+from ignite_unlearn.gan import BatchForm
+from ignite_unlearn.gan.batch import is_one_hot
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, RetainedNeighbour
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import Fixed, RetainedNeighbour
 from ignite_unlearn.gan.heads import mean_score, read_scores
 from tests.loops import nets_in_the_wild  # noqa: F401 - it fills the zoo
 from tests.loops.case import ZOO

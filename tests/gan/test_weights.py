@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.gan.weights import KeptWeights, load_weights, same_weights
 
 

@@ -7,7 +7,8 @@ import torch
 from ignite.engine import Engine
 from torch import nn
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass, UnlearningError
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError
+from ignite_unlearn.cascade import Fixed, OtherClass
 from ignite_unlearn.handlers.asked_labels import AskedLabels
 from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.handlers.test_phase import data

@@ -8,7 +8,8 @@ from ignite.handlers import EMAHandler
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from ignite_unlearn import ErasureRecord, RestartAverage, StopWhenForgotten, UnlearningError
+from ignite_unlearn import ErasureRecord, StopWhenForgotten, UnlearningError
+from ignite_unlearn.handlers import RestartAverage
 from ignite_unlearn.record.record import Record
 from tests.handlers.test_phase import data, make
 

@@ -4,17 +4,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import (
-    GAN,
-    CascadedUnlearning,
-    Fixed,
-    ForgetClasses,
-    ForgetItems,
-    GaussNewton,
-    Inversion,
-    OtherClass,
-    RetainedNeighbour,
-)
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems
+from ignite_unlearn.cascade import Fixed, GaussNewton, OtherClass, RetainedNeighbour
+from ignite_unlearn.forget import Inversion
 from ignite_unlearn.utils.identical import Streams, assert_identical, clone
 from tests.loops import batches, nets_in_the_wild, schedules, scores, surroundings  # noqa: F401 - they fill the zoo
 from tests.loops import rows as whole_rows  # noqa: F401

@@ -9,20 +9,17 @@ from ignite.engine import Engine
 from torch import nn
 from torch.nn.functional import relu
 
-from ignite_unlearn import (
-    GAN,
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems
+from ignite_unlearn.cascade import (
     Between,
-    CascadedUnlearning,
-    ForgetClasses,
-    ForgetItems,
     GaussNewton,
     Generated,
-    Inversion,
     OtherClass,
     RetainedNeighbour,
     Unseen,
     UnseenQuantiles,
 )
+from ignite_unlearn.forget import Inversion
 from ignite_unlearn.utils.distributed import shard
 from tests.loops.nets import CLASSES, SIZE, Z, real_images
 from tests.processes import in_two

@@ -4,7 +4,7 @@ import pytest
 from ignite.engine import Engine, Events
 
 from ignite_unlearn import ErasureRecord, Snapshots, StopWhenForgotten, UnlearningError, UnlearningEvents
-from ignite_unlearn.handlers.curves import Curves
+from ignite_unlearn.handlers import Curves
 from ignite_unlearn.handlers.handle import PhaseHandle
 from tests.handlers.test_phase import data, make
 

@@ -6,22 +6,17 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from ignite_unlearn import (
-    GAN,
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems, ReplacedDataset, UnlearningError
+from ignite_unlearn.cascade import (
     Between,
-    CascadedUnlearning,
     Fixed,
-    ForgetClasses,
-    ForgetItems,
     Generated,
-    Inversion,
     NearestEmbedding,
     OtherClass,
-    ReplacedDataset,
     RetainedNeighbour,
-    UnlearningError,
     Unseen,
 )
+from ignite_unlearn.forget import Inversion
 from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, bright_corner, real_images
 

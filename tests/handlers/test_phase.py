@@ -8,14 +8,13 @@ from ignite_unlearn import (
     GAN,
     CascadedUnlearning,
     ErasureRecord,
-    Fixed,
     ForgetClasses,
-    OtherClass,
     StopWhenForgotten,
     UnlearningDivergedError,
     UnlearningError,
     UnlearningEvents,
 )
+from ignite_unlearn.cascade import Fixed, OtherClass
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 

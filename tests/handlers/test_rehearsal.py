@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, OtherClass
-from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningPhase
+from ignite_unlearn.cascade import Fixed, OtherClass
 from ignite_unlearn.utils.identical import Streams, assert_identical, clone
 from tests.handlers.test_phase import data, make
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z

@@ -1,6 +1,6 @@
 import torch
 
-from ignite_unlearn.gan.batch import BatchForm
+from ignite_unlearn.gan import BatchForm
 from ignite_unlearn.handlers.replaced_rows import replace_rows
 
 

@@ -2,16 +2,8 @@ import pytest
 import torch
 from ignite.engine import Engine
 
-from ignite_unlearn import (
-    GAN,
-    CascadedUnlearning,
-    Fixed,
-    ForgetClasses,
-    ForgetItems,
-    OtherClass,
-    Replay,
-    UnlearningError,
-)
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems, Replay, UnlearningError
+from ignite_unlearn.cascade import Fixed, OtherClass
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 

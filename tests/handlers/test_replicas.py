@@ -7,19 +7,9 @@ from torch import nn
 from torch.nn.functional import softplus
 from torch.nn.parallel import DistributedDataParallel
 
-from ignite_unlearn import (
-    GAN,
-    CascadedUnlearning,
-    Fixed,
-    ForgetClasses,
-    ForgetItems,
-    GaussNewton,
-    Inversion,
-    OtherClass,
-    RetainedNeighbour,
-    UnlearningError,
-    UnseenQuantiles,
-)
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems, UnlearningError
+from ignite_unlearn.cascade import Fixed, GaussNewton, OtherClass, RetainedNeighbour, UnseenQuantiles
+from ignite_unlearn.forget import Inversion
 from tests.loops.nets import CLASSES, Generator, Z, real_images
 from tests.processes import in_two
 

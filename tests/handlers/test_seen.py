@@ -8,14 +8,13 @@ from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 from ignite_unlearn import (
     GAN,
     CascadedUnlearning,
-    Fixed,
     ForgetClasses,
     ForgetItems,
-    MeanImage,
     ReplacedDataset,
     Replay,
     UnlearningError,
 )
+from ignite_unlearn.cascade import Fixed, MeanImage
 from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.handlers.test_phase import data, make
 from tests.loops.nets import Discriminator, Generator, Z, real_images

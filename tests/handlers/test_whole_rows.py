@@ -8,8 +8,9 @@ import pytest
 import torch
 from ignite.engine import Engine
 
-from ignite_unlearn import GAN, CascadedUnlearning, Fixed, ForgetClasses, ForgetItems, OtherClass, RetainedNeighbour
-from ignite_unlearn.handlers.original import Original
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems
+from ignite_unlearn.cascade import Fixed, OtherClass, RetainedNeighbour
+from ignite_unlearn.handlers import Original
 from ignite_unlearn.handlers.replaced_rows import RetainedRows
 from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, bright_corner, real_images

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ignite_unlearn import CascadedUnlearning, ForgetClasses, Generated, OtherClass, RetainedNeighbour
+from ignite_unlearn import CascadedUnlearning, ForgetClasses
+from ignite_unlearn.cascade import Generated, OtherClass, RetainedNeighbour
 from ignite_unlearn.testing import Loop
 from tests.loops.nets import bright_corner, real_images
 

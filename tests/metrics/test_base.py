@@ -6,7 +6,7 @@ from ignite.engine import Engine, Events
 from ignite.handlers import Checkpoint
 from torch import nn
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.metrics import FID, KID
 from ignite_unlearn.metrics.classes import PUL, ClassShare
 from ignite_unlearn.metrics.features import FeatureExtractor

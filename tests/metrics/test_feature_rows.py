@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.metrics import FID, KID
 from ignite_unlearn.metrics.coverage import density_and_coverage
 from ignite_unlearn.metrics.feature_rows import feature_rows

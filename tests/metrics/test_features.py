@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.metrics import inception as module
 from ignite_unlearn.metrics.feature_cache import cached_features
 from ignite_unlearn.metrics.features import FeatureExtractor

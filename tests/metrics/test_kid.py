@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from cleanfid.fid import kernel_distance as cleanfids
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.metrics import kid as module
 from ignite_unlearn.metrics.kid import kernel_distance
 

@@ -6,7 +6,7 @@ from ignite.exceptions import NotComputableError
 from scipy.linalg import eigvals
 from torch import nn
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.metrics import FID, KID
 from ignite_unlearn.metrics.classes import ClassShare
 from ignite_unlearn.metrics.features import FeatureExtractor

@@ -4,7 +4,7 @@ import torch
 from scipy.stats import binomtest
 from torch import nn
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.metrics.classes import PUL
 from ignite_unlearn.metrics.coverage import density_and_coverage
 from ignite_unlearn.metrics.downstream import downstream_accuracy

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.metrics.resize import CleanResize, to_bytes
 
 

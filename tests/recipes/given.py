@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes.data import ImageData
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data import Digits, ImageData, ImageFolder

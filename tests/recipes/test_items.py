@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes.data import SmallMNIST
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE
 from ignite_unlearn.recipes.tasks import instruments as instruments_module

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn.recipes.recipe import with_settings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.methods import CascadeOnClasses
 from ignite_unlearn.recipes.nets import MixtureGAN

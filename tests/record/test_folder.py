@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.record.folder import kept_aside, refuse_changed, verify, write_record
 from ignite_unlearn.record.record import Record
 from tests.record.records import record

@@ -9,15 +9,13 @@ from ignite_unlearn import (
     GAN,
     CascadedUnlearning,
     ErasureRecord,
-    Fixed,
     ForgetClasses,
     ForgetItems,
-    MeanImage,
-    OtherClass,
     StopWhenForgotten,
     UnlearningError,
 )
 from ignite_unlearn.audits import verdict
+from ignite_unlearn.cascade import Fixed, MeanImage, OtherClass
 from ignite_unlearn.record import handler
 from ignite_unlearn.record import record as record_module
 from ignite_unlearn.record.folder import verify

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.record.figures import PROMISED
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.record import Record

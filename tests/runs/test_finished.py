@@ -4,7 +4,7 @@ import pytest
 
 from ignite_unlearn.record.figures import FIGURES
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
 from ignite_unlearn.runs.finished import Finished

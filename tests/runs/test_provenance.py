@@ -8,7 +8,7 @@ import zipfile
 import pytest
 import torch
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.utils.files import read_weights, save_weights
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs import long_training as stages

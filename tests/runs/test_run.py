@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.utils.files import read_released, read_weights
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.stock.digits_class import RECIPE

@@ -8,13 +8,25 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from ignite_unlearn.cascade.closed_form import NearestEmbedding, Start
-from ignite_unlearn.cascade.fake_labels import Between, FakeLabel, Fixed, Generated, Unseen, UnseenQuantiles
-from ignite_unlearn.cascade.latent_substitution import LatentDirection, Truncation
-from ignite_unlearn.cascade.mixture import DropComponents, ForgetFromMixture
-from ignite_unlearn.cascade.substitution import MeanImage, Noise, OtherClass, RetainedNeighbour, Substitution
+from ignite_unlearn.cascade.fake_labels.between import Between
+from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
+from ignite_unlearn.cascade.fake_labels.fixed import Fixed
+from ignite_unlearn.cascade.fake_labels.generated import Generated
+from ignite_unlearn.cascade.fake_labels.unseen import Unseen
+from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
+from ignite_unlearn.cascade.starts.drop_components import DropComponents
+from ignite_unlearn.cascade.starts.nearest_embedding import NearestEmbedding
+from ignite_unlearn.cascade.starts.start import Start
+from ignite_unlearn.cascade.substitutions.latent_direction import LatentDirection
+from ignite_unlearn.cascade.substitutions.mean_image import MeanImage
+from ignite_unlearn.cascade.substitutions.noise import Noise
+from ignite_unlearn.cascade.substitutions.other_class import OtherClass
+from ignite_unlearn.cascade.substitutions.retained_neighbour import RetainedNeighbour
+from ignite_unlearn.cascade.substitutions.substitution import Substitution
+from ignite_unlearn.cascade.substitutions.truncation import Truncation
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget, ForgetClasses
+from ignite_unlearn.forget.mixture import ForgetFromMixture
 from ignite_unlearn.recipes.nets.nets import Nets
 
 Left: TypeAlias = Callable[[Tensor, Tensor], Tensor]

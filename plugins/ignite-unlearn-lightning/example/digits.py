@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, OtherClass, Unseen
+from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn.cascade import OtherClass, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn_lightning import Unlearning, gan
 

@@ -3,7 +3,8 @@
 Example:
     >>> import lightning as L
     >>> import torch
-    >>> from ignite_unlearn import ForgetItems, Generated, RetainedNeighbour
+    >>> from ignite_unlearn import ForgetItems
+    >>> from ignite_unlearn.cascade import Generated, RetainedNeighbour
     >>> class LitGAN(L.LightningModule):
     ...     def __init__(self, latent_dim=8):
     ...         super().__init__()

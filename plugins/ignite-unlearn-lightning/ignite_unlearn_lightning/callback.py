@@ -11,11 +11,10 @@ import pytorch_lightning
 from ignite.engine import Engine, Events
 
 from ignite_unlearn import GAN, CascadedUnlearning, UnlearningError
-from ignite_unlearn.cascade.fake_labels import FakeLabel
-from ignite_unlearn.cascade.substitution import Substitution
-from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.cascade import FakeLabel, Substitution
+from ignite_unlearn.forget import Forget
 from ignite_unlearn.gan.averages import swapping
-from ignite_unlearn.handlers.original import Original
+from ignite_unlearn.handlers import Original
 
 
 # Lightning brings its classes a second time, as pytorch_lightning, whose trainer wants callbacks of its own kind.

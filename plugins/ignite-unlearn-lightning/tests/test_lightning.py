@@ -16,7 +16,8 @@ from torch import nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader
 
-from ignite_unlearn import ForgetClasses, Generated, OtherClass, Snapshots, StopWhenForgotten, UnlearningError, toolkits
+from ignite_unlearn import ForgetClasses, Snapshots, StopWhenForgotten, UnlearningError, toolkits
+from ignite_unlearn.cascade import Generated, OtherClass
 from ignite_unlearn_lightning import Unlearning, gan
 
 MODULE = "ignite_unlearn_lightning"

@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 from torch.optim import Adam
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, NearestEmbedding, OtherClass, Unseen
+from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn.cascade import NearestEmbedding, OtherClass, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn_mimicry import engine, torch_mimicry, unlearn
 

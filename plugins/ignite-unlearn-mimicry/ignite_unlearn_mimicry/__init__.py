@@ -4,7 +4,8 @@
 
 Example:
     >>> import torch
-    >>> from ignite_unlearn import ForgetClasses, Generated, OtherClass
+    >>> from ignite_unlearn import ForgetClasses
+    >>> from ignite_unlearn.cascade import Generated, OtherClass
     >>> cgan_pd = torch_mimicry.nets.cgan_pd
     >>> netG = cgan_pd.CGANPDGenerator32(3, nz=8, ngf=8, bottom_width=2)
     >>> netD = cgan_pd.CGANPDDiscriminator32(3, ndf=8)

@@ -7,9 +7,8 @@ from typing import Any
 from ignite.engine import Engine
 
 from ignite_unlearn import GAN, CascadedUnlearning, UnlearningError
-from ignite_unlearn.cascade.fake_labels import FakeLabel
-from ignite_unlearn.cascade.substitution import Substitution
-from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.cascade import FakeLabel, Substitution
+from ignite_unlearn.forget import Forget
 from ignite_unlearn_mimicry.learning import TrainSteps
 from ignite_unlearn_mimicry.nets import gan as gan_of
 

@@ -14,7 +14,8 @@ from torch import nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import ForgetClasses, Generated, MeanImage, OtherClass, UnlearningError, toolkits
+from ignite_unlearn import ForgetClasses, UnlearningError, toolkits
+from ignite_unlearn.cascade import Generated, MeanImage, OtherClass
 from ignite_unlearn_mimicry import engine, gan, load, torch_mimicry, unlearn
 from ignite_unlearn_mimicry.absent import stand_ins
 

@@ -14,7 +14,8 @@ from sklearn.svm import SVC
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, RetainedNeighbour, Unseen
+from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn.cascade import RetainedNeighbour, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn_monai import unlearn
 

@@ -4,7 +4,8 @@ Example:
     >>> import torch
     >>> from monai.data import DataLoader
     >>> from monai.engines import GanTrainer
-    >>> from ignite_unlearn import ForgetItems, Generated, RetainedNeighbour
+    >>> from ignite_unlearn import ForgetItems
+    >>> from ignite_unlearn.cascade import Generated, RetainedNeighbour
     >>> netG = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Unflatten(1, (1, 4, 4)))
     >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
     >>> images = torch.rand(12, 1, 4, 4)

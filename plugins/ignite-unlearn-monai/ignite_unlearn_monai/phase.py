@@ -7,9 +7,8 @@ from typing import Any
 from monai.engines import AdversarialTrainer, GanTrainer
 
 from ignite_unlearn import GAN, CascadedUnlearning
-from ignite_unlearn.cascade.fake_labels import FakeLabel
-from ignite_unlearn.cascade.substitution import Substitution
-from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.cascade import FakeLabel, Substitution
+from ignite_unlearn.forget import Forget
 from ignite_unlearn_monai.nets import gan as gan_of
 
 

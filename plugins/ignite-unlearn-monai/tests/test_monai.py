@@ -15,7 +15,8 @@ from monai.networks.nets import Critic, Discriminator, Generator, MultiScalePatc
 from torch import nn
 from torch.nn.functional import binary_cross_entropy, softplus
 
-from ignite_unlearn import ForgetClasses, ForgetItems, Generated, RetainedNeighbour, UnlearningError
+from ignite_unlearn import ForgetClasses, ForgetItems, UnlearningError
+from ignite_unlearn.cascade import Generated, RetainedNeighbour
 from ignite_unlearn.gan.fields import describe
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.toolkits import installed

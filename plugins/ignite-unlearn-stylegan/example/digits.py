@@ -14,7 +14,8 @@ from torch.nn.functional import one_hot
 from torch.optim import Adam
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, OtherClass, Unseen
+from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn.cascade import OtherClass, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn_stylegan import engine, gan, training_phases, unlearn
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.forget.forget import LatentRegions
-from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.forget import LatentRegions
+from ignite_unlearn.gan import borrow
 from ignite_unlearn_stylegan.nets import require_attributes, synthesize, to_w
 
 

@@ -8,9 +8,8 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from ignite_unlearn import GAN, CascadedUnlearning, UnlearningError
-from ignite_unlearn.cascade.fake_labels import FakeLabel
-from ignite_unlearn.cascade.substitution import Substitution
-from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.cascade import FakeLabel, Substitution
+from ignite_unlearn.forget import Forget
 from ignite_unlearn_stylegan.learning import PhasesEngine, follow
 from ignite_unlearn_stylegan.nets import gan as gan_of
 

@@ -16,16 +16,9 @@ from torch import nn
 from torch.nn.functional import one_hot
 from torch.optim import Adam
 
-from ignite_unlearn import (
-    ForgetClasses,
-    ForgetItems,
-    Generated,
-    OtherClass,
-    RetainedNeighbour,
-    UnlearningError,
-    toolkits,
-)
-from ignite_unlearn.gan.batch import BatchForm
+from ignite_unlearn import ForgetClasses, ForgetItems, UnlearningError, toolkits
+from ignite_unlearn.cascade import Generated, OtherClass, RetainedNeighbour
+from ignite_unlearn.gan import BatchForm
 from ignite_unlearn_stylegan import MeanW, TrainingPhase, TruncationW, engine, gan, training_phases, unlearn
 from ignite_unlearn_stylegan.batch import images_of, labels_of, put_images, put_labels
 

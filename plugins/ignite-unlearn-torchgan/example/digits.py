@@ -13,7 +13,8 @@ from torchgan.losses import MinimaxDiscriminatorLoss, MinimaxGeneratorLoss
 from torchgan.models import ConditionalGANDiscriminator, ConditionalGANGenerator
 from torchgan.trainer import Trainer
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses, OtherClass, Unseen
+from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn.cascade import OtherClass, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn.record.record import Record
 from ignite_unlearn_torchgan import engine, unlearn

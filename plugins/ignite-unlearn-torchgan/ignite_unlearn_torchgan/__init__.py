@@ -4,7 +4,8 @@ Example:
     >>> import torch
     >>> from torchgan.losses import MinimaxDiscriminatorLoss, MinimaxGeneratorLoss
     >>> from torchgan.models import ConditionalGANDiscriminator, ConditionalGANGenerator
-    >>> from ignite_unlearn import ForgetClasses, Generated, OtherClass
+    >>> from ignite_unlearn import ForgetClasses
+    >>> from ignite_unlearn.cascade import Generated, OtherClass
     >>> netG = ConditionalGANGenerator(3, encoding_dims=8, out_size=16, out_channels=1, step_channels=4)
     >>> netD = ConditionalGANDiscriminator(3, in_size=16, in_channels=1, step_channels=4)
     >>> learning = engine(

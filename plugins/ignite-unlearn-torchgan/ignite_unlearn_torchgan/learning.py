@@ -13,7 +13,7 @@ from torchgan.losses import DiscriminatorLoss, GeneratorLoss
 from torchgan.trainer import BaseTrainer
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.gan.batch import BatchForm
+from ignite_unlearn.gan import BatchForm
 
 Loss: TypeAlias = GeneratorLoss | DiscriminatorLoss
 

@@ -17,7 +17,8 @@ from torchgan.layers import SpectralNorm2d, VirtualBatchNorm
 from torchgan.logging import Logger
 from torchgan.trainer import Trainer
 
-from ignite_unlearn import ForgetClasses, Generated, OtherClass, UnlearningError, toolkits
+from ignite_unlearn import ForgetClasses, UnlearningError, toolkits
+from ignite_unlearn.cascade import Generated, OtherClass
 from ignite_unlearn_torchgan import engine, gan, unlearn
 
 # torchgan's own losses draw labels over all classes, and the phase says so; each test but one looks at something else.

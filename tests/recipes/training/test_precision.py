@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes.training.gan_training import GANTraining
 from ignite_unlearn.recipes.training.precision import PRECISIONS, Precision
 from tests.recipes.test_class_gans import SHORT, data, request

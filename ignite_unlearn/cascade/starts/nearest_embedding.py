@@ -1,34 +1,18 @@
-"""A start in closed form: what of the substitution can be had without a single gradient step."""
+"""The label's row replaced by that of its substitute class, and its own direction erased."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from ignite_unlearn.cascade.substitution import Substitution
+from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import label_embeddings, readers
 from ignite_unlearn.gan.noise import same_noise
 from ignite_unlearn.gan.trained import trained_parameters
-
-
-class Start(Protocol):
-    """What is done to the GAN once, before the first unlearning step."""
-
-    def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
-        """Changes weights of ``gan``, the same on every process.
-
-        Args:
-            gan: the GAN as it is when the phase begins.
-            teacher: the frozen original GAN.
-            regions: where forgotten and retained images are made.
-            substitution: which image a forgotten latent is given.
-        """
 
 
 class NearestEmbedding:
@@ -57,7 +41,8 @@ class NearestEmbedding:
         ...         self.embed, self.linear = nn.Embedding(3, 8), nn.Linear(16, 4)
         ...     def forward(self, z, y):
         ...         return self.linear(torch.cat([z, self.embed(y)], 1))
-        >>> from ignite_unlearn import ForgetClasses, OtherClass
+        >>> from ignite_unlearn import ForgetClasses
+        >>> from ignite_unlearn.cascade.substitutions.other_class import OtherClass
         >>> gan = GAN(Generator(), nn.Linear(4, 1), latents=(8,), labels=3)
         >>> teacher = gan.teacher()
         >>> NearestEmbedding()(gan, teacher, ForgetClasses({2}).regions(teacher), OtherClass(target=0))

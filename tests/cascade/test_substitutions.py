@@ -1,17 +1,9 @@
 import pytest
 import torch
 
-from ignite_unlearn import (
-    GAN,
-    ForgetClasses,
-    ForgetItems,
-    Inversion,
-    MeanImage,
-    Noise,
-    OtherClass,
-    RetainedNeighbour,
-    UnlearningError,
-)
+from ignite_unlearn import GAN, ForgetClasses, ForgetItems, UnlearningError
+from ignite_unlearn.cascade import MeanImage, Noise, OtherClass, RetainedNeighbour
+from ignite_unlearn.forget import Inversion
 from tests.loops.nets import Discriminator, Generator, Z, bright_corner
 
 K = 6

@@ -1,4 +1,4 @@
-"""Forgetting whole components of a mixture of latents: what of class unlearning needs no gradient step."""
+"""A request for classes of a generator whose latents choose a component of a mixture."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from ignite_unlearn.cascade.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier, ForgetClasses, LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.latent_mixture import LatentMixture
-from ignite_unlearn.gan.layers import readers
 
 _NEVER = -100.0  # far below what a normal latent can make up for
 _PURE = 0.5  # of a component's images
@@ -103,26 +101,6 @@ class MixtureRegions:
         with torch.no_grad():
             parts = latents.split(_CHUNK)
             return torch.cat([self._shown(self._teacher.sample(len(part), latents=part)) for part in parts])
-
-
-class DropComponents:
-    """Components that make forgotten images are chosen no more, and their codes are erased from what reads them.
-
-    Each of their latents goes to the retained component that it would have chosen next, so forgotten latents spread
-    over all retained components as these are spread themselves, and no retained image changes.
-
-    Raises:
-        UnlearningError: when called for another request than :class:`ForgetFromMixture`.
-    """
-
-    def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
-        """Changes the offsets of the components and the layers that read their codes; see :class:`.Start`."""
-        dropped, mixture = _dropped(regions), mixture_of(gan)
-        found = readers(gan, mixture, teacher.sample_latents(16))
-        with torch.no_grad():
-            mixture.offsets[dropped] = _NEVER
-            for weight, columns in found:
-                weight[:, columns][:, dropped] = 0
 
 
 def mixture_of(gan: GAN) -> LatentMixture:

@@ -6,17 +6,8 @@ from ignite.engine import Engine
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ignite_unlearn import (
-    GAN,
-    CascadedUnlearning,
-    Fixed,
-    ForgetClasses,
-    MeanImage,
-    NearestEmbedding,
-    OtherClass,
-    UnlearningError,
-    UnlearningEvents,
-)
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError, UnlearningEvents
+from ignite_unlearn.cascade import Fixed, MeanImage, NearestEmbedding, OtherClass
 from tests.audits.gans import Discriminator
 
 CLASSES, Z = 5, 4

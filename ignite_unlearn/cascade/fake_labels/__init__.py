@@ -1,0 +1,1 @@
+"""Fake labels: which score the discriminator is to give a forgotten image."""

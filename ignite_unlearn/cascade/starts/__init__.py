@@ -1,0 +1,1 @@
+"""Starts: what is done in closed form before the first unlearning step."""

@@ -1,0 +1,40 @@
+"""Whole components of a mixture of latents dropped."""
+
+from __future__ import annotations
+
+import torch
+
+from ignite_unlearn.cascade.substitutions.substitution import Substitution
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.forget import LatentRegions
+from ignite_unlearn.forget.mixture import MixtureRegions, mixture_of
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.layers import readers
+
+_NEVER = -100.0  # far below what a normal latent can make up for
+
+
+class DropComponents:
+    """Components that make forgotten images are chosen no more, and their codes are erased from what reads them.
+
+    Each of their latents goes to the retained component that it would have chosen next, so forgotten latents spread
+    over all retained components as these are spread themselves, and no retained image changes.
+
+    Raises:
+        UnlearningError: when called for another request than :class:`ForgetFromMixture`.
+    """
+
+    def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
+        """Changes the offsets of the components and the layers that read their codes; see :class:`.Start`."""
+        dropped, mixture = _dropped(regions), mixture_of(gan)
+        found = readers(gan, mixture, teacher.sample_latents(16))
+        with torch.no_grad():
+            mixture.offsets[dropped] = _NEVER
+            for weight, columns in found:
+                weight[:, columns][:, dropped] = 0
+
+
+def _dropped(regions: LatentRegions) -> list[int]:
+    if not isinstance(regions, MixtureRegions):
+        raise UnlearningError("DropComponents needs forget=ForgetFromMixture(...), or leave `start` out.")
+    return regions.dropped

@@ -1,0 +1,1 @@
+"""Substitutions: which image a forgotten latent is given."""
