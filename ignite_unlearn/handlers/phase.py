@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from ignite.engine import Engine, Events
-from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.forget import Forget
@@ -25,14 +24,14 @@ from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.rehearsal import rehearse
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.shown import Shown
-from ignite_unlearn.handlers.watch import Watch
+from ignite_unlearn.handlers.watching import Watching
 from ignite_unlearn.utils.clock import Stopwatch
 
 PREFIX = "unlearning/"
 _STEP, _BEGIN = 1, 3  # what a random number stream is for
 
 
-class UnlearningPhase(UnlearningMethod):
+class UnlearningPhase(UnlearningMethod, Watching):
     """An unlearning phase in a trainer's loop: unlearning steps, then the loop's own learning step.
 
     A subclass says what an unlearning step is, by :meth:`~.UnlearningMethod.unlearn`, and what it likes of the other
@@ -102,15 +101,10 @@ class UnlearningPhase(UnlearningMethod):
         self.released: GAN | None = None
         self.original: Original | None = None
         self.handle: PhaseHandle | None = None
-        self._watch = Watch(gan, forget)
+        Watching.__init__(self, gan, forget)
         self._last_good: KeptWeights | None = None
         self._running = self._stepped = self._learning = False
         self.shown, self._clock = Shown(metrics_prefix), Stopwatch()
-
-    @property
-    def found(self) -> dict[str, int | None]:
-        """What was seen of the request so far, as a record has it under ``found``."""
-        return self._watch.found
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
@@ -173,25 +167,6 @@ class UnlearningPhase(UnlearningMethod):
     def active(self) -> bool:
         """Whether unlearning steps are still taken."""
         return self.stopped_because is None
-
-    @property
-    def rows_found(self) -> int:
-        """How many rows of the forget set the batches held so far, counted over epochs."""
-        return self._watch.seen.forgotten
-
-    @property
-    def items_found(self) -> int | None:
-        """How many distinct items the batches held so far; None for classes, and where the loop augments."""
-        return self._watch.seen.items
-
-    @property
-    def asked_forgotten(self) -> int:
-        """How many labels of forgotten classes this process's learning steps gave the generator so far."""
-        return self._watch.asked
-
-    def retained_labels(self, n: int) -> Tensor:
-        """Returns labels of retained classes for a loop's generator, int64 ``(n,)``; drawn as by ``torch.randint``."""
-        return self._watch.retained_labels(n)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the state of the phase, the teacher's weights included: tensors and plain values only."""
