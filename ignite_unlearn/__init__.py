@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ignite_unlearn.forget.inversion import Inversion
     from ignite_unlearn.forget.items import ForgetItems
     from ignite_unlearn.gan.gan import GAN
+    from ignite_unlearn.handlers.average import RestartAverage
     from ignite_unlearn.handlers.events import UnlearningEvents
     from ignite_unlearn.handlers.replaced_dataset import ReplacedDataset
     from ignite_unlearn.handlers.replay import Replay
@@ -38,6 +39,7 @@ _MODULES = {
     "gan.gan": ["GAN"],
     "cascade.gauss_newton": ["GaussNewton"],
     "cascade.cascade": ["CascadedUnlearning"],
+    "handlers.average": ["RestartAverage"],
     "handlers.events": ["UnlearningEvents"],
     "handlers.snapshots": ["Snapshots"],
     "handlers.stopping": ["StopWhenForgotten"],
@@ -54,7 +56,7 @@ __all__ = [  # noqa: RUF022 - in the order of the concepts
     "GAN", "CascadedUnlearning", "ForgetClasses", "ForgetItems", "Inversion",
     "OtherClass", "MeanImage", "RetainedNeighbour", "LatentDirection", "Truncation", "Noise",
     "Fixed", "Generated", "Unseen", "UnseenQuantiles", "Between", "GaussNewton", "NearestEmbedding",
-    "StopWhenForgotten", "Snapshots", "ErasureRecord", "ReplacedDataset", "Replay", "refuse_overlap",
+    "StopWhenForgotten", "RestartAverage", "Snapshots", "ErasureRecord", "ReplacedDataset", "Replay", "refuse_overlap",
     "UnlearningEvents",
     "UnlearningDivergedError", "UnlearningError",
 ]  # fmt: skip

@@ -138,7 +138,7 @@ class UnlearningPhase(UnlearningMethod):
         refuse_private(self.gan)
         self.gan.decide_trained(trainer)
         if self.original is None:
-            self.original = Original(self.gan, self.forget, self.seed)
+            self.renew_original()
         self.handle = PhaseHandle(
             self,
             trainer,
@@ -154,6 +154,13 @@ class UnlearningPhase(UnlearningMethod):
             also=self._watch.end_step,
         )
         return self.handle
+
+    def renew_original(self) -> None:
+        """Says that the original is the GAN as it is now, and where it is now, in the place of that at :meth:`attach`.
+
+        For loops that load weights, or move nets to a device, once they run.
+        """
+        self.original = Original(self.gan, self.forget, self.seed)
 
     def stop(self, reason: str) -> None:
         """Ends the phase: no more unlearning steps; rows are replaced until the handle is removed."""
