@@ -19,13 +19,13 @@ from ignite_unlearn.handlers.phase import UnlearningPhase
 class RestartAverage:
     """Makes a moving average of the generator begin again at the generator, after each unlearning step.
 
-    Many release an average of the generator (Yazıcı et al. 2019, arXiv 1806.04498; StyleGAN's ``G_ema``). The phase
+    Many release an average of the generator (Yazici et al. 2019, arXiv 1806.04498; StyleGAN's ``G_ema``). The phase
     changes the generator that is trained, and an average as long as a training goes on making what that has forgotten.
     With this handler it is a copy of the generator after each unlearning step, parameters and buffers, and averages
     from there on by the means of your own loop. That is the one thing that it changes, with a learning rate of 0 too.
 
-    Attach it before what measures the average. Let the generator begin where the average is,
-    ``netG.load_state_dict(average.state_dict())``, before the phase is attached: the original is then what was released.
+    Attach it before what measures the average. Before the phase is attached let the generator begin where the average
+    is, ``netG.load_state_dict(average.state_dict())``: then the original is what was released.
 
     Args:
         unlearning: the phase, on the GAN of the generator that is averaged.
