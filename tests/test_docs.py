@@ -18,7 +18,7 @@ EXPORTED = {
     "cascade.cascade",
     "cascade.gauss_newton",
     "cascade.latent_substitution",
-} | {f"handlers.{name}" for name in ("events", "snapshots", "stopping", "replaced_dataset", "replay")}
+} | {f"handlers.{name}" for name in ("average", "events", "snapshots", "stopping", "replaced_dataset", "replay")}
 
 
 def test_every_public_name_is_in_the_reference():
