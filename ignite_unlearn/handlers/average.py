@@ -63,7 +63,10 @@ class RestartAverage:
         self._copy = unwrap(average.module if isinstance(average, AveragedModel) else average)
         generator = unlearning.gan.generator
         if self._copy is generator:
-            raise UnlearningError("RestartAverage got the generator itself for the average: give the copy of it.")
+            raise UnlearningError(
+                "RestartAverage got the generator that unlearns for the average: make the phase's GAN of the generator "
+                "that the trainer trains, and give the copy that averages it here."
+            )
         if _form(self._copy) != _form(generator):
             raise UnlearningError(
                 f"The average, a {type(self._copy).__name__}, is no copy of the generator, a "

@@ -146,6 +146,13 @@ def test_each_unlearning_step_restarts_the_average():
     assert equal == [True, False, True, False, False, False, False, False]
 
 
+def test_a_phase_on_the_average_in_the_place_of_the_trained_generator_is_refused():
+    run = Run(AdaLoss)
+    unlearning = CascadedUnlearning(gan(run.ema, run.D), **REQUEST)
+    with pytest.raises(UnlearningError, match="make the phase's GAN of the generator that the trainer trains"):
+        RestartAverage(unlearning, run.ema)
+
+
 # The engine trains as the checkouts do.
 
 
