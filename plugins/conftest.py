@@ -1,4 +1,4 @@
-"""What the plug-ins' tests share: real handwriting, and a classifier that is none of the toolkit's or the library's."""
+"""What the plug-ins' tests share: handwriting and a classifier that is nobody's, and two ways to unlearn."""
 
 import importlib
 import logging
@@ -11,8 +11,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch.nn.functional import interpolate
 
-from ignite_unlearn import UnlearningError, toolkits
+from ignite_unlearn import CascadedUnlearning, ErasureRecord, UnlearningError, UnlearningPhase, toolkits
+from ignite_unlearn.cascade import Generated, OtherClass
 from ignite_unlearn.recipes.data.digits import load_digits
+from ignite_unlearn.record.record import Record
+from ignite_unlearn.testing import assert_law
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +48,69 @@ class Digits:
 def digits():
     """Makes :class:`Digits`."""
     return Digits
+
+
+class Climbing(UnlearningPhase):
+    """Knows nothing of the cascade: each net climbs a loss of its own for what is to be forgotten."""
+
+    name = "climbing"
+
+    def __init__(self, gan, *, forget, lr, **options):
+        super().__init__(gan, forget=forget, **options)
+        self.lr = lr
+
+    def unlearn(self, original, rows):
+        """Climbs once."""
+        latents, labels = original.regions.forgotten(self.batch_size)
+        away = self.gan.generate(latents, labels) - original.teacher.sample(len(latents), labels, latents=latents)
+        numbers = {"distance": self._climb(self.gan.generator, away.square().mean() + away.mean())}
+        images, given, forgotten = rows.on(self.gan.device)
+        if forgotten.any():
+            numbers["score"] = self._climb(self.gan.discriminator, -self.gan.score(images, given)[forgotten].mean())
+        return numbers
+
+    def _climb(self, net, loss):
+        asking = [p for p in net.parameters() if p.requires_grad]
+        with torch.no_grad():
+            for p, slope in zip(asking, torch.autograd.grad(loss, asking, allow_unused=True), strict=True):
+                if slope is not None:
+                    p.add_(slope, alpha=self.lr)
+        return float(loss.detach())
+
+
+class Way:
+    """A way to unlearn: makes phases of it, and asserts what must hold of each on an engine of a toolkit's."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def phase(self, gan, forget, lr=1e-3, **parts):
+        """Returns a phase; ``parts`` are those of a cascade, where they are not these."""
+        if self.kind is Climbing:
+            return Climbing(gan, forget=forget, lr=lr, batch_size=4)
+        parts = {"substitution": OtherClass(), "fake_label": Generated(samples=8), **parts}
+        return CascadedUnlearning(
+            gan, forget=forget, optimizer=lambda p: torch.optim.Adam(p, lr=lr), batch_size=4, **parts
+        )
+
+    def assert_law(self, make_loop, forget, **parts):
+        """Asserts the law of the seam; see :func:`ignite_unlearn.testing.assert_law`."""
+        assert_law(make_loop, lambda loop, lr: self.phase(loop.gan, forget, lr, **parts))
+
+    def assert_recorded(self, loop, forget, folder, **parts):
+        """Asserts that a record of a run on ``loop`` names the method."""
+        phase = self.phase(loop.gan, forget, **parts)
+        record = ErasureRecord(phase, folder, measure=lambda gan: {"made": float(len(gan.sample(2)))})
+        with phase.attach(loop.trainer), record.attach(loop.trainer):
+            loop.trainer.run(loop.batches, max_epochs=1)
+        assert phase.iterations > 0
+        assert Record.read(folder).method["name"] == self.kind.name
+
+
+@pytest.fixture(params=[CascadedUnlearning, Climbing], ids=lambda kind: kind.name)
+def way(request):
+    """Each :class:`Way` in turn."""
+    return Way(request.param)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
+import ast
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -34,6 +36,22 @@ def test_a_toolkit_is_required_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UnlearningError, match=r"cannot be imported \(ModuleNotFoundError: No module named"):
         toolkits.require("broken_toolkit", distribution="torch", at_least="2.4", plugin="p")
+
+
+PLUGINS = sorted((Path(__file__).parents[1] / "plugins").glob("ignite-unlearn-*"))
+
+
+@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
+def test_a_plug_in_knows_its_toolkit_and_no_way_to_unlearn(plugin):
+    (package,) = plugin.glob("ignite_unlearn_*")
+    trees = {path: ast.parse(path.read_text()) for path in package.glob("*.py")}
+    defined = {part.name for tree in trees.values() for part in tree.body if isinstance(part, ast.FunctionDef)}
+    assert "gan" in defined and "unlearn" not in defined
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            # As text: docstrings may show the cascade, code may not name it.
+            said = ast.unparse(node) if isinstance(node, (ast.Import, ast.ImportFrom)) else getattr(node, "id", "")
+            assert "ascade" not in said and "baselines" not in said, f"{path.name} names a method: {said}"
 
 
 def test_the_launcher_lists_plug_ins(monkeypatch):

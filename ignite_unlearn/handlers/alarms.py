@@ -64,8 +64,9 @@ class Alarms:
                 self._say(
                     "averages",
                     f"The loop keeps an average of the generator ({name}) that is still nearer to the original than to "
-                    "the unlearned one, and so still knows what was to be forgotten: release the generator itself, or "
-                    "make the average shorter and judge it, ErasureRecord(..., released=GAN(average, ...)).",
+                    "the unlearned one, and so still knows what was to be forgotten: have it begin again with each "
+                    "step, RestartAverage(unlearning, average), and judge it, ErasureRecord(..., released=GAN(average, "
+                    "...)), or release the generator itself.",
                 )
 
     def _say(self, what: str, sentence: str) -> None:

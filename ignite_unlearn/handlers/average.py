@@ -24,9 +24,8 @@ class RestartAverage:
     With this handler it is a copy of the generator after each unlearning step, parameters and buffers, and averages
     from there on by the means of your own loop. That is the one thing that it changes, with a learning rate of 0 too.
 
-    Attach it before what measures the average. Let the generator begin where the average is,
-    ``netG.load_state_dict(average.state_dict())``, before the phase is attached: the original is then what was
-    released.
+    Attach it before what measures the average. Before the phase is attached let the generator begin where the average
+    is, ``netG.load_state_dict(average.state_dict())``: then the original is what was released.
 
     Args:
         unlearning: the phase, on the GAN of the generator that is averaged.
@@ -66,7 +65,10 @@ class RestartAverage:
         self._copy = unwrap(average.module if isinstance(average, AveragedModel) else average)
         generator = unlearning.gan.generator
         if self._copy is generator:
-            raise UnlearningError("RestartAverage got the generator itself for the average: give the copy of it.")
+            raise UnlearningError(
+                "RestartAverage got the generator that unlearns for the average: make the phase's GAN of the generator "
+                "that the trainer trains, and give the copy that averages it here."
+            )
         if _form(self._copy) != _form(generator):
             raise UnlearningError(
                 f"The average, a {type(self._copy).__name__}, is no copy of the generator, a "

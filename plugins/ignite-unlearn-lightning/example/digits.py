@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, ForgetClasses
 from ignite_unlearn.cascade import OtherClass, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn_lightning import Unlearning, gan
@@ -110,11 +110,13 @@ def run(out: Path, *, epochs: int = 30, unlearning_epochs: int = 1) -> dict[str,
     trainer.fit(module, loader)
     trainer.save_checkpoint(out / "original.ckpt")
 
-    request, unseen = ForgetClasses({DIGIT}), Unseen(data.unseen, data.unseen_labels)
     found = gan(module, labels=10)
-    unlearning = Unlearning(found, forget=request, substitution=OtherClass(), fake_label=unseen, generator_steps=8)
+    parts = {"forget": ForgetClasses({DIGIT}), "substitution": OtherClass()}
+    parts["fake_label"] = Unseen(data.unseen, data.unseen_labels)
+    phase = CascadedUnlearning(found, **parts, generator_steps=8)
+    unlearning = Unlearning(phase)
     before = shares(found)
-    ErasureRecord(unlearning.phase, out / "erasure", measure=shares, name="Lightning, digits").attach(unlearning.engine)
+    ErasureRecord(phase, out / "erasure", measure=shares, name="Lightning, digits").attach(unlearning.engine)
     trainer = L.Trainer(max_epochs=epochs + unlearning_epochs, accelerator="cpu", callbacks=[unlearning], **options)
     trainer.fit(module, loader, ckpt_path=out / "original.ckpt")
     return {**{f"{name}_before": value for name, value in before.items()}, **shares(found)}

@@ -1,9 +1,9 @@
-"""Lightning for ignite_unlearn: the nets of a ``LightningModule`` as a GAN, and the phase as a callback.
+"""Lightning for ignite_unlearn: the nets of a ``LightningModule`` as a GAN, and a phase as a callback.
 
 Example:
     >>> import lightning as L
     >>> import torch
-    >>> from ignite_unlearn import ForgetItems
+    >>> from ignite_unlearn import CascadedUnlearning, ForgetItems
     >>> from ignite_unlearn.cascade import Generated, RetainedNeighbour
     >>> class LitGAN(L.LightningModule):
     ...     def __init__(self, latent_dim=8):
@@ -17,13 +17,13 @@ Example:
     ...     def configure_optimizers(self):
     ...         return torch.optim.Adam(self.parameters())
     >>> module, images = LitGAN(), torch.rand(12, 1, 4, 4)
-    >>> unlearning = Unlearning(
+    >>> phase = CascadedUnlearning(
     ...     gan(module), forget=ForgetItems(images[:2]), substitution=RetainedNeighbour(), fake_label=Generated()
     ... )
     >>> quiet = dict.fromkeys(["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"], False)
-    >>> trainer = L.Trainer(max_epochs=1, callbacks=[unlearning], accelerator="cpu", **quiet)
+    >>> trainer = L.Trainer(max_epochs=1, callbacks=[Unlearning(phase)], accelerator="cpu", **quiet)
     >>> trainer.fit(module, torch.utils.data.DataLoader(images, batch_size=6))
-    >>> unlearning.phase.iterations
+    >>> phase.iterations
     2
 """
 

@@ -10,19 +10,31 @@ import lightning.pytorch
 import pytest
 import pytorch_lightning
 import torch
-from ignite.engine import Events
+from ignite.engine import Engine, Events
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.optim import Adam
 from torch.utils.data import DataLoader
 
-from ignite_unlearn import ForgetClasses, Snapshots, StopWhenForgotten, UnlearningError, toolkits
+from ignite_unlearn import (
+    CascadedUnlearning,
+    ErasureRecord,
+    ForgetClasses,
+    Snapshots,
+    StopWhenForgotten,
+    UnlearningError,
+    toolkits,
+)
 from ignite_unlearn.cascade import Generated, OtherClass
+from ignite_unlearn.record.record import Record
+from ignite_unlearn.testing import Loop
 from ignite_unlearn_lightning import Unlearning, gan
+from ignite_unlearn_lightning import loop as events
 
 MODULE = "ignite_unlearn_lightning"
 EXAMPLE = Path(__file__).parents[1] / "example" / "digits.py"
-REQUEST = {"forget": ForgetClasses({2}), "substitution": OtherClass(), "fake_label": Generated(samples=8)}
+FORGET = ForgetClasses({2})
+REQUEST = {"forget": FORGET, "substitution": OtherClass(), "fake_label": Generated(samples=8)}
 QUIET = {
     "accelerator": "cpu",
     "logger": False,
@@ -138,9 +150,13 @@ class Loader:
         return islice(self.given, self.length)
 
 
+def gan_of(module):
+    return gan(module, latents=(8,), labels=10)
+
+
 def phase_of(module, lr=1e-3, **options):
     options = {"batch_size": 8, "optimizer": lambda parameters: Adam(parameters, lr=lr)} | options
-    return Unlearning(gan(module, latents=(8,), labels=10), **REQUEST, **options)
+    return Unlearning(CascadedUnlearning(gan_of(module), **REQUEST, **options))
 
 
 def trainer_of(*callbacks, package=lightning.pytorch, epochs=2, **options):
@@ -168,7 +184,51 @@ def weights_of(module):
     return {name: value.tolist() for name, value in module.state_dict().items()}
 
 
-# With a learning rate of 0 the phase leaves no trace.
+# The law of the seam: of the engine that Lightning's loop is, and by a whole fit of either of its packages.
+
+
+class Fit(Engine):
+    """Lightning's ``fit`` where Ignite's own loop would run."""
+
+    def __init__(self, module):
+        super().__init__(lambda engine, batch: module.learn(batch, 0))
+        self.module = module
+        module.by = self
+
+    def run(self, data, max_epochs):
+        epochs = max_epochs - self.state.epoch
+        self.state.epoch_length, self.state.max_epochs = len(data), max_epochs
+        batches = [batch for _ in range(epochs) for batch in data]
+        fit(self.module, Loader(batches, len(data)), events.Loop(self), epochs=epochs)
+
+
+def loop(data):
+    module = lit_gan(
+        learn=type(lit_gan()).training_step,
+        training_step=lambda self, batch, batch_idx: self.by._process_function(self.by, batch),
+        on_train_epoch_start=lambda self: None,
+        configure_optimizers=lambda self: self.adams,
+    )
+    module.adams = [Adam(net.parameters(), lr=1e-3) for net in (module.generator, module.discriminator)]
+    saved = {"module": module, **{f"adam {i}": adam for i, adam in enumerate(module.adams)}}
+    return Loop(Fit(module), gan_of(module), data, saved)
+
+
+def test_the_law_of_the_seam_holds(way, batches):
+    assert 2 in labels_of(batches)
+    way.assert_law(lambda: loop(batches), FORGET)
+
+
+def test_a_record_names_the_method(way, batches, tmp_path):
+    module = lit_gan()
+    unlearning = Unlearning(way.phase(gan_of(module), FORGET))
+    record = ErasureRecord(
+        unlearning.phase, tmp_path / "record", measure=lambda gan: {"made": float(len(gan.sample(2)))}
+    )
+    record.attach(unlearning.engine)
+    fit(module, batches, unlearning, epochs=1)
+    assert unlearning.phase.iterations == 3
+    assert Record.read(tmp_path / "record").method["name"] == way.kind.name
 
 
 def everything(trainer, module):
@@ -180,24 +240,24 @@ def everything(trainer, module):
     return [*left, *(m.training for m in module.modules())]
 
 
-def both_runs(package, data, lr):
+def both_runs(package, way, data, lr):
     """What a run with the phase leaves behind, and what one on the batches with replaced rows does."""
     module = lit_gan(package)
     start = torch.get_rng_state()
-    unlearning = phase_of(module, lr)
+    unlearning = Unlearning(way.phase(gan_of(module), FORGET, lr))
     assert torch.equal(start, torch.get_rng_state())
     assert isinstance(unlearning, package.Callback)  # older trainers refuse others
     with_phase = everything(fit(module, data, unlearning, package=package), module)
-    assert unlearning.phase.iterations == 6 and unlearning.phase.metrics["substitution_loss"] > 0
+    assert unlearning.phase.iterations == 6 and all(unlearning.phase.metrics.values())
     plain = lit_gan(package)
     return with_phase, everything(fit(plain, Loader(module.seen["step"], len(data)), package=package), plain)
 
 
 @pytest.mark.parametrize("package", [lightning.pytorch, pytorch_lightning], ids=lambda package: package.__name__)
-def test_with_lr_0_the_training_is_bit_identical(package, batches):
-    with_phase, plain = both_runs(package, batches, lr=0.0)
+def test_with_lr_0_the_training_is_bit_identical(package, way, batches):
+    with_phase, plain = both_runs(package, way, batches, lr=0.0)
     assert with_phase == plain
-    with_phase, plain = both_runs(package, batches, lr=1e-3)
+    with_phase, plain = both_runs(package, way, batches, lr=1e-3)
     assert with_phase != plain
 
 
@@ -301,6 +361,25 @@ def test_fit_ends_when_forgotten_or_when_a_handler_says_so(batches, tmp_path):
     unlearning.engine.add_event_handler(Events.ITERATION_COMPLETED(once=1), lambda engine: engine.terminate())
     assert fit(module, batches, unlearning).global_step == 2 and unlearning.phase.active
     assert fit(module, batches, unlearning).global_step == 12 and unlearning.phase.iterations == 7
+
+
+def test_the_engine_fires_lightnings_epochs_and_iterations(batches):
+    module, fired = lit_gan(), []
+    unlearning = phase_of(module)
+    for event in Events:
+        if event in (Events.STARTED, Events.COMPLETED) or "EPOCH" in event.name or "ITERATION" in event.name:
+            unlearning.engine.add_event_handler(event, lambda e, name: fired.append((name, e.state.epoch)), event.name)
+    fit(module, batches[:2], unlearning)
+    iteration = ["ITERATION_STARTED", "ITERATION_COMPLETED"]
+    epoch = ["EPOCH_STARTED", *iteration * 2, "EPOCH_COMPLETED"]
+    names = [("STARTED", 0), *((name, n) for n in (1, 2) for name in epoch), ("COMPLETED", 2)]
+    assert fired == names
+
+
+def test_a_phase_that_is_attached_elsewhere_is_refused():
+    first = phase_of(lit_gan())
+    with pytest.raises(UnlearningError, match="attached to another trainer already"):
+        Unlearning(first.phase)
 
 
 # Checkpoints.

@@ -10,10 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from torch.optim import Adam
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, ForgetClasses
 from ignite_unlearn.cascade import NearestEmbedding, OtherClass, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
-from ignite_unlearn_mimicry import engine, torch_mimicry, unlearn
+from ignite_unlearn_mimicry import engine, gan, torch_mimicry
 
 cgan_pd = torch_mimicry.nets.cgan_pd
 DIGITS, DIGIT = 4, 3  # the first four are learned within a minute
@@ -26,8 +26,8 @@ def run(out: Path, *, epochs: int = 22, unlearning_epochs: int = 2) -> dict[str,
     loader = DataLoader(TensorDataset(images, labels), batch_size=32, shuffle=True, drop_last=True)
     judge = LogisticRegression(C=0.01, max_iter=2000).fit(images[:, 0].flatten(1), labels)
 
-    def shares(gan: GAN) -> dict[str, float]:
-        drawn = {digit: gan.sample(200, torch.full((200,), digit)).mean(1).flatten(1) for digit in range(DIGITS)}
+    def shares(which: GAN) -> dict[str, float]:
+        drawn = {digit: which.sample(200, torch.full((200,), digit)).mean(1).flatten(1) for digit in range(DIGITS)}
         right = {digit: float((judge.predict(images) == digit).mean()) for digit, images in drawn.items()}
         return {"forgotten_share": right.pop(DIGIT), "accuracy": sum(right.values()) / len(right)}
 
@@ -39,11 +39,16 @@ def run(out: Path, *, epochs: int = 22, unlearning_epochs: int = 2) -> dict[str,
     learning = engine(netG, netD, optG, optD)
     learning.run(loader, max_epochs=epochs)
 
-    request, fake_label = ForgetClasses({DIGIT}), Unseen(unseen, unseen_labels)
-    start = NearestEmbedding()  # the loop's rates are high: gradient steps alone do not win against them in two epochs
-    unlearning = unlearn(learning, forget=request, substitution=OtherClass(), fake_label=fake_label, start=start)
+    parts = {
+        "forget": ForgetClasses({DIGIT}),
+        "substitution": OtherClass(),
+        "fake_label": Unseen(unseen, unseen_labels),
+    }
+    # The loop's rates are high: gradient steps alone do not win against them in two epochs.
+    unlearning = CascadedUnlearning(gan(learning), **parts, start=NearestEmbedding())
     before = shares(unlearning.gan)
-    with ErasureRecord(unlearning, out / "erasure", measure=shares, name="mimicry, digits").attach(learning):
+    record = ErasureRecord(unlearning, out / "erasure", measure=shares, name="mimicry, digits")
+    with unlearning.attach(learning), record.attach(learning):
         learning.run(loader, max_epochs=epochs + unlearning_epochs)
     return {**{f"{name}_before": value for name, value in before.items()}, **shares(unlearning.gan)}
 

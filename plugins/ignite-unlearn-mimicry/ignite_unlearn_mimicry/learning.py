@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 from ignite.engine import Engine
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch_mimicry.nets.gan.gan import BaseDiscriminator, BaseGenerator
 from torch_mimicry.training.metric_log import MetricLog
 
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.gan.fields import describe
-from ignite_unlearn_mimicry.nets import refuse_others
 
 
 class TrainSteps(Engine):
@@ -26,7 +25,7 @@ class TrainSteps(Engine):
         netD: the discriminator that it trains.
     """
 
-    def __init__(self, step: Callable[[Engine, Any], Any], netG: nn.Module, netD: nn.Module):  # noqa: N803
+    def __init__(self, step: Callable[[Engine, Any], Any], netG: BaseGenerator, netD: BaseDiscriminator):  # noqa: N803
         super().__init__(step)
         self.netG, self.netD = netG, netD
 
@@ -90,6 +89,20 @@ def engine(
         return {name: metric["value"] for name, metric in log.items()}
 
     return TrainSteps(step, netG, netD)
+
+
+def refuse_others(netG: Any, netD: Any) -> None:  # noqa: N803
+    """Raises where the nets are not a generator and a discriminator of mimicry, or of classes derived from its own.
+
+    Raises:
+        UnlearningError: if one is not.
+    """
+    for net, kind in ((netG, BaseGenerator), (netD, BaseDiscriminator)):
+        if not isinstance(net, kind):
+            raise UnlearningError(
+                f"Got a {type(net).__name__} where a torch_mimicry.nets.gan.gan.{kind.__name__} is expected: give netG "
+                "first and netD second, and wrap other nets in ignite_unlearn.GAN(...)."
+            )
 
 
 def _pair(batch: Any, device: torch.device) -> tuple[Tensor, ...]:

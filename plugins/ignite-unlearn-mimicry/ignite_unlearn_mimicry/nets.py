@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from ignite.engine import Engine
 from torch.optim import Optimizer
 from torch_mimicry.nets.basemodel.basemodel import BaseModel
 from torch_mimicry.nets.gan.gan import BaseDiscriminator, BaseGenerator
@@ -13,37 +13,30 @@ from torch_mimicry.nets.gan.gan import BaseDiscriminator, BaseGenerator
 from ignite_unlearn import GAN, UnlearningError
 from ignite_unlearn.gan.gan import Scores, first_line
 from ignite_unlearn.utils.files import read_weights
+from ignite_unlearn_mimicry.learning import TrainSteps, refuse_others
 
 _SCORES: dict[str, Scores] = {"gan": "logits", "ns": "logits", "hinge": "critic", "wasserstein": "critic"}
 
 
-def refuse_others(netG: nn.Module, netD: nn.Module) -> None:  # noqa: N803 - as mimicry names them
-    """Raises where the nets are not a generator and a discriminator of mimicry, or of classes derived from its own.
-
-    Raises:
-        UnlearningError: if one is not.
-    """
-    for net, kind in ((netG, BaseGenerator), (netD, BaseDiscriminator)):
-        if not isinstance(net, kind):
-            raise UnlearningError(
-                f"Got a {type(net).__name__} where a torch_mimicry.nets.gan.gan.{kind.__name__} is expected: give netG "
-                "first and netD second, and wrap other nets in ignite_unlearn.GAN(...)."
-            )
-
-
-def gan(netG: BaseGenerator, netD: BaseDiscriminator, **options: Any) -> GAN:  # noqa: N803
-    """Returns mimicry's two nets as a GAN.
+def gan(
+    engine_or_netG: Engine | BaseGenerator,  # noqa: N803 - as mimicry names them
+    netD: BaseDiscriminator | None = None,  # noqa: N803
+    /,
+    **options: Any,
+) -> GAN:
+    """Returns mimicry's two nets as a GAN: ``gan(learning)``, those that an engine trains, or ``gan(netG, netD)``.
 
     Found by itself: latents by the generator's ``nz``; the number of classes by its ``num_classes`` (a discriminator's
     may count something else, such as SSGAN's rotations); the kind of score by the discriminator's ``loss_type``.
 
     Args:
-        netG: the generator.
-        netD: the discriminator.
+        engine_or_netG: what :func:`~ignite_unlearn_mimicry.engine` returned, or the generator.
+        netD: the discriminator; None: the engine's.
         options: of :class:`ignite_unlearn.GAN`; each takes the place of what would be found.
 
     Raises:
-        UnlearningError: if a net is not mimicry's, or its ``loss_type`` is not known.
+        UnlearningError: if a net is not mimicry's, its ``loss_type`` is not known, or the engine is none of mimicry's
+            train steps.
 
     Example:
         >>> from torch_mimicry.nets import sagan
@@ -52,6 +45,15 @@ def gan(netG: BaseGenerator, netD: BaseDiscriminator, **options: Any) -> GAN:  #
         >>> found.latents, found.labels, found.scores, found.sample(4).shape
         ((8,), 10, 'critic', torch.Size([4, 3, 16, 16]))
     """
+    if isinstance(engine_or_netG, TrainSteps) and netD is None:
+        netG, netD = engine_or_netG.netG, engine_or_netG.netD  # noqa: N806
+    elif isinstance(engine_or_netG, Engine) or netD is None:
+        raise UnlearningError(
+            f"gan() got a {type(engine_or_netG).__name__} and a {type(netD).__name__}: expected an engine over "
+            "mimicry's train steps, gan(engine(netG, netD, optG, optD)), or the two nets, gan(netG, netD)."
+        )
+    else:
+        netG = engine_or_netG  # noqa: N806
     refuse_others(netG, netD)
     found: dict[str, Any] = {"latents": (netG.nz,), "labels": getattr(netG, "num_classes", 0) or None}
     if "scores" not in options:

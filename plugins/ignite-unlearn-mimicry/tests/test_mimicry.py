@@ -15,14 +15,14 @@ from torch.optim import Adam
 from torch.utils.data import DataLoader, TensorDataset
 
 from ignite_unlearn import ForgetClasses, UnlearningError, toolkits
-from ignite_unlearn.cascade import Generated, MeanImage, OtherClass
-from ignite_unlearn_mimicry import engine, gan, load, torch_mimicry, unlearn
+from ignite_unlearn.cascade import MeanImage
+from ignite_unlearn.testing import Loop
+from ignite_unlearn_mimicry import engine, gan, load, torch_mimicry
 from ignite_unlearn_mimicry.absent import stand_ins
 
 nets, training = torch_mimicry.nets, torch_mimicry.training
 MODULE = "ignite_unlearn_mimicry"
 EXAMPLE = Path(__file__).parents[1] / "example" / "digits.py"
-REQUEST = {"forget": ForgetClasses({2}), "substitution": OtherClass(), "fake_label": Generated(samples=8)}
 NETS = {
     "cgan_pd": (nets.cgan_pd.CGANPDGenerator32, nets.cgan_pd.CGANPDDiscriminator32),
     "sagan": (nets.sagan.SAGANGenerator32, nets.sagan.SAGANDiscriminator32),
@@ -61,21 +61,7 @@ def test_the_class_is_forgotten_and_recorded(tmp_path):
     assert record["metrics"]["unlearned"]["forgotten_share"] == shares["forgotten_share"]
 
 
-# With a learning rate of 0 the phase leaves no trace.
-
-
-def left_by(*objects):
-    """All that a run leaves behind, as comparable values."""
-    left = [torch.get_rng_state().tolist()]
-    for thing in objects:
-        left.append(repr(thing.state_dict()) if isinstance(thing, torch.optim.Optimizer) else values(thing))
-    return left
-
-
-def values(net):
-    parameters = [(p.requires_grad, None if p.grad is None else p.grad.tolist()) for p in net.parameters()]
-    state = {name: value.tolist() for name, value in net.state_dict().items()}
-    return state, parameters, [module.training for module in net.modules()]
+# The law of the seam.
 
 
 @pytest.fixture(scope="module")
@@ -91,45 +77,47 @@ def brightness(images):
     return torch.stack([bright, bright, -bright], 1)
 
 
-def both_runs(family, data, lr):
-    """What a run with the phase leaves behind, and what one on the batches with replaced rows does."""
-    request = REQUEST
-    if family not in CONDITIONAL:
-        request = {
-            **REQUEST,
-            "forget": ForgetClasses({2}, classifier=brightness, pool=16),
-            "substitution": MeanImage(8),
-        }
-    seen, runs = [], []
-    for phase in (True, False):
-        torch.manual_seed(1)
-        trained = make_nets(family)
-        made = optimizers(*trained)
-        learning = engine(*trained, *made, n_dis=2)
-        if phase:
-            start = torch.get_rng_state()
-            unlearning = unlearn(learning, **request, batch_size=4, optimizer=lambda p: Adam(p, lr=lr))
-            assert torch.equal(start, torch.get_rng_state())
-            learning.add_event_handler(Events.ITERATION_STARTED, lambda engine: seen.append(engine.state.batch))
-        learning.run(data if phase else seen, max_epochs=1)
-        runs.append(left_by(*trained, *made))
-    assert unlearning.iterations == 5 and unlearning.metrics["substitution_loss"] > 0
-    assert any((labels == 2).any() for _, labels in data)
+def loop(family, data):
+    netG, netD = make_nets(family)
+    optG, optD = optimizers(netG, netD)
+    learning = engine(netG, netD, optG, optD, n_dis=2)
+    return Loop(learning, gan(learning), data, {"netG": netG, "netD": netD, "optG": optG, "optD": optD})
+
+
+def request(family):
+    """Returns what to forget, and a cascade's parts for it."""
     if family in CONDITIONAL:
-        assert not any((labels == 2).any() for _, labels in seen)
-    assert any(not torch.equal(images, other) for (images, _), (other, _) in zip(data, seen, strict=True))
-    return runs
+        return ForgetClasses({2}), {}
+    return ForgetClasses({2}, classifier=brightness, pool=16), {"substitution": MeanImage(8)}
 
 
 @pytest.mark.parametrize("family", NETS)
-def test_with_lr_0_the_training_is_bit_identical(family, batches):
-    with_phase, plain = both_runs(family, batches, lr=0.0)
-    assert with_phase == plain
-    with_phase, plain = both_runs(family, batches, lr=1e-3)
-    assert with_phase != plain
+def test_the_law_of_the_seam_holds(family, way, batches):
+    forget, parts = request(family)
+    few = batches[:2]
+    assert any((labels == 2).any() for _, labels in few)
+    way.assert_law(lambda: loop(family, few), forget, **parts)
+
+
+def test_a_record_names_the_method(way, batches, tmp_path):
+    way.assert_recorded(loop("cgan_pd", batches), ForgetClasses({2}), tmp_path / "record")
 
 
 # The engine trains as mimicry does.
+
+
+def left_by(*objects):
+    """All that a run leaves behind, as comparable values."""
+    left = [torch.get_rng_state().tolist()]
+    for thing in objects:
+        left.append(repr(thing.state_dict()) if isinstance(thing, torch.optim.Optimizer) else values(thing))
+    return left
+
+
+def values(net):
+    parameters = [(p.requires_grad, None if p.grad is None else p.grad.tolist()) for p in net.parameters()]
+    state = {name: value.tolist() for name, value in net.state_dict().items()}
+    return state, parameters, [module.training for module in net.modules()]
 
 
 def as_trained_by(train, family, loader):
@@ -225,8 +213,7 @@ def test_what_is_found_can_be_given():
         gan(netG, netD)
     assert gan(netG, netD, scores="logits", latents=(9,)).latents == (9,)
     learning = engine(netG, netD, *optimizers(netG, netD))
-    mine = gan(netG, netD, scores="logits", labels=3)
-    assert unlearn(learning, **REQUEST, gan=mine, max_iterations=3).gan is mine
+    assert gan(learning, scores="logits", labels=3).labels == 3
 
 
 # Without TensorFlow.
@@ -299,11 +286,15 @@ def test_engine_says_what_it_needs():
             learner().run([batch])
 
 
-def test_unlearn_and_gan_say_what_they_need():
-    with pytest.raises(UnlearningError, match=r"got a Engine: .* learning = engine\(netG, netD, optG, optD\)"):
-        unlearn(Engine(lambda engine, batch: None), **REQUEST)
+def test_the_gan_of_an_engine_is_that_of_the_nets_that_it_trains():
+    learning = learner()
+    found = gan(learning)
+    assert (found.generator, found.discriminator) == (learning.netG, learning.netD)
+    for given in ((Engine(lambda engine, batch: None),), (learning.netG,), (learning, learning.netD)):
+        with pytest.raises(UnlearningError, match=r"^gan\(\) got a .*: expected an engine .* gan\(netG, netD\)"):
+            gan(*given)
     with pytest.raises(UnlearningError, match=r"^Got a Linear where a \S+BaseDiscriminator is expected"):
-        gan(make_nets()[0], nn.Linear(1, 1))
+        gan(learning.netG, nn.Linear(1, 1))
 
 
 class Dangerous:

@@ -14,10 +14,10 @@ from sklearn.svm import SVC
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, ForgetClasses
 from ignite_unlearn.cascade import RetainedNeighbour, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
-from ignite_unlearn_monai import unlearn
+from ignite_unlearn_monai import gan
 
 DIGIT, DIGITS, LATENT = 0, 3, 32
 
@@ -60,8 +60,8 @@ def run(out: Path, *, epochs: int = 80, unlearning_epochs: int = 8) -> dict[str,
     def classify(images: Tensor) -> Tensor:
         return torch.from_numpy(svm.decision_function(images.flatten(1)))
 
-    def shares(gan: GAN) -> dict[str, float]:
-        seen = judge.predict(gan.sample(500).flatten(1))
+    def shares(which: GAN) -> dict[str, float]:
+        seen = judge.predict(which.sample(500).flatten(1))
         named = {digit: float((seen == digit).mean()) for digit in range(DIGITS)}
         return {"forgotten_share": named.pop(DIGIT), "least_retained_share": min(named.values())}
 
@@ -69,10 +69,12 @@ def run(out: Path, *, epochs: int = 80, unlearning_epochs: int = 8) -> dict[str,
     trainer.run()
 
     request = ForgetClasses({DIGIT}, classifier=classify)
-    unlearning = unlearn(trainer, forget=request, substitution=RetainedNeighbour(), fake_label=Unseen(unseen))
+    parts = {"forget": request, "substitution": RetainedNeighbour(), "fake_label": Unseen(unseen)}
+    unlearning = CascadedUnlearning(gan(trainer), **parts)
     before = shares(unlearning.gan)
     trainer.state.max_epochs += unlearning_epochs
-    with ErasureRecord(unlearning, out / "erasure", measure=shares, name="MONAI, digits").attach(trainer):
+    record = ErasureRecord(unlearning, out / "erasure", measure=shares, name="MONAI, digits")
+    with unlearning.attach(trainer), record.attach(trainer):
         trainer.run()
     return {**{f"{name}_before": value for name, value in before.items()}, **shares(unlearning.gan)}
 

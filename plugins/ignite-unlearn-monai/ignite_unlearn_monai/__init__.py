@@ -1,10 +1,10 @@
-"""MONAI for ignite_unlearn: the nets of a ``GanTrainer`` or ``AdversarialTrainer`` as a GAN, and the phase on it.
+"""MONAI for ignite_unlearn: the nets of a ``GanTrainer`` or ``AdversarialTrainer`` as a GAN.
 
 Example:
     >>> import torch
     >>> from monai.data import DataLoader
     >>> from monai.engines import GanTrainer
-    >>> from ignite_unlearn import ForgetItems
+    >>> from ignite_unlearn import CascadedUnlearning, ForgetItems
     >>> from ignite_unlearn.cascade import Generated, RetainedNeighbour
     >>> netG = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Unflatten(1, (1, 4, 4)))
     >>> netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
@@ -16,9 +16,10 @@ Example:
     ...     d_network=netD, d_optimizer=torch.optim.Adam(netD.parameters()),
     ...     d_loss_function=lambda fakes, reals: netD(fakes.detach()).mean() - netD(reals).mean(),
     ... )
-    >>> unlearning = unlearn(
-    ...     trainer, forget=ForgetItems(images[:2]), substitution=RetainedNeighbour(), fake_label=Generated()
+    >>> unlearning = CascadedUnlearning(
+    ...     gan(trainer), forget=ForgetItems(images[:2]), substitution=RetainedNeighbour(), fake_label=Generated()
     ... )
+    >>> _ = unlearning.attach(trainer)
     >>> trainer.run()
     >>> unlearning.iterations
     2
@@ -30,6 +31,5 @@ require("monai", distribution="monai", at_least="1.5", plugin="ignite-unlearn-mo
 
 # The toolkit is there: what imports it comes after.
 from ignite_unlearn_monai.nets import gan  # noqa: E402
-from ignite_unlearn_monai.phase import unlearn  # noqa: E402
 
-__all__ = ["gan", "unlearn"]
+__all__ = ["gan"]

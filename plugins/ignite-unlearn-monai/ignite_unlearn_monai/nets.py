@@ -62,7 +62,7 @@ def gan(trainer: GanTrainer | AdversarialTrainer, **options: Any) -> GAN:
     else:
         raise UnlearningError(
             f"Expected monai.engines.GanTrainer or AdversarialTrainer, not {type(trainer).__name__}: for other engines "
-            "use ignite_unlearn.GAN and CascadedUnlearning themselves."
+            "say by ignite_unlearn.GAN(...) how the nets are called."
         )
     reading = Reading(trainer.prepare_batch)
     found["image"] = (reading.get, reading.put)

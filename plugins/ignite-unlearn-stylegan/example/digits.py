@@ -14,10 +14,11 @@ from torch.nn.functional import one_hot
 from torch.optim import Adam
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, ForgetClasses
 from ignite_unlearn.cascade import OtherClass, Unseen
+from ignite_unlearn.handlers import RestartAverage
 from ignite_unlearn.recipes.data.digits import load_digits
-from ignite_unlearn_stylegan import engine, gan, training_phases, unlearn
+from ignite_unlearn_stylegan import engine, gan, training_phases
 
 DIGIT = 3
 
@@ -31,8 +32,8 @@ def run(out: Path, *, epochs: int = 4) -> dict[str, float]:
     loader = DataLoader(dataset, batch_size=32, shuffle=True, drop_last=True)
     judge = LogisticRegression(C=0.01, max_iter=2000).fit(data.images.flatten(1), data.labels)
 
-    def shares(gan: GAN) -> dict[str, float]:
-        drawn = {digit: gan.sample(200, torch.full((200,), digit)).flatten(1) for digit in range(10)}
+    def shares(which: GAN) -> dict[str, float]:
+        drawn = {digit: which.sample(200, torch.full((200,), digit)).flatten(1) for digit in range(10)}
         right = {digit: float((judge.predict(images) == digit).mean()) for digit, images in drawn.items()}
         return {"forgotten_share": right.pop(DIGIT), "accuracy": sum(right.values()) / len(right)}
 
@@ -42,17 +43,19 @@ def run(out: Path, *, epochs: int = 4) -> dict[str, float]:
     phases = training_phases(G, D, g_opt_kwargs=opt, d_opt_kwargs=opt)
     learning = engine(AdaLoss(G.mapping, G.synthesis, D), phases, ema=G_ema, ema_kimg=0.5)
     learning.run(loader, max_epochs=epochs)
-    before = shares(gan(G_ema, D))
+    released = gan(G_ema, D)
+    before = shares(released)
 
     G.load_state_dict(G_ema.state_dict())  # begin where the released generator is
-    request, unseen = ForgetClasses({DIGIT}), Unseen(data.unseen, data.unseen_labels)
+    parts = {"forget": ForgetClasses({DIGIT}), "substitution": OtherClass()}
+    parts["fake_label"] = Unseen(data.unseen, data.unseen_labels)
     optimizer = partial(Adam, lr=2e-3, betas=(0.5, 0.99), eps=1e-3)  # fewer, longer steps than by default
-    options = {"optimizer": optimizer, "max_iterations": 20}
-    unlearning = unlearn(learning, forget=request, substitution=OtherClass(), fake_label=unseen, **options)
-    record = ErasureRecord(unlearning, out / "erasure", measure=shares, released=gan(G_ema, D), name="StyleGAN, digits")
-    with record.attach(learning):
+    unlearning = CascadedUnlearning(gan(learning), **parts, optimizer=optimizer, max_iterations=20)
+    average = RestartAverage(unlearning, G_ema)
+    record = ErasureRecord(unlearning, out / "erasure", measure=shares, released=released, name="StyleGAN, digits")
+    with unlearning.attach(learning), average.attach(learning), record.attach(learning):
         learning.run(loader, max_epochs=epochs + 1)  # unlearning steps, and then learning steps only
-    return {**{f"{name}_before": value for name, value in before.items()}, **shares(gan(G_ema, D))}
+    return {**{f"{name}_before": value for name, value in before.items()}, **shares(released)}
 
 
 if __name__ == "__main__":

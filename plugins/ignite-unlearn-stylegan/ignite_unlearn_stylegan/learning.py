@@ -15,8 +15,8 @@ from torch.optim import Adam, Optimizer
 
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.gan.nets import unwrap
+from ignite_unlearn_stylegan.attributes import require_attributes
 from ignite_unlearn_stylegan.batch import images_of, parts
-from ignite_unlearn_stylegan.nets import require_attributes
 
 _GIVEN = ("phase", "real_img", "real_c", "gen_z", "gen_c", "sync", "gain", "cur_nimg")
 
@@ -115,8 +115,9 @@ def engine(
 
     In every iteration each phase whose turn it is thaws its net, gathers gradients by ``loss.accumulate_gradients``
     (called with the keywords that it takes, which differ between the two checkouts), freezes it, and steps; then the
-    moving average follows. Latents are drawn from N(0, 1), their labels from those of the batch, so that the learning
-    step asks for no forgotten class. Not done: the adjustment of ADA's probability, which stays what it is.
+    moving average follows. Where G unlearns, :class:`~ignite_unlearn.handlers.RestartAverage` has the average forget
+    too. Latents are drawn from N(0, 1), their labels from those of the batch, so that the learning step asks for no
+    forgotten class. Not done: the adjustment of ADA's probability, which stays what it is.
 
     A batch is ``(images, c)``: images ``(N, C, H, W)`` in uint8, or floating point in [-1, 1]; labels ``(N, c_dim)``.
 
@@ -142,8 +143,8 @@ def engine(
         raise UnlearningError(f"engine(batch_gpu={batch_gpu}) must be at least 1, or None for the whole batch.")
     if idist.get_world_size() > 1:
         raise UnlearningError(
-            "engine() trains in one process. In several, write the learning step yourself, and attach "
-            "CascadedUnlearning(gan(G, D), ...) to its engine."
+            "engine() trains in one process. In several, write the learning step yourself, and attach a phase on "
+            "gan(G, D) to its engine."
         )
 
     def step(engine: Engine, batch: Any) -> list[str]:

@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from ignite.engine import Engine
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from ignite_unlearn import GAN, UnlearningError
 from ignite_unlearn.gan.nets import unwrap
+from ignite_unlearn_stylegan.attributes import require_attributes
 from ignite_unlearn_stylegan.batch import images_of, labels_of, put_images, put_labels
+from ignite_unlearn_stylegan.learning import PhasesEngine
 
 
-def gan(generator: nn.Module, discriminator: nn.Module, **options: Any) -> GAN:
-    """Returns a StyleGAN's two nets as a GAN.
+def gan(engine_or_generator: Engine | nn.Module, discriminator: nn.Module | None = None, /, **options: Any) -> GAN:
+    """Returns a StyleGAN's two nets as a GAN: ``gan(learning)``, those that an engine trains, or ``gan(G, D)``.
+
+    What unlearns is what is trained, so a phase wants ``gan(learning)``; ``gan(G_ema, D)`` is for what measures the
+    average that is released.
 
     Found by itself: latents by ``z_dim``; the number of classes by ``c_dim``, where 0 is an unconditional GAN. Labels
     are given to the nets one-hot, and read from one-hot ones in the batch; its images are uint8, or in [-1, 1]. Images
@@ -22,14 +28,15 @@ def gan(generator: nn.Module, discriminator: nn.Module, **options: Any) -> GAN:
     minibatch statistics over groups of rows, rows are repeated until the groups are full.
 
     Args:
-        generator: with ``z_dim``, ``c_dim``, ``mapping(z, c)`` and ``synthesis(ws)``.
-        discriminator: with ``c_dim``, called with ``(img, c)``.
+        engine_or_generator: what :func:`~ignite_unlearn_stylegan.engine` returned, or a generator with ``z_dim``,
+            ``c_dim``, ``mapping(z, c)`` and ``synthesis(ws)``.
+        discriminator: with ``c_dim``, called with ``(img, c)``; None: the engine's.
         options: of :class:`ignite_unlearn.GAN`; each takes the place of what would be found.
 
     Raises:
-        UnlearningError: if a net lacks one of these attributes.
+        UnlearningError: if a net lacks one of these attributes, or the engine is another one.
     """
-    generator, discriminator = unwrap(generator), unwrap(discriminator)
+    generator, discriminator = _two(engine_or_generator, discriminator)
     require_attributes("generator", generator, "z_dim", "c_dim", "mapping", "synthesis")
     require_attributes("discriminator", discriminator, "c_dim")
     found: dict[str, Any] = {
@@ -43,18 +50,15 @@ def gan(generator: nn.Module, discriminator: nn.Module, **options: Any) -> GAN:
     return GAN(generator, discriminator, **(found | options))
 
 
-def require_attributes(what: str, thing: Any, *names: str) -> None:
-    """Says which of the attributes ``names`` a thing lacks.
-
-    Raises:
-        UnlearningError: if it lacks any.
-    """
-    missing = [name for name in names if not hasattr(thing, name)]
-    if missing:
+def _two(source: Any, discriminator: Any) -> tuple[Any, Any]:
+    if isinstance(source, PhasesEngine) and discriminator is None:
+        return source.generator, source.discriminator
+    if not isinstance(source, nn.Module) or not isinstance(discriminator, nn.Module):
         raise UnlearningError(
-            f"The {what}, a {type(thing).__name__}, has no {' and no '.join(missing)}: expected one of NVIDIA's "
-            "stylegan2-ada-pytorch or stylegan3, or of the same attributes."
+            f"gan() got a {type(source).__name__} and a {type(discriminator).__name__}: expected an engine of this "
+            "plug-in, gan(engine(loss, phases)), or a generator and a discriminator, gan(G, D)."
         )
+    return unwrap(source), unwrap(discriminator)
 
 
 def to_w(generator: Any, latents: Tensor, labels: Tensor | None, **options: Any) -> Tensor:

@@ -8,7 +8,8 @@ from torch import Tensor
 from ignite_unlearn import GAN, UnlearningError
 from ignite_unlearn.forget import LatentRegions
 from ignite_unlearn.gan import borrow
-from ignite_unlearn_stylegan.nets import require_attributes, synthesize, to_w
+from ignite_unlearn_stylegan.attributes import require_attributes
+from ignite_unlearn_stylegan.nets import synthesize, to_w
 
 
 class MeanW:

@@ -2,24 +2,23 @@ import copy
 import doctest
 import importlib
 import json
-import random
 import runpy
 import sys
 from pathlib import Path
 
 import ignite.distributed as idist
-import numpy as np
 import pytest
 import torch
 from ignite.engine import Engine, Events
 from torch import nn
 from torch.nn.functional import one_hot
-from torch.optim import Adam
 
-from ignite_unlearn import ForgetClasses, ForgetItems, UnlearningError, toolkits
+from ignite_unlearn import CascadedUnlearning, ForgetClasses, ForgetItems, UnlearningError, toolkits
 from ignite_unlearn.cascade import Generated, OtherClass, RetainedNeighbour
 from ignite_unlearn.gan import BatchForm
-from ignite_unlearn_stylegan import MeanW, TrainingPhase, TruncationW, engine, gan, training_phases, unlearn
+from ignite_unlearn.handlers import RestartAverage
+from ignite_unlearn.testing import Loop
+from ignite_unlearn_stylegan import MeanW, TrainingPhase, TruncationW, engine, gan, training_phases
 from ignite_unlearn_stylegan.batch import images_of, labels_of, put_images, put_labels
 
 MODULE = "ignite_unlearn_stylegan"
@@ -27,7 +26,8 @@ EXAMPLE = Path(__file__).parents[1] / "example"
 sys.path.insert(0, str(EXAMPLE))  # a stand-in for the checkout, and so it is on the path
 from stylegan_stand_in import AdaLoss, Discriminator, Generator, Loss3, Mapping, Mapping3  # noqa: E402
 
-REQUEST = {"forget": ForgetClasses({2}), "substitution": OtherClass(), "fake_label": Generated(samples=8)}
+FORGET = ForgetClasses({2})
+REQUEST = {"forget": FORGET, "substitution": OtherClass(), "fake_label": Generated(samples=8)}
 ITEMS = {"substitution": RetainedNeighbour(), "fake_label": Generated(samples=8)}
 
 
@@ -74,42 +74,33 @@ class Run:
 
         self.learning._process_function = recording
 
-    def left(self):
-        """All that the run leaves behind, as a list of comparable values."""
-        streams = [torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())]
-        moments = [phase.opt.state[p] for phase in self.phases for p in phase.module.parameters()]
-        optimizers = [{name: value.tolist() for name, value in moment.items()} for moment in moments]
-        values = [*streams, *optimizers, self.outputs, self.loss.pl_mean.item(), getattr(self.loss, "seen", None)]
-        for net in (self.G, self.D, *([self.ema] if self.ema else [])):
-            values += [{name: value.tolist() for name, value in net.state_dict().items()}]
-            values += [(p.requires_grad, None if p.grad is None else p.grad.tolist()) for p in net.parameters()]
-            values += [module.training for module in net.modules()]
-        return values
+    def phase(self, **parts):
+        """Attaches a cascade."""
+        unlearning = CascadedUnlearning(gan(self.learning), **(REQUEST | parts))
+        unlearning.attach(self.learning)
+        return unlearning
 
 
-# With a learning rate of 0 the phase leaves no trace, but for the restarts of the average.
+class LossState:
+    """What a loss keeps, which a script that resumes must save."""
+
+    def __init__(self, loss):
+        self.loss = loss
+
+    def state_dict(self):
+        return {"pl_mean": self.loss.pl_mean, "seen": list(getattr(self.loss, "seen", []))}
+
+    def load_state_dict(self, state):
+        self.loss.pl_mean, self.loss.seen = state["pl_mean"], list(state["seen"])
 
 
-def both_runs(lr, **options):
+# The law of the seam.
+
+
+def loop(**options):
     run = Run(**options)
-    torch.manual_seed(2)
-    adam = {"optimizer": lambda p: Adam(p, lr=lr), "batch_size": 8, "every": 2}
-    unlearning = unlearn(run.learning, **REQUEST, **adam)
-    run.learning.run(batches(), max_epochs=2)
-    assert unlearning.iterations == 4 and unlearning.metrics["substitution_loss"] > 0
-    with_phase = run.left()
-
-    assert not any((labels_of(batch) == 2).any() for batch in run.seen)
-    plain = Run(**options)
-    torch.manual_seed(2)
-    if plain.ema is not None:
-        plain.learning.add_event_handler(
-            Events.ITERATION_STARTED(event_filter=lambda engine, iteration: iteration % 2 == 1),
-            lambda: plain.ema.load_state_dict(plain.G.state_dict()),
-        )
-    for epoch in range(2):
-        plain.learning.run(run.seen[4 * epoch : 4 * epoch + 4], max_epochs=epoch + 1)
-    return with_phase, plain.left()
+    saved = {"G": run.G, "D": run.D, "optG": run.phases[0].opt, "optD": run.phases[2].opt, "loss": LossState(run.loss)}
+    return Loop(run.learning, gan(run.learning), batches(), saved | ({"G_ema": run.ema} if run.ema else {}))
 
 
 CASES = {
@@ -120,11 +111,12 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_with_lr_0_the_training_is_bit_identical(name):
-    with_phase, plain = both_runs(0.0, **CASES[name])
-    assert with_phase == plain
-    with_phase, plain = both_runs(1e-3, **CASES[name])
-    assert with_phase != plain
+def test_the_law_of_the_seam_holds(name, way):
+    way.assert_law(lambda: loop(**CASES[name]), FORGET)
+
+
+def test_a_record_names_the_method(way, tmp_path):
+    way.assert_recorded(loop(loss=AdaLoss), FORGET, tmp_path / "record")
 
 
 # The average that is released follows.
@@ -132,10 +124,11 @@ def test_with_lr_0_the_training_is_bit_identical(name):
 
 def test_each_unlearning_step_restarts_the_average():
     run = Run(AdaLoss)
-    unlearning = unlearn(run.learning, **REQUEST, batch_size=8, every=2, max_iterations=2)
+    unlearning = run.phase(batch_size=8, every=2, max_iterations=2)
+    RestartAverage(unlearning, run.ema).attach(run.learning)
     equal = []
 
-    @run.learning.on(Events.ITERATION_STARTED)
+    @run.learning.on(Events.ITERATION_COMPLETED)
     def look():
         pairs = zip(run.ema.parameters(), run.G.parameters(), strict=True)
         equal.append(all(torch.equal(average, now) for average, now in pairs))
@@ -143,6 +136,13 @@ def test_each_unlearning_step_restarts_the_average():
     run.learning.run(batches(), max_epochs=2)
     assert unlearning.stopped_because == "its budget of 2 iterations is spent"
     assert equal == [True, False, True, False, False, False, False, False]
+
+
+def test_a_phase_on_the_average_in_the_place_of_the_trained_generator_is_refused():
+    run = Run(AdaLoss)
+    unlearning = CascadedUnlearning(gan(run.ema, run.D), **REQUEST)
+    with pytest.raises(UnlearningError, match="make the phase's GAN of the generator that the trainer trains"):
+        RestartAverage(unlearning, run.ema)
 
 
 # The engine trains as the checkouts do.
@@ -277,14 +277,14 @@ def test_a_batch_is_read_and_put_back_without_loss():
 
 def test_the_phase_says_that_it_fits():
     run = Run(AdaLoss)
-    report = unlearn(run.learning, **REQUEST).check(batches())
+    report = run.phase().check(batches())
     assert report and "2 of its rows belong to the forget set." in report.notes
 
 
 def test_items_are_forgotten_by_an_unconditional_gan():
     run, data = Run(AdaLoss, c_dim=0), batches(c_dim=0)
     items = torch.stack([images[3] for images, _ in data])
-    unlearning = unlearn(run.learning, forget=ForgetItems(items.float() / 127.5 - 1), **ITEMS)
+    unlearning = run.phase(forget=ForgetItems(items.float() / 127.5 - 1), **ITEMS)
     run.learning.run(data)
     assert unlearning.metrics["fake_label_loss"] > 0
     for (given, _), (seen, _) in zip(data, run.seen, strict=True):
@@ -339,7 +339,7 @@ def test_truncation_in_w(mapping):
 @pytest.mark.parametrize("substitution", [MeanW(), TruncationW(0.3)])
 def test_the_phase_unlearns_towards_images_of_w(substitution):
     run = Run(AdaLoss)
-    unlearning = unlearn(run.learning, **(REQUEST | {"substitution": substitution}), anchor=0.0, batch_size=16)
+    unlearning = run.phase(substitution=substitution, anchor=0.0, batch_size=16)
     losses = []
     run.learning.add_event_handler(
         Events.ITERATION_COMPLETED, lambda: losses.append(unlearning.metrics["substitution_loss"])
@@ -434,16 +434,15 @@ def test_labels_that_are_not_one_hot_are_refused(c):
         labels_of((torch.zeros(3, 1, 16, 16), c))
 
 
-def test_unlearn_says_what_it_needs():
-    with pytest.raises(UnlearningError, match=r"^unlearn\(\) got a Engine: expected what engine\(loss, phases\)"):
-        unlearn(Engine(lambda engine, batch: None), **REQUEST)
+def test_the_gan_of_an_engine_is_that_of_the_nets_that_it_trains():
     run = Run(AdaLoss)
-    with pytest.raises(UnlearningError, match=r"must hold the nets that the engine trains, .*; G_ema only follows\.$"):
-        unlearn(run.learning, **REQUEST, gan=gan(run.ema, run.D))
-    mine = gan(run.G, run.D, scores="critic")
-    assert unlearn(run.learning, **REQUEST, gan=mine).gan is mine
+    found = gan(run.learning, scores="critic")
+    assert (found.generator, found.discriminator, found.scores) == (run.G, run.D, "critic")
+    for given in ((Engine(lambda engine, batch: None),), (run.G,), (run.learning, run.D)):
+        with pytest.raises(UnlearningError, match=r"^gan\(\) got a .*: expected an engine of this plug-in, .* gan\(G,"):
+            gan(*given)
 
 
-@pytest.mark.parametrize("module", ["", ".batch", ".learning", ".nets", ".substitution", ".unlearning"])
+@pytest.mark.parametrize("module", ["", ".batch", ".learning", ".nets", ".substitution"])
 def test_the_docstrings_run(module):
     assert doctest.testmod(importlib.import_module(MODULE + module)).failed == 0

@@ -13,11 +13,11 @@ from torchgan.losses import MinimaxDiscriminatorLoss, MinimaxGeneratorLoss
 from torchgan.models import ConditionalGANDiscriminator, ConditionalGANGenerator
 from torchgan.trainer import Trainer
 
-from ignite_unlearn import GAN, ErasureRecord, ForgetClasses
+from ignite_unlearn import GAN, CascadedUnlearning, ErasureRecord, ForgetClasses
 from ignite_unlearn.cascade import OtherClass, Unseen
 from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn.record.record import Record
-from ignite_unlearn_torchgan import engine, unlearn
+from ignite_unlearn_torchgan import engine, gan
 
 DIGIT = 3
 
@@ -53,8 +53,8 @@ def run(out: Path, *, epochs: int = 22, unlearning_epochs: int = 2) -> None:
     loader = DataLoader(TensorDataset(data.images, data.labels), batch_size=64, shuffle=True, drop_last=True)
     judge = LogisticRegression(C=0.01, max_iter=2000).fit(data.images.flatten(1), data.labels)
 
-    def shares(gan: GAN) -> dict[str, float]:
-        drawn = {digit: gan.sample(200, torch.full((200,), digit)).flatten(1) for digit in range(10)}
+    def shares(which: GAN) -> dict[str, float]:
+        drawn = {digit: which.sample(200, torch.full((200,), digit)).flatten(1) for digit in range(10)}
         right = {digit: float((judge.predict(images) == digit).mean()) for digit, images in drawn.items()}
         return {"forgotten_share": right.pop(DIGIT), "accuracy": sum(right.values()) / len(right)}
 
@@ -63,8 +63,10 @@ def run(out: Path, *, epochs: int = 22, unlearning_epochs: int = 2) -> None:
     learning.run(loader, max_epochs=epochs)
 
     request, unseen = ForgetClasses({DIGIT}), Unseen(data.unseen, data.unseen_labels)
-    unlearning = unlearn(learning, forget=request, substitution=OtherClass(), fake_label=unseen, generator_steps=4)
-    with ErasureRecord(unlearning, out / "erasure", measure=shares, name="torchgan, digits").attach(learning):
+    parts = {"forget": request, "substitution": OtherClass(), "fake_label": unseen}
+    unlearning = CascadedUnlearning(gan(learning), **parts, generator_steps=4)
+    record = ErasureRecord(unlearning, out / "erasure", measure=shares, name="torchgan, digits")
+    with unlearning.attach(learning), record.attach(learning):
         learning.run(loader, max_epochs=epochs + unlearning_epochs)
     measured = Record.read(out / "erasure").metrics
     for name in ("original", "unlearned"):

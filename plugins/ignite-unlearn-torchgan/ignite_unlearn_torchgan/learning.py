@@ -18,6 +18,7 @@ from ignite_unlearn.gan import BatchForm
 Loss: TypeAlias = GeneratorLoss | DiscriminatorLoss
 
 _COUNTED = ("generator_losses", "discriminator_losses", "generator_iters", "discriminator_iters")
+_TURNS = "loss_information"  # counts of losses and turns, as the trainer calls them
 _OF_THE_BATCH = ("real_inputs", "labels", "batch_size")
 
 
@@ -44,8 +45,9 @@ def engine(trainer_or_losses: BaseTrainer | Sequence[Loss], **arguments: Any) ->
     """Returns an Ignite engine that trains as torchgan does, on batches from ``engine.state.batch``.
 
     Of a trainer it takes over the loop over epochs: ``train_iter`` (and with it ``ncritic`` and ``train_iter_custom``),
-    the running losses, the logger's part in every iteration, and the schedulers' step after an epoch. What torchgan
-    does besides at an epoch's end (checkpoints, metrics, sample images) is left to Ignite's handlers.
+    the running losses, the logger's part in every iteration, and the schedulers' step after an epoch. A state of the
+    engine holds whose turn it is. What torchgan does besides at an epoch's end (checkpoints, metrics, sample images) is
+    left to Ignite's handlers.
 
     Of losses it calls each one's ``train_ops`` once an iteration, in their order, with arguments looked up by name (and
     by the loss's ``arg_map``) as torchgan's trainer does: ``real_inputs``, ``labels`` and ``batch_size`` are the
@@ -85,7 +87,7 @@ def nets(arguments: Mapping[str, Any]) -> list[nn.Module]:
 
 def _of_trainer(trainer: BaseTrainer) -> TrainOps:
     def step(engine: Engine, batch: Any) -> dict[str, float]:
-        vars(trainer).update(_of_batch(engine, batch, trainer.device))
+        vars(trainer).update(_of_batch(engine, batch, trainer.device), **{_TURNS: vars(engine.state)[_TURNS]})
         numbers = dict(zip(_COUNTED, trainer.train_iter(), strict=True))
         for name, number in numbers.items():
             trainer.loss_information[name] += number  # the trainer counts by them whose turn it is
@@ -93,6 +95,9 @@ def _of_trainer(trainer: BaseTrainer) -> TrainOps:
         return {name: numbers[name] for name in _COUNTED[:2]}
 
     made = TrainOps(step, vars(trainer))
+    # So that a checkpoint of the engine says whose turn it is.
+    vars(made.state)[_TURNS] = trainer.loss_information
+    made.state_dict_user_keys.append(_TURNS)
     made.add_event_handler(Events.EPOCH_COMPLETED, trainer.optim_ops)
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ignite.engine import Engine
 from torch import Tensor, nn
 from torchgan.layers import VirtualBatchNorm
 from torchgan.models import AutoEncodingDiscriminator, Discriminator, Generator
@@ -11,23 +12,24 @@ from torchgan.models import AutoEncodingDiscriminator, Discriminator, Generator
 from ignite_unlearn import GAN, UnlearningError
 from ignite_unlearn.gan.gan import Scores
 from ignite_unlearn.gan.nets import unwrap
-from ignite_unlearn_torchgan.layers import untouched
+from ignite_unlearn_torchgan.learning import TrainOps, nets
 
 
-def gan(generator: nn.Module, discriminator: nn.Module, **options: Any) -> GAN:
-    """Returns torchgan's two models as a GAN.
+def gan(engine_or_generator: Engine | nn.Module, discriminator: nn.Module | None = None, /, **options: Any) -> GAN:
+    """Returns torchgan's two models as a GAN: ``gan(learning)``, those that an engine trains, or ``gan(netG, netD)``.
 
     Found by itself: latents by ``encoding_dims``; the number of classes by ``num_classes``, where ``label_type`` is
     ``"required"`` or ``"generated"``; the kind of score by the discriminator's last layer. The energy of an
     ``AutoEncodingDiscriminator`` is low for real images; its score is the energy's negative.
 
     Args:
-        generator: a ``torchgan.models.Generator``.
-        discriminator: a ``torchgan.models.Discriminator``.
+        engine_or_generator: what :func:`~ignite_unlearn_torchgan.engine` returned, or a ``torchgan.models.Generator``.
+        discriminator: a ``torchgan.models.Discriminator``; None: the engine's.
         options: of :class:`ignite_unlearn.GAN`; each takes the place of what would be found.
 
     Raises:
-        UnlearningError: if a model is not torchgan's, or what it says of itself is not enough.
+        UnlearningError: if a model is not torchgan's, or what it says of itself is not enough; if the engine is none of
+            torchgan's, or trains several generators or discriminators.
 
     Example:
         >>> from torchgan.models import ACGANDiscriminator, ACGANGenerator
@@ -36,7 +38,7 @@ def gan(generator: nn.Module, discriminator: nn.Module, **options: Any) -> GAN:
         >>> found.latents, found.labels, found.scores, found.score(found.sample(4)).shape
         ((8,), 10, 'logits', torch.Size([4]))
     """
-    generator, discriminator = unwrap(generator), unwrap(discriminator)
+    generator, discriminator = _two(engine_or_generator, discriminator)
     for net, kind in ((generator, Generator), (discriminator, Discriminator)):
         if not isinstance(net, kind):
             raise UnlearningError(
@@ -59,6 +61,27 @@ def gan(generator: nn.Module, discriminator: nn.Module, **options: Any) -> GAN:
     return GAN(generator, discriminator, **(found | options))
 
 
+def _two(source: Any, discriminator: Any) -> tuple[Any, Any]:
+    if isinstance(source, TrainOps) and discriminator is None:
+        return _only(source, Generator), _only(source, Discriminator)
+    if not isinstance(source, nn.Module) or not isinstance(discriminator, nn.Module):
+        raise UnlearningError(
+            f"gan() got a {type(source).__name__} and a {type(discriminator).__name__}: expected an engine over "
+            "torchgan's losses, gan(engine(trainer)), or a generator and a discriminator, gan(netG, netD)."
+        )
+    return unwrap(source), unwrap(discriminator)
+
+
+def _only(engine: TrainOps, kind: type) -> Any:
+    found = [net for net in map(unwrap, nets(engine.arguments)) if isinstance(net, kind)]
+    if len(found) != 1:
+        raise UnlearningError(
+            f"The engine's arguments hold {len(found)} nets of torchgan.models.{kind.__name__}, and one is expected: "
+            "say which are to unlearn, gan(generator, discriminator)."
+        )
+    return found[0]
+
+
 def _scores(discriminator: Discriminator) -> Scores:
     if isinstance(discriminator, AutoEncodingDiscriminator):
         return "critic"
@@ -78,14 +101,12 @@ def _classes(generator: Generator, discriminator: Discriminator) -> int:
 
 
 def _generate(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
-    with untouched(generator):
-        return generator(latents) if labels is None else generator(latents, labels)
+    return generator(latents) if labels is None else generator(latents, labels)
 
 
 def _discriminate(discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Any:
-    with untouched(discriminator):
-        asked = () if discriminator.label_type == "none" or labels is None else (labels.to(images.device),)
-        output = discriminator(images, *asked)
+    asked = () if discriminator.label_type == "none" or labels is None else (labels.to(images.device),)
+    output = discriminator(images, *asked)
     if isinstance(discriminator, AutoEncodingDiscriminator):
         return -(output[1] if discriminator.embeddings else output)
     return output

@@ -1,4 +1,3 @@
-import contextlib
 import doctest
 import importlib
 import json
@@ -17,15 +16,16 @@ from torchgan.layers import SpectralNorm2d, VirtualBatchNorm
 from torchgan.logging import Logger
 from torchgan.trainer import Trainer
 
-from ignite_unlearn import ForgetClasses, UnlearningError, toolkits
+from ignite_unlearn import CascadedUnlearning, ForgetClasses, UnlearningError, toolkits
 from ignite_unlearn.cascade import Generated, OtherClass
-from ignite_unlearn_torchgan import engine, gan, unlearn
+from ignite_unlearn.testing import Loop
+from ignite_unlearn_torchgan import engine, gan
 
 # torchgan's own losses draw labels over all classes, and the phase says so; each test but one looks at something else.
 pytestmark = pytest.mark.filterwarnings("ignore:The loop's own step asked the generator for forgotten classes")
 MODULE = "ignite_unlearn_torchgan"
 EXAMPLE = Path(__file__).parents[1] / "example" / "digits.py"
-REQUEST = {"forget": ForgetClasses({2}), "substitution": OtherClass(), "fake_label": Generated(samples=8)}
+FORGET = ForgetClasses({2})
 SIZES = {"num_classes": 10, "step_channels": 4}
 
 
@@ -38,13 +38,17 @@ def test_the_class_is_forgotten_and_recorded(tmp_path, capsys):
 
 
 def test_the_losses_that_ask_for_the_forgotten_class_are_warned_of(digits):
-    unlearning = unlearn(learning := with_trainer(), **REQUEST)
+    learning = with_trainer()
+    unlearning = CascadedUnlearning(
+        gan(learning), forget=FORGET, substitution=OtherClass(), fake_label=Generated(samples=8)
+    )
+    unlearning.attach(learning)
     with pytest.warns(UserWarning, match="asked the generator for forgotten classes"):
         learning.run(batches(digits), max_epochs=2)
     assert unlearning.asked_forgotten > 0
 
 
-# With a learning rate of 0 the phase leaves no trace.
+# The law of the seam.
 
 
 def conditional_trainer(**options):
@@ -121,57 +125,31 @@ def nets_of(learning):
     return [learning.arguments["generator"], learning.arguments["discriminator"]]
 
 
-def everything(learning):
-    """All that a run leaves behind, as a list of comparable values."""
-    arguments = learning.arguments
-    optimizers = [arguments[f"optimizer_{name}"].state_dict() for name in ("generator", "discriminator")]
-    left = [torch.get_rng_state().tolist(), arguments.get("loss_information"), str(optimizers)]
-    for net in nets_of(learning):
-        left += [{name: value.tolist() for name, value in net.state_dict().items()}]
-        left += [(p.requires_grad, None if p.grad is None else p.grad.tolist()) for p in net.parameters()]
-        left += [m.training for m in net.modules()]
-    return left
-
-
 def batches(digits):
     data = digits()
     return [(data.images[i : i + 16], data.labels[i : i + 16]) for i in (0, 16, 32)]
 
 
-def both_runs(build, data, lr):
-    """What a run with the phase leaves behind, and what one on the batches with replaced rows does."""
-    seen = []
-    torch.manual_seed(1)
+def loop(build, data):
     learning = build()
-    step = learning._process_function
-    learning._process_function = lambda engine, batch: seen.append(batch) or step(engine, batch)
-    start = torch.get_rng_state()
-    unlearning = unlearn(learning, **REQUEST, batch_size=8, optimizer=lambda p: Adam(p, lr=lr))
-    assert torch.equal(start, torch.get_rng_state())
-    learning.run(data, max_epochs=2)
-    assert unlearning.iterations == 6 and unlearning.metrics["substitution_loss"] > 0
-    with_phase = everything(learning)
-
-    torch.manual_seed(1)
-    plain = build()
-    for epoch in range(2):
-        plain.run(seen[3 * epoch : 3 * epoch + 3], max_epochs=epoch + 1)
-    assert any((one[1] == 2).any() for one in data) and not any((one[1] == 2).any() for one in seen)
-    return with_phase, everything(plain)
+    optimizers = {name: learning.arguments[f"optimizer_{name}"] for name in ("generator", "discriminator")}
+    (netG, netD), schedulers = nets_of(learning), learning.arguments.get("schedulers", [])
+    saved = {"netG": netG, "netD": netD, **optimizers, **{f"scheduler {i}": s for i, s in enumerate(schedulers)}}
+    return Loop(learning, gan(learning), data, saved)
 
 
-@pytest.mark.parametrize("build", [with_trainer, with_classifier, with_spectral_norm])
-def test_with_lr_0_the_training_is_bit_identical(build, digits):
-    with_phase, plain = both_runs(build, batches(digits), lr=0.0)
-    assert with_phase == plain
-    with_phase, plain = both_runs(build, batches(digits), lr=1e-3)
-    assert with_phase != plain
+every_engine = pytest.mark.parametrize("build", [with_trainer, with_classifier, with_spectral_norm])
 
 
-def test_spectral_norm_is_changed_by_every_pass_that_is_not_lent(digits, monkeypatch):
-    monkeypatch.setattr(f"{MODULE}.nets.untouched", contextlib.nullcontext)
-    with_phase, plain = both_runs(with_spectral_norm, batches(digits), lr=0.0)
-    assert with_phase != plain
+@every_engine
+def test_the_law_of_the_seam_holds(build, way, digits):
+    data = batches(digits)
+    assert any((labels == 2).any() for _, labels in data)
+    way.assert_law(lambda: loop(build, data), FORGET)
+
+
+def test_a_record_names_the_method(way, digits, tmp_path):
+    way.assert_recorded(loop(with_trainer, batches(digits)), FORGET, tmp_path / "record")
 
 
 # The engine trains as torchgan does.
@@ -275,17 +253,17 @@ def test_engine_says_what_it_needs():
         engine([losses.MinimaxGeneratorLoss()], generator=models.DCGANGenerator())
 
 
-def test_unlearn_says_what_it_needs():
-    with pytest.raises(UnlearningError, match=r"got a Trainer: .* learning = engine\(trainer\)"):
-        unlearn(conditional_trainer(), **REQUEST)
-    with pytest.raises(UnlearningError, match="got a Engine"):
-        unlearn(Engine(lambda engine, batch: None), **REQUEST)
+def test_the_gan_of_an_engine_is_that_of_the_nets_that_it_trains():
     learning = with_trainer()
+    netG, netD = nets_of(learning)
+    found = gan(learning, scores="critic")
+    assert (found.generator, found.discriminator, found.scores) == (netG, netD, "critic")
     learning.arguments["second"] = models.DCGANGenerator()
-    with pytest.raises(UnlearningError, match=r"2 nets of torchgan\.models\.Generator, and one is expected"):
-        unlearn(learning, **REQUEST)
-    mine = gan(*nets_of(learning))
-    assert unlearn(learning, **REQUEST, gan=mine, max_iterations=3).gan is mine
+    with pytest.raises(UnlearningError, match=r"2 nets of torchgan\.models\.Generator, and one is expected: say which"):
+        gan(learning)
+    for given in ((conditional_trainer(),), (Engine(lambda engine, batch: None),), (netG,), (learning, netD)):
+        with pytest.raises(UnlearningError, match=r"^gan\(\) got a .*: expected an engine .* gan\(netG, netD\)"):
+            gan(*given)
 
 
 def test_gan_says_what_it_needs():
@@ -303,6 +281,6 @@ def test_gan_says_what_it_needs():
         gan(netG, netD)
 
 
-@pytest.mark.parametrize("module", ["", ".layers", ".nets"])
+@pytest.mark.parametrize("module", ["", ".nets"])
 def test_the_docstrings_run(module):
     assert doctest.testmod(importlib.import_module(MODULE + module)).failed == 0
