@@ -54,11 +54,12 @@ def test_an_average_that_does_not_begin_again_is_warned_of():
         unlearning = make()
         trainer, (average, net) = learning(unlearning.gan.generator), averaged(unlearning)
         average.attach(trainer)
-        with unlearning.attach(trainer), warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            if restarted:
-                RestartAverage(unlearning, net).attach(trainer)
-            trainer.run(data(4))
+            with unlearning.attach(trainer):
+                if restarted:
+                    RestartAverage(unlearning, net).attach(trainer)
+                trainer.run(data(4))
         assert any("still nearer to the original" in str(one.message) for one in said) != restarted
 
 

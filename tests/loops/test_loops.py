@@ -58,7 +58,7 @@ def test_detached_leaves_nothing_behind(name):
 
 def test_the_law_fails_when_borrow_does_nothing(monkeypatch):
     @contextlib.contextmanager
-    def nothing(*modules, seed=None):
+    def nothing(*modules, seed=None, frozen_too=False):
         yield
 
     for module in ("gan.gan", "forget.forget", "handlers.phase", "handlers.original"):

@@ -150,17 +150,17 @@ def test_a_folder_without_pictures_and_a_damaged_picture_are_refused(tmp_path):
 def test_features_of_the_real_side_are_computed_once_for_each_net_and_data(tmp_path):
     calls = []
 
-    class Counting(nn.Linear):
-        def forward(self, x):
-            calls.append(len(x))
-            return super().forward(x.flatten(1))
+    class Counting(FeatureExtractor):
+        def __call__(self, images):
+            calls.append(len(images))
+            return super().__call__(images)
 
-    extractor = FeatureExtractor(Counting(4, 3), "net")
+    extractor = Counting(nn.Sequential(nn.Flatten(), nn.Linear(4, 3)), "net")
     images = torch.rand(6, 1, 2, 2)
     first = cached_features(extractor, images, tmp_path)
     assert np.array_equal(cached_features(extractor, images, tmp_path), first) and calls == [6]
     cached_features(extractor, images + 1, tmp_path)
-    extractor.model.weight.data += 1
+    extractor.model[1].weight.data += 1
     cached_features(extractor, images, tmp_path)
     assert len(calls) == 3 and len(list(tmp_path.iterdir())) == 3
     resized = FeatureExtractor(nn.Flatten(), "pixels", resize=CleanResize((2, 2)))
