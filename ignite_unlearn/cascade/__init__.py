@@ -8,6 +8,7 @@ from ignite_unlearn.cascade.fake_labels.generated import Generated
 from ignite_unlearn.cascade.fake_labels.unseen import Unseen
 from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
 from ignite_unlearn.cascade.gauss_newton import GaussNewton
+from ignite_unlearn.cascade.kfac import KFAC
 from ignite_unlearn.cascade.starts.drop_components import DropComponents
 from ignite_unlearn.cascade.starts.nearest_embedding import NearestEmbedding
 from ignite_unlearn.cascade.starts.start import Start
@@ -21,6 +22,7 @@ from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.cascade.substitutions.truncation import Truncation
 
 __all__ = [
+    "KFAC",
     "Between",
     "CascadedUnlearning",
     "DiscriminatorStep",

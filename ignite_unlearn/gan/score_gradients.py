@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
@@ -48,6 +48,28 @@ class ScoreGradients:
         """Returns the sum of the gradients, each times its share ``(N,)``, in the shape of the weight."""
         weighted = self.outwards * shares.to(self.outwards)[:, None, None]
         return torch.einsum("nop,nip->oi", weighted, self.inwards).view_as(self.layer.weight)
+
+    def covariances(self) -> tuple[Tensor, Tensor]:
+        """Returns the uncentred covariances of what goes in ``(I, I)`` and of what comes out ``(O, O)``.
+
+        Their Kronecker product stands for the mean square of all gradients (Martens and Grosse 2015; of convolutions,
+        Grosse and Martens 2016).
+        """
+        n = len(self.inwards)
+        flat = [factor.transpose(0, 1).flatten(1) for factor in (self.inwards, self.outwards)]
+        inwards, outwards = (factor @ factor.T / n for factor in flat)
+        return inwards, outwards
+
+    def whitened(self, inwards: Tensor, outwards: Tensor) -> ScoreGradients:
+        """Returns the gradients in other coordinates, where both covariances are the identity.
+
+        Args:
+            inwards: lower Cholesky factor ``(I, I)`` of what goes in.
+            outwards: lower Cholesky factor ``(O, O)`` of what comes out.
+        """
+        u = torch.linalg.solve_triangular(inwards, self.inwards, upper=False)
+        g = torch.linalg.solve_triangular(outwards, self.outwards, upper=False)
+        return replace(self, inwards=u, outwards=g)
 
     def _gram_of_factors(self) -> Tensor:
         n, _, p = self.inwards.shape

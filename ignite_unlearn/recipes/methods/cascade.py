@@ -11,6 +11,7 @@ from torch import nn
 
 from ignite_unlearn.cascade.cascade import CascadedUnlearning
 from ignite_unlearn.cascade.gauss_newton import GaussNewton
+from ignite_unlearn.cascade.kfac import KFAC
 from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
@@ -167,10 +168,10 @@ class CascadeOnItems(Cascade):
         1, "learning steps from one unlearning step to the next", at_least=1
     )
     discriminator_step: str = setting(
-        "gauss_newton", "how the discriminator is unlearned", choices=("gauss_newton", "descent", "none")
+        "gauss_newton", "how the discriminator is unlearned", choices=("gauss_newton", "kfac", "descent", "none")
     )
-    held_rows: int = setting(256, "retained images that a Gauss-Newton step holds", at_least=1)
-    ridge: float = setting(1e-3, "of the Gauss-Newton step; larger moves less", above=0)
+    held_rows: int = setting(256, "retained images that a step in closed form holds or takes statistics of", at_least=1)
+    ridge: float = setting(1e-3, "of the step in closed form; larger moves less", above=0)
 
     def phase(self, gan: GAN, forget: Forget, material: Material) -> CascadedUnlearning:
         """Returns the cascade; see :class:`.Method`."""
@@ -190,9 +191,8 @@ class CascadeOnItems(Cascade):
         if self.discriminator_step == "descent":
             return None
         (retained, labels), (unseen, unseen_labels) = split.retain, split.calibration
-        return GaussNewton(
-            retained, labels, unseen=unseen, unseen_labels=unseen_labels, rows=self.held_rows, ridge=self.ridge
-        )
+        kind = KFAC if self.discriminator_step == "kfac" else GaussNewton
+        return kind(retained, labels, unseen=unseen, unseen_labels=unseen_labels, rows=self.held_rows, ridge=self.ridge)
 
 
 def _adam(

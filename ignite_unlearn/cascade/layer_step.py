@@ -1,0 +1,153 @@
+"""Steps of the discriminator that move one layer: few images get other scores, and all others keep theirs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from ignite_unlearn.cascade.step import FakeScores, Images
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.forget.image_index import ImageIndex
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.score_gradients import along, head_inputs
+from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.linear_probe import fit_probe
+
+_PROBED = 4  # a probe is fitted to so many times as many images as are held: they cost far less there
+
+
+class LayerStep(ABC):
+    """What :class:`.GaussNewton` and :class:`.KFAC` share: images that are held, a layer, and a probe.
+
+    A score that forgets is not enough: the features before it may still tell, and further learning steps then bring the
+    score back. So where unseen images are given, each step first does the same with another score: the direction in
+    which a linear probe tells retained from unseen images by the inputs of the head (as null-space projection does,
+    Ravfogel et al. 2020, but with a target).
+
+    Args:
+        retained: retained training images ``(M, ...)``, in the batch's value range. None may be in the forget set.
+        labels: their class labels ``(M,)``; needed where the discriminator takes labels.
+        unseen: real images ``(K, ...)`` that the GAN was never trained on; they are held like the retained ones. None:
+            only retained images are held, and features are left to remember.
+        unseen_labels: their class labels ``(K,)``.
+        layer: an ``nn.Linear`` or ungrouped ``nn.Conv2d`` of the discriminator that is called once for each image.
+            None: the last such layer before the head, in the order of the calls.
+        rows: how many of the retained images, and of the unseen ones, are drawn for a step.
+        ridge: relative to the mean of the diagonal of what is solved; larger moves less.
+
+    Raises:
+        UnlearningError: if a number does not fit, or the discriminator has no such layer.
+    """
+
+    def __init__(
+        self,
+        retained: Tensor,
+        labels: Tensor | None = None,
+        *,
+        unseen: Tensor | None = None,
+        unseen_labels: Tensor | None = None,
+        layer: nn.Module | None = None,
+        rows: int = 256,
+        ridge: float = 1e-3,
+    ):
+        name = type(self).__name__
+        if len(retained) == 0 or rows < 1 or ridge <= 0:
+            raise UnlearningError(
+                f"{name}() got {len(retained)} retained images, rows={rows}, ridge={ridge}: each must be positive."
+            )
+        self.held = [(retained, labels)] + ([] if unseen is None else [(unseen, unseen_labels)])
+        for images, given in self.held:
+            if given is not None and len(given) != len(images):
+                raise UnlearningError(f"{name}() got {len(images)} images but {len(given)} labels: one an image.")
+        self.layer = layer
+        self.rows = rows
+        self.ridge = ridge
+        self._looked_for: Tensor | None = None
+
+    def __call__(self, gan: GAN, teacher: GAN, rows: Rows, fake_label: FakeScores) -> dict[str, float]:
+        """Takes one step; see :class:`.DiscriminatorStep`."""
+        forgotten = self._forgotten(rows, gan.device)
+        if len(forgotten[0]) == 0:
+            return {}
+        if len(self.held) > 1:
+            with torch.no_grad():
+                probed = [self._draw(i, _PROBED * self.rows, forgotten[0]) for i in range(2)]
+                members, others = (head_inputs(gan, *images) for images in probed)
+            direction = fit_probe(members, others)
+            self._solve(along(gan, direction), along(teacher, direction), forgotten, fake_label)
+        return self._solve(gan, teacher, forgotten, fake_label)
+
+    @abstractmethod
+    def _solve(self, gan: GAN, teacher: GAN, forgotten: Images, fake_label: FakeScores) -> dict[str, float]:
+        """Moves the layer's weight once, by the scores of this GAN, and returns the numbers of the step."""
+
+    def _draw(self, kind: int, rows: int, like: Tensor) -> Images:
+        images, labels = self.held[kind]
+        chosen = torch.randperm(len(images))[:rows]
+        return images[chosen.to(images.device)].to(like), None if labels is None else labels[chosen.to(labels.device)]
+
+    def unseen_images(self) -> list[Tensor]:
+        """Returns the unseen images, of which none must be in the loop's batches."""
+        return [images for images, _ in self.held[1:]]
+
+    def _forgotten(self, rows: Rows, device: torch.device) -> tuple[Tensor, Tensor | None]:
+        """Returns the forgotten images and labels, the same on every process."""
+        if rows.examples is not None:
+            images, labels = rows.examples.images, rows.examples.labels
+        else:
+            images = rows.images[rows.forgotten]
+            labels = None if rows.labels is None else rows.labels[rows.forgotten]
+        self._refuse_overlap(images.detach())
+        return images.detach().to(device), None if labels is None else labels.to(device)
+
+    def _refuse_overlap(self, images: Tensor) -> None:
+        """Refuses retained images that are forgotten ones; each of these is looked for once."""
+        if self._looked_for is not None and len(images):
+            images = images[ImageIndex(self._looked_for).find(images) < 0]
+        if len(images) == 0:
+            return
+        shared = int((ImageIndex(images).find(self.held[0][0].to(images)) >= 0).sum())
+        if shared:
+            whose = f"{type(self).__name__}'s retained images"
+            raise UnlearningError(f"{shared} of {whose} are in the forget set: leave them out.")
+        self._looked_for = images if self._looked_for is None else torch.cat([self._looked_for, images])
+
+
+def solved(gram: Tensor, wanted: Tensor, ridge: float) -> Tensor:
+    """Returns the solution ``(N,)`` of a ridge-regularised system, in double precision.
+
+    Raises:
+        UnlearningDivergedError: if it has none.
+    """
+    gram = gram.double()
+    gram.diagonal().add_(ridge * gram.diagonal().mean())
+    shares, failed = torch.linalg.solve_ex(gram, wanted.double())
+    if bool(failed) or not bool(shares.isfinite().all()):
+        raise UnlearningDivergedError(
+            "The discriminator's scores or fake labels are not finite, so the step of its layer has no solution: the "
+            "last good weights are back. Check that the loop's own losses stay finite."
+        )
+    return shares
+
+
+def joined(parts: list[Images]) -> Images:
+    """Returns images and labels of several sets as one."""
+    images = torch.cat([images for images, _ in parts])
+    labels = [labels.to(images.device) for _, labels in parts if labels is not None]
+    return images, torch.cat(labels) if len(labels) == len(parts) else None
+
+
+def numbers_of(wanted: Tensor, held: Tensor, scores: Tensor, targets: Tensor) -> dict[str, float]:
+    """Returns the numbers of a step.
+
+    Args:
+        wanted: what is to be added to the scores of forgotten images ``(N,)``.
+        held: what is missing from the scores of held images ``(H,)``.
+        scores: of forgotten images ``(N,)``.
+        targets: their fake labels ``(N,)``.
+    """
+    values = torch.stack([wanted.square().mean(), held.square().mean(), scores.mean(), targets.mean()])
+    names = ("fake_label_loss", "discriminator_anchor_loss", "forget_score", "fake_label")
+    return dict(zip(names, values.tolist(), strict=True))

@@ -1,0 +1,108 @@
+import pytest
+import torch
+from torch import nn
+
+from ignite_unlearn import GAN, UnlearningDivergedError, UnlearningError
+from ignite_unlearn.cascade.kfac import KFAC
+from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.score_gradients import head_inputs
+from ignite_unlearn.utils.linear_probe import fit_probe
+from tests.cascade.test_gauss_newton import constant, images, make, plus, rows
+
+
+def convolutional():
+    torch.manual_seed(1)
+    netD = nn.Sequential(
+        nn.Conv2d(1, 3, 3, 2, 1), nn.Tanh(), nn.Conv2d(3, 2, 3, 1, 1), nn.Tanh(), nn.Flatten(), nn.Linear(18, 1)
+    )
+    return GAN(nn.Linear(2, 36).double(), netD.double(), latents=(2,))
+
+
+@pytest.mark.parametrize("gan, layer", [(make(), 1), (convolutional(), 2)], ids=["linear", "convolution"])
+def test_one_step_is_the_least_change_in_the_kronecker_metric(gan, layer):
+    forgotten, retained = images(3, 0), images(9, 1)
+    teacher, weight, seen = gan.teacher(), gan.discriminator[layer].weight, []
+    jacobian = torch.stack([torch.autograd.grad(gan.score(x[None]).sum(), weight)[0].flatten() for x in forgotten])
+    # The covariances by another route: hooks, one image and one place at a time.
+    hook = gan.discriminator[layer].register_forward_hook(lambda m, given, made: seen.append((given[0], made)))
+    a = b = 0
+    for x in retained:
+        score = gan.score(x[None])
+        given, made = seen.pop()
+        (out,) = torch.autograd.grad(score.sum(), made)
+        if layer == 2:
+            given = nn.functional.unfold(given, 3, padding=1)[0].T
+            out = out[0].flatten(1).T
+        a = a + sum(torch.outer(u, u) for u in given.detach().reshape(-1, given.shape[-1])) / len(retained)
+        b = b + sum(torch.outer(g, g) for g in out.reshape(-1, out.shape[-1])) / len(retained)
+    hook.remove()
+    a, b = (c + 0.04**0.5 * c.diagonal().mean() * torch.eye(len(c)) for c in (a, b))
+    inverse = torch.linalg.inv(torch.kron(b, a))
+    gram = jacobian @ inverse @ jacobian.T
+    shares = torch.linalg.solve(gram + 0.01 * gram.diagonal().mean() * torch.eye(3), torch.full((3,), 0.2).double())
+    expected = weight.detach().flatten() + inverse @ jacobian.T @ shares
+    KFAC(retained, ridge=0.01, damping=0.04)(gan, teacher, rows(forgotten), plus(0.2))
+    assert torch.allclose(weight.flatten(), expected)
+
+
+def test_a_few_steps_move_the_forgotten_and_spare_images_that_were_never_drawn():
+    gan, forgotten, retained = make(), images(2, 0), images(400, 1)
+    teacher = gan.teacher()
+    plain = gan.teacher()
+    plain.discriminator.requires_grad_(True)
+    for _ in range(5):
+        KFAC(retained[:200], ridge=1e-6)(gan, teacher, rows(forgotten), constant(-1.0))
+        # The least change of the same layer, whatever it does to others.
+        scores = map(plain.score, forgotten[:, None])
+        gradients = [torch.autograd.grad(score, plain.discriminator[1].weight)[0] for score in scores]
+        flat = torch.stack([g.flatten() for g in gradients])
+        wanted = -1.0 - plain.score(forgotten).detach()
+        with torch.no_grad():
+            plain.discriminator[1].weight += (flat.T @ torch.linalg.solve(flat @ flat.T, wanted)).view(12, 36)
+
+    def moved(of):
+        shift = (of.score(retained[200:]) - teacher.score(retained[200:])).detach()
+        return (shift - shift.mean()).square().mean().sqrt().item()
+
+    for of in (gan, plain):
+        assert torch.allclose(of.score(forgotten), torch.tensor([-1.0, -1.0]).double(), atol=0.02)
+    assert moved(gan) < 0.8 * moved(plain)
+
+
+def test_with_unseen_images_features_forget_too():
+    gan, forgotten, retained, unseen = make(), images(6, 0), images(60, 1), images(60, 2)
+    optimizer = torch.optim.Adam(gan.discriminator.parameters(), 1e-2)
+    members = torch.cat([forgotten, retained])
+    for _ in range(300):  # overfit, so that members can be told from others
+        loss = nn.functional.softplus(-gan.score(members)).mean() + nn.functional.softplus(gan.score(unseen)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    teacher = gan.teacher()
+
+    def told():
+        with torch.no_grad():
+            features = [head_inputs(gan, x) for x in (retained, unseen, forgotten)]
+            direction = fit_probe(*features[:2])
+            member, other, item = ((f @ direction).mean() for f in features)
+            return ((item - other) / (member - other)).item()
+
+    before, step = told(), KFAC(retained, unseen=unseen)
+    for _ in range(8):
+        with borrow(gan.generator, gan.discriminator):
+            step(gan, teacher, rows(forgotten), lambda s, gan, teacher: gan.score(unseen).mean().expand(len(s)))
+    assert before > 0.8 and told() < 0.4
+
+
+def test_what_does_not_fit_is_said_in_a_sentence():
+    gan, retained = make(), images(9, 1)
+    with pytest.raises(UnlearningError, match="damping=0"):
+        KFAC(retained, damping=0)
+    with pytest.raises(UnlearningError, match=r"KFAC.. got 9 retained images, rows=0"):
+        KFAC(retained, rows=0)
+    with pytest.raises(UnlearningError, match="2 of KFAC's retained images are in the forget set"):
+        KFAC(retained)(gan, gan.teacher(), rows(retained[:2]), plus(0))
+    before = gan.discriminator[1].weight.clone()
+    with pytest.raises(UnlearningDivergedError, match="not finite"):
+        KFAC(retained)(gan, gan.teacher(), rows(images(2, 0)), plus(float("nan")))
+    assert torch.equal(before, gan.discriminator[1].weight)
