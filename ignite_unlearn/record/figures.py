@@ -9,13 +9,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+_LATER = "_later"
+
 
 @dataclass(frozen=True)
 class Figure:
     """A number that is told of a GAN.
 
     Attributes:
-        key: its name in ``record.json``; the ends of its interval are ``key_low`` and ``key_high``.
+        key: its name in ``record.json``; the ends of its interval are ``key_low`` and ``key_high``, and those of
+            ``key_later``, what is measured some learning steps later, ``key_low_later`` and ``key_high_later``.
         title: what people read.
         form: how a benchmark writes it, where numbers of several runs stand below each other.
         better: which direction is better; ``"retrained"``: the nearer to the retrained GAN's; None: neither by itself.
@@ -43,6 +46,12 @@ class Figure:
         """The title with its unit."""
         return f"{self.title}, {self.unit}" if self.unit else self.title
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The keys of the ends of its interval."""
+        of, later = self.key.removesuffix(_LATER), _LATER if self.key.endswith(_LATER) else ""
+        return f"{of}_low{later}", f"{of}_high{later}"
+
     def cell(self, numbers: Mapping[str, Any]) -> str:
         """Returns the figure among a GAN's numbers, to four digits and with its interval; ``"-"`` where it is not.
 
@@ -51,7 +60,7 @@ class Figure:
             ...                                  "forgotten_share_high": 0.2})
             '0.1 [0.05, 0.2]'
         """
-        value, low, high = (numbers.get(key) for key in (self.key, f"{self.key}_low", f"{self.key}_high"))
+        value, low, high = (numbers.get(key) for key in (self.key, *self.ends))
         if value is None:
             return "-"
         return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.3g}, {high:.3g}]"
@@ -75,18 +84,18 @@ _LIST = (
     Figure("retained_auc", "membership AUC, retained", ".3f", "retrained", quality=True),
     Figure("retained_auc_later", "the same, learning on", ".3f", "retrained"),
     Figure("probe_auc", "probe of features, items", ".3f", "retrained"),
+    Figure("probe_auc_later", "the same, learning on", ".3f", "retrained"),
+    Figure("retained_probe_auc", "probe of features, retained", ".3f", "retrained"),
+    Figure("retained_probe_auc_later", "the same, learning on", ".3f", "retrained"),
     Figure("reconstruction_error", "reconstruction error", better="retrained", promised=True),
     Figure("relearn_iterations", "iterations to relearn", ".0f", "retrained", promised=True, audit="relearning"),
     Figure("recovery_share", "recovered share", ".3f", "retrained", promised=True, audit="recovery"),
 )
 FIGURES: Mapping[str, Figure] = {figure.key: figure for figure in _LIST}
 PROMISED = tuple(
-    key
-    for figure in _LIST
-    if figure.promised
-    for key in (figure.key, *((f"{figure.key}_low", f"{figure.key}_high") if figure.interval else ()))
+    key for figure in _LIST if figure.promised for key in (figure.key, *(figure.ends if figure.interval else ()))
 )
-_ENDS = {"_low": "lower end", "_high": "upper end"}
+_ENDS = {"_low": "lower end", "_high": "upper end", "_low_later": "lower end", "_high_later": "upper end"}
 
 
 def figure(key: str) -> Figure:
@@ -100,7 +109,7 @@ def figure(key: str) -> Figure:
         return FIGURES[key]
     for ending, words in _ENDS.items():
         if key.endswith(ending):
-            of = figure(key.removesuffix(ending))
+            of = figure(key.removesuffix(ending) + (_LATER if ending.endswith(_LATER) else ""))
             return Figure(key, f"{of.title}, {words}", of.form, unit=of.unit)
     return Figure(key, key.replace("_", " "))
 

@@ -53,6 +53,13 @@ def test_a_new_figure_is_told_everywhere_for_one_line_in_the_list(tmp_path, monk
     assert any(reason.startswith("Sharpness of edges: at least 20 was asked for") for reason in asked.verdict.reasons)
 
 
+def test_an_interval_of_what_is_measured_later_belongs_to_its_figure():
+    numbers = {"membership_auc_later": 0.5, "membership_auc_low_later": 0.4, "membership_auc_high_later": 0.6}
+    assert [found.key for found in figures_in([numbers])] == ["membership_auc_later"]
+    assert FIGURES["membership_auc_later"].cell(numbers) == "0.5 [0.4, 0.6]"
+    assert figure("membership_auc_low_later").title == "the same, learning on, lower end"
+
+
 def test_keys_are_their_own_and_promised_ones_are_in_every_record():
     assert all(
         key == listed.key and listed.better in ("lower", "higher", "retrained") for key, listed in FIGURES.items()
