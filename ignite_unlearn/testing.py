@@ -278,7 +278,8 @@ def _traces(loop: Loop) -> dict[str, Any]:
         "hooks": [len(getattr(module, kind)) for module in modules for kind in hooks],
         "attributes": [sorted(vars(module)) for module in modules],
         "events": [str(event) for event in trainer._allowed_events],
-        "state": sorted(vars(trainer.state)),
+        # Ignite's table of counted events is one for all engines: another trainer's phase may be in it.
+        "state": sorted(vars(trainer.state).keys() - trainer.state.event_to_attr.values()),
         "counted events": sorted(map(str, trainer.state.event_to_attr)),
         "metrics": sorted(trainer.state.metrics),
     }
