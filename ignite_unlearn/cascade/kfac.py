@@ -78,12 +78,12 @@ class KFAC(LayerStep):
             factors = [torch.linalg.cholesky(self._damped(c)) for c in others.covariances()]
             white = found.whitened(*factors)
             change = white.combined(solved(white.gram(), wanted, self.ridge)).flatten(1)
+            moved = change.norm()[None]  # by how much held scores move, as their statistics tell
             # Back from the coordinates in which both covariances are the identity.
             change = torch.linalg.solve_triangular(factors[0], change, upper=False, left=False)
             change = torch.linalg.solve_triangular(factors[1].mT, change, upper=True)
             found.layer.weight.add_(change.view_as(found.layer.weight))
-            missing = teacher.score(*joined(held)) - others.scores
-        return numbers_of(wanted, missing - missing.mean(), found.scores, targets)
+        return numbers_of(wanted, moved, found.scores, targets)
 
     def _damped(self, covariance: Tensor) -> Tensor:
         damped = covariance.clone()

@@ -67,9 +67,7 @@ class ScoreGradients:
             inwards: lower Cholesky factor ``(I, I)`` of what goes in.
             outwards: lower Cholesky factor ``(O, O)`` of what comes out.
         """
-        u = torch.linalg.solve_triangular(inwards, self.inwards, upper=False)
-        g = torch.linalg.solve_triangular(outwards, self.outwards, upper=False)
-        return replace(self, inwards=u, outwards=g)
+        return replace(self, inwards=_solved(inwards, self.inwards), outwards=_solved(outwards, self.outwards))
 
     def _gram_of_factors(self) -> Tensor:
         n, _, p = self.inwards.shape
@@ -92,6 +90,13 @@ class ScoreGradients:
             gradients = (part @ self.inwards.mT).flatten(1)
             gram.addmm_(gradients, gradients.T)
         return gram
+
+
+def _solved(lower: Tensor, factor: Tensor) -> Tensor:
+    """Returns the solution ``(N, F, P)`` of a triangular system for all images and places at once."""
+    n, f, p = factor.shape
+    flat = torch.linalg.solve_triangular(lower, factor.transpose(0, 1).reshape(f, n * p), upper=False)
+    return flat.view(f, n, p).transpose(0, 1)
 
 
 def score_gradients(gan: GAN, images: Tensor, labels: Tensor | None, layer: nn.Module | None = None) -> ScoreGradients:
