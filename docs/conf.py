@@ -33,10 +33,11 @@ nitpick_ignore_regex = [
         r"(Accessor|Attack|Audit|Classifier|FakeScores|Images|Inverter|Judge|Measure|OptimizerFactory|Pairs|Scores|"
         r"MakeAttack|Row|Left|Start|DiscriminatorStep|Labelled|(.*\.)?T|.*\.Beside|.*\._[A-Z]\w+|.*Judges)",
     ),
+    (r"py:class", r"~_P|Fields|(.*\.)?_T"),
     # Other projects' objects: their inventories would have to be downloaded, and a build downloads nothing.
     (
         r"py:.*",
-        r"(torch|nn|np|numpy|ignite|importlib|types|tqdm|collections|pathlib|PIL|"
+        r"(torch|nn|np|numpy|ignite|importlib|contextlib|types|tqdm|collections|pathlib|PIL|"
         r"Path|Tensor|Dataset|Engine|EventEnum|NotComputableError)(\..*)?",
     ),
 ]

@@ -46,7 +46,7 @@ class Membership:
 
     @property
     def key(self) -> str:
-        """What programs know it by: of each attack another."""
+        """What programs know it by, another of each attack."""
         return f"membership_{self.attack.key}"
 
     @property

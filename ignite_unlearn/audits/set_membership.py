@@ -39,7 +39,7 @@ class SetMembership:
 
     @property
     def key(self) -> str:
-        """What programs know it by: of each attack another."""
+        """What programs know it by, another of each attack."""
         return f"set_membership_{self.attack.key}"
 
     @property

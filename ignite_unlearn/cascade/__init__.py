@@ -12,7 +12,7 @@ from ignite_unlearn.cascade.kfac import KFAC
 from ignite_unlearn.cascade.starts.drop_components import DropComponents
 from ignite_unlearn.cascade.starts.nearest_embedding import NearestEmbedding
 from ignite_unlearn.cascade.starts.start import Start
-from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep, adam
+from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep
 from ignite_unlearn.cascade.substitutions.latent_direction import LatentDirection
 from ignite_unlearn.cascade.substitutions.mean_image import MeanImage
 from ignite_unlearn.cascade.substitutions.noise import Noise
@@ -44,5 +44,4 @@ __all__ = [
     "UnlearningStep",
     "Unseen",
     "UnseenQuantiles",
-    "adam",
 ]

@@ -20,7 +20,7 @@ _CHUNKS = 64
 
 
 class ForgetFromMixture(ForgetClasses):
-    """A request for class unlearning, for generators with a :class:`.LatentMixture`; goes with :class:`DropComponents`.
+    """A request for classes of generators with a :class:`.LatentMixture`; goes with :class:`.DropComponents`.
 
     Args:
         classes: the classes, as the integers that label them.

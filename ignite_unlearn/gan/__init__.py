@@ -1,7 +1,6 @@
 """A user's GAN: how its nets are called, borrowed, copied and looked into."""
 
 from ignite_unlearn.gan.batch import BatchForm
-from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.latent_mixture import LatentMixture
 
@@ -9,5 +8,4 @@ __all__ = [
     "GAN",
     "BatchForm",
     "LatentMixture",
-    "borrow",
 ]

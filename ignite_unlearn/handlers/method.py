@@ -111,11 +111,11 @@ class UnlearningMethod(ABC):
         return [] if unseen is None else [unseen]
 
     def copied(self) -> Any:
-        """Returns a copy for :meth:`check` to act on: what its parts remember must not be remembered by this one."""
+        """Returns a copy that a check may act on: what its parts remember must not be remembered by this one."""
         return copy.copy(self)
 
     def try_out(self, look: Look, original: Original, rows: Rows | None) -> None:  # noqa: B027
-        """Tries the method's own parts for :meth:`check`, each by ``look.try_to`` and on copies; by default nothing.
+        """Tries the method's own parts for a check, each by ``look.try_to`` and on copies; by default nothing.
 
         Args:
             look: collects what does not work.

@@ -19,7 +19,7 @@ def untouched(loader: Any) -> Iterator[None]:
     """Puts back what iterating over a loader moves: generators, and attributes of its sampler and data set.
 
     Attributes get their old values; lists, dicts and sets among them their old content. The global random number
-    streams are :func:`.borrow`'s to put back.
+    streams are :func:`~ignite_unlearn.gan.borrow.borrow`'s to put back.
 
     Args:
         loader: what a trainer runs over.

@@ -14,7 +14,7 @@ from ignite_unlearn import (
 )
 from ignite_unlearn.cascade import Fixed, GaussNewton, OtherClass
 from ignite_unlearn.forget.examples import Examples
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.score_gradients import head_inputs
 from ignite_unlearn.handlers import Rows
 from ignite_unlearn.utils.linear_probe import fit_probe

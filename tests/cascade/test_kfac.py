@@ -4,7 +4,7 @@ from torch import nn
 
 from ignite_unlearn import GAN, UnlearningDivergedError, UnlearningError
 from ignite_unlearn.cascade.kfac import KFAC
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.score_gradients import head_inputs
 from ignite_unlearn.utils.linear_probe import fit_probe
 from tests.cascade.test_gauss_newton import constant, images, make, plus, rows

@@ -6,7 +6,7 @@ from torch.nn.functional import smooth_l1_loss
 
 from ignite_unlearn import GAN, ForgetClasses, UnlearningDivergedError, UnlearningError
 from ignite_unlearn.cascade import Fixed, OtherClass, RetainedNeighbour, UnlearningStep
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.handlers import Rows
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 

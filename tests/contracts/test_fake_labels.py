@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ignite_unlearn import ForgetClasses
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.contracts.found import FAKE_LABELS, a_gan, built
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from ignite_unlearn import GAN, ForgetClasses, ForgetItems, UnlearningError
 from ignite_unlearn.forget import Inversion
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.contracts.found import SUBSTITUTIONS, built
 from tests.loops.nets import CLASSES, SIZE, Discriminator, Generator, Z, real_images

@@ -6,8 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ignite_unlearn.gan import borrow
-from ignite_unlearn.gan.borrow import step_seed
+from ignite_unlearn.gan.borrow import borrow, step_seed
 
 
 def net():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.state import held, state_kept
 from ignite_unlearn.gan.trained import declare_trained
 

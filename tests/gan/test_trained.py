@@ -7,7 +7,7 @@ from torch import nn
 
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError
 from ignite_unlearn.cascade import Fixed, OtherClass
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.trained import decide_trained, optimizers_among, said_of_training, trained_names
 from ignite_unlearn.utils.identical import clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images

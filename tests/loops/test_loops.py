@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.handlers import Rows
 from ignite_unlearn.testing import (
     assert_bit_identical,

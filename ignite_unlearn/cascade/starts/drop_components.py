@@ -21,7 +21,7 @@ class DropComponents:
     over all retained components as these are spread themselves, and no retained image changes.
 
     Raises:
-        UnlearningError: when called for another request than :class:`ForgetFromMixture`.
+        UnlearningError: when called for another request than :class:`.ForgetFromMixture`.
     """
 
     def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:

@@ -52,7 +52,7 @@ class Task(Protocol):
 
     @property
     def kind(self) -> str:
-        """What records call such a request: ``"classes"`` or ``"items"``."""
+        """What records call such a request, ``"classes"`` or ``"items"``."""
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -64,7 +64,7 @@ class Task(Protocol):
 
     @property
     def hides_data(self) -> bool:
-        """Whether records are silent about the hash of all data: whoever has all but a few could try them out."""
+        """Whether records are silent about the hash of all data, since whoever has all but a few could try them out."""
 
     def check(self, nets: Nets) -> None:
         """Checks that such nets can be asked to forget this.

@@ -11,7 +11,7 @@ from monai.networks.nets import MultiScalePatchDiscriminator, PatchDiscriminator
 from torch import Tensor, nn
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import Scores
 from ignite_unlearn_monai.reading import Reading
 

@@ -11,7 +11,8 @@ from monai.utils import convert_to_dst_type
 from torch import Tensor
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.gan import BatchForm, borrow
+from ignite_unlearn.gan import BatchForm
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.fields import Key, describe
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ignite_unlearn import GAN, UnlearningError
 from ignite_unlearn.forget import LatentRegions
-from ignite_unlearn.gan import borrow
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn_stylegan.attributes import require_attributes
 from ignite_unlearn_stylegan.nets import synthesize, to_w
 
