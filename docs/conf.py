@@ -33,7 +33,7 @@ nitpick_ignore_regex = [
         r"(Accessor|Attack|Audit|Classifier|FakeScores|Images|Inverter|Judge|Measure|OptimizerFactory|Pairs|Scores|"
         r"MakeAttack|Row|Left|Start|DiscriminatorStep|Labelled|(.*\.)?T|.*\.Beside|.*\._[A-Z]\w+|.*Judges)",
     ),
-    (r"py:class", r"~_P|Fields|(.*\.)?_T"),
+    (r"py:class", r"~_P|Fields|(.*\.)?_T|.*\.LatentMixture"),
     # Other projects' objects: their inventories would have to be downloaded, and a build downloads nothing.
     (
         r"py:.*",
