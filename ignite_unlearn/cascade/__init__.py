@@ -10,6 +10,7 @@ from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
 from ignite_unlearn.cascade.gauss_newton import GaussNewton
 from ignite_unlearn.cascade.kfac import KFAC
 from ignite_unlearn.cascade.starts.drop_components import DropComponents
+from ignite_unlearn.cascade.starts.fresh_discriminator import FreshDiscriminator
 from ignite_unlearn.cascade.starts.nearest_embedding import NearestEmbedding
 from ignite_unlearn.cascade.starts.start import Start
 from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep
@@ -29,6 +30,7 @@ __all__ = [
     "DropComponents",
     "FakeLabel",
     "Fixed",
+    "FreshDiscriminator",
     "GaussNewton",
     "Generated",
     "LatentDirection",

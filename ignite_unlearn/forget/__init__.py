@@ -5,6 +5,7 @@ from ignite_unlearn.forget.forget import Forget, ForgetClasses, LatentRegions
 from ignite_unlearn.forget.image_index import ImageIndex, refuse_overlap
 from ignite_unlearn.forget.inversion import Inversion, Inverted
 from ignite_unlearn.forget.items import ForgetItems
+from ignite_unlearn.forget.latent_search import LatentSearch
 from ignite_unlearn.forget.mixture import ForgetFromMixture
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "Inversion",
     "Inverted",
     "LatentRegions",
+    "LatentSearch",
     "refuse_overlap",
 ]

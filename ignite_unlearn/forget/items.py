@@ -18,6 +18,7 @@ from ignite_unlearn.forget.forget import Forget, LatentRegions
 from ignite_unlearn.forget.image_index import ImageIndex, refuse_overlap
 from ignite_unlearn.forget.inversion import FewSteps, Inverted, Inverter
 from ignite_unlearn.forget.item_regions import ItemRegions, discoveries
+from ignite_unlearn.forget.latent_search import LatentSearch
 from ignite_unlearn.forget.looks import changes, with_mirrored
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
@@ -39,6 +40,8 @@ class ForgetItems(Forget):
         labels: their class labels ``(M,)``; needed where the GAN is conditional.
         inversion: finds their latents when the phase begins, such as :class:`.Inversion`; None: they are
             not looked for, the generator is left to the loop, and only the discriminator is unlearned.
+        search: finds all the latents that make them, where the generator reproduces its images, such as
+            :class:`.LatentSearch`; in place of ``inversion``, and with ``unseen``.
         unseen: real images that the GAN was never trained on, at least eight, better 500. They say what error inversion
             has for images that the generator cannot know; items that it reproduces no better are not in its memory, and
             their latents are left alone. None: every latent found is given a substitute.
@@ -65,10 +68,16 @@ class ForgetItems(Forget):
         labels: Tensor | None = None,
         *,
         inversion: Inverter | None = None,
+        search: LatentSearch | None = None,
         unseen: Tensor | None = None,
         neighbourhood: float = 0.2,
         augmented: bool = False,
     ):
+        if search is not None and (unseen is None or inversion is not None):
+            raise UnlearningError(
+                "ForgetItems(search=...) takes the place of inversion=, and needs unseen images, unseen=..., to tell "
+                "how near is too near."
+            )
         if unseen is not None and len(unseen) < 8:
             raise UnlearningError(
                 f"ForgetItems(unseen=...) needs at least eight images to compare with: {len(unseen)}."
@@ -76,6 +85,7 @@ class ForgetItems(Forget):
         if not 0 <= neighbourhood < 1.5:
             raise UnlearningError(f"ForgetItems(neighbourhood={neighbourhood}) must be an angle in [0, 1.5) radians.")
         self.inversion = inversion
+        self.search = search
         self.unseen = unseen
         self.neighbourhood = neighbourhood
         self.augmented = augmented
@@ -187,6 +197,10 @@ class ForgetItems(Forget):
         """
         if teacher.labels is not None and self.labels is None:
             raise UnlearningError("The GAN is conditional: give the items' class labels, ForgetItems(images, labels).")
+        if self.search is not None and self.unseen is not None:
+            found_regions = self.search(teacher, self.images, self.labels, self.unseen)
+            logger.info("Search: %d of %d latents drawn make an item.", found_regions.found, self.search.draws)
+            return found_regions
         if self.inversion is None:
             return ItemRegions(teacher, None, self.neighbourhood)
         images, labels = self.images.to(teacher.device), self.labels
@@ -209,9 +223,13 @@ class ForgetItems(Forget):
 
     def trial(self, n: int) -> ForgetItems:
         """Returns a request whose inversion is tried on ``n`` images in a step; nothing of it is kept in this one."""
-        if self.inversion is None:
+        if self.inversion is None and self.search is None:
             return self
         tried = copy.copy(self)
+        if self.search is not None:
+            tried.search = self.search.briefly()
+            return tried
+        assert self.inversion is not None
         # Without unseen images every item counts as known, so that the generator's half is tried too.
         tried.inversion, tried.unseen = FewSteps(self.inversion, n), None
         return tried

@@ -1,0 +1,75 @@
+import pytest
+import torch
+from torch import nn
+
+from ignite_unlearn import GAN, ForgetItems, UnlearningError
+from ignite_unlearn.forget import LatentSearch
+
+
+class Walk(nn.Module):
+    """Makes of a latent an image that tells it, and of another label a darker one."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, z, y=None):
+        z = self.scale * z
+        shift = 0 if y is None else 3.0 * y.view(-1, 1)
+        return torch.cat([z, z + shift], 1).view(-1, 1, 2, 2)
+
+
+def gan(labels=None):
+    return GAN(Walk(), nn.Flatten(), latents=(2,), labels=labels)
+
+
+def test_the_latents_found_make_the_item_and_those_retained_are_far_from_it():
+    torch.manual_seed(0)
+    unseen = torch.randn(40, 1, 2, 2)  # off the plane of what is made, so the generator never comes quite near
+    item = gan().generate(torch.tensor([[0.3, -0.4]]), None)
+    regions = LatentSearch(draws=3000, margin=1.5)(gan(), item, None, unseen)
+    latents, _ = regions.forgotten(400)
+    apart = (gan().generate(latents, None) - item).flatten(1).norm(dim=1)
+    far = (gan().generate(regions.retained(400)[0], None) - item).flatten(1).norm(dim=1)
+    # The second half of the latents found are turned by up to a tenth of a radian.
+    assert apart[:200].max() <= regions.border and apart.max() <= 1.4 * regions.border
+    assert far.min() >= 1.5 * regions.border
+    # As many as there are by another count: of a fine grid, weighted with the latents' density.
+    axis = torch.linspace(-4, 4, 401)
+    grid = torch.cartesian_prod(axis, axis)
+    weight = torch.exp(-grid.square().sum(1) / 2)
+    near = (gan().generate(grid, None) - item).flatten(1).norm(dim=1) < regions.border
+    assert regions.found / 3000 == pytest.approx(float(weight[near].sum() / weight.sum()), abs=0.02)
+
+
+def test_with_labels_an_item_is_looked_for_under_its_own():
+    torch.manual_seed(1)
+    conditional = gan(labels=3)
+    item = conditional.generate(torch.zeros(1, 2), torch.tensor([1]))
+    forget = ForgetItems(item, torch.tensor([1]), unseen=torch.randn(16, 1, 2, 2), search=LatentSearch(draws=2000))
+    regions = forget.regions(conditional)
+    _, labels = regions.forgotten(50)
+    assert labels.tolist() == [1] * 50
+    assert set(regions.retained(300)[1].tolist()) == {0, 1, 2}
+
+
+def test_what_the_generator_does_not_make_is_left_to_the_loop():
+    torch.manual_seed(2)
+    regions = LatentSearch(draws=500)(gan(), torch.full((2, 1, 2, 2), 40.0), None, torch.randn(16, 1, 2, 2))
+    assert regions.found == 0 and len(regions.forgotten(8)[0]) == 0
+    assert len(regions.retained(8)[0]) == 8
+
+
+def test_a_look_before_a_run_draws_few_latents():
+    forget = ForgetItems(torch.zeros(1, 1, 2, 2), unseen=torch.randn(8, 1, 2, 2), search=LatentSearch(draws=9000))
+    assert forget.trial(4).search.draws <= 256 and forget.search.draws == 9000
+
+
+def test_what_does_not_fit_is_said_in_a_sentence():
+    images = torch.zeros(1, 1, 2, 2)
+    with pytest.raises(UnlearningError, match=r"margin=0\.5"):
+        LatentSearch(margin=0.5)
+    with pytest.raises(UnlearningError, match="needs unseen images"):
+        ForgetItems(images, search=LatentSearch())
+    with pytest.raises(UnlearningError, match="Images of all 50 latents drawn"):
+        LatentSearch(draws=50)(gan(), images, None, torch.full((8, 1, 2, 2), 90.0))
