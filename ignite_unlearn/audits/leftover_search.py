@@ -15,7 +15,7 @@ from ignite_unlearn.audits.file_contents import ARCHIVE, ARRAYS, PICTURE, WEIGHT
 from ignite_unlearn.audits.holdings import Own, holdings, tensors
 from ignite_unlearn.audits.near_copies import NearCopies
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.items import ForgetItems
+from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.replay import Replay
@@ -30,7 +30,6 @@ _KINDS = {
 }
 _HOLDERS: dict[type, tuple[str, str]] = {
     UnlearningPhase: ("unlearning phase", "it holds the original GAN as teacher, and so does every state of it"),
-    ForgetItems: ("request", "it holds the forgotten images"),
     Replay: ("replay", "it holds the original GAN"),
     GAN: ("another GAN", "its nets were trained on the forgotten images, unless the phase moved them along"),
 }
@@ -207,6 +206,8 @@ def _told(thing: Any, held: Sequence[Any], *, is_average: bool) -> tuple[str, st
         return what, "trained on the forgotten images, unless the phase moved it along"
     if isinstance(thing, Tensor):
         return "tensor", "perhaps forgotten images, or features of them"
+    if Forget in type(thing).__mro__ and thing.describe().images is not None:
+        return "request", "it holds the forgotten images"
     known = next((said for kind, said in _HOLDERS.items() if isinstance(thing, kind)), None)
     if known is not None:
         return known

@@ -13,6 +13,7 @@ from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.starts.start import Start
 from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep, adam
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.looks import Look
@@ -116,10 +117,23 @@ class CascadedUnlearning(UnlearningPhase):
         self.start = start
 
     def begin(self, original: Original) -> None:
-        """Takes the start in closed form, if there is one."""
+        """Takes the start, if there is one.
+
+        Raises:
+            UnlearningError: if images that a part was given as retained ones are in the forget set.
+        """
         if self.start is not None:
+            self._refuse_forgotten(self.start)
             self.start(self.gan, original.teacher, original.regions, self.step.substitution)
             share(p for net in (self.gan.generator, self.gan.discriminator) for p in net.parameters())
+
+    def _refuse_forgotten(self, start: Start) -> None:
+        for images, labels in getattr(start, "retained_images", list)():
+            found = int((self.forget.rows(images, labels) | (self.forget.find(images) >= 0)).sum())
+            if found:
+                raise UnlearningError(
+                    f"{found} of {type(start).__name__}'s retained images are in the forget set: leave them out."
+                )
 
     def unlearn(self, original: Original, rows: Rows) -> dict[str, float]:
         """Leads the generator to substitute images, and the discriminator to fake labels."""
@@ -152,12 +166,15 @@ class CascadedUnlearning(UnlearningPhase):
         tried, step = copy.copy(self), copy.copy(self.step)
         step.substitution, step.fake_label = copy.copy(step.substitution), copy.copy(step.fake_label)
         step.discriminator_step = copy.copy(step.discriminator_step)
-        tried.step, tried.start = step, copy.copy(self.start)
+        tried.step = step
+        # A start that takes long may say how it is tried in a moment.
+        tried.start = getattr(self.start, "briefly", lambda: copy.copy(self.start))()
         return tried
 
     def try_out(self, look: Look, original: Original, rows: Rows | None) -> None:
         """Tries substitution, fake label, start and the discriminator's step on copies."""
-        teacher, regions, step = original.teacher, original.regions, self.copied().step
+        teacher, regions, tried = original.teacher, original.regions, self.copied()
+        step = tried.step
         latents, labels = regions.forgotten(_ROWS)
         if len(latents):
             look.try_to(lambda: step.substitution(teacher, latents, labels, regions), "The substitution")
@@ -166,15 +183,15 @@ class CascadedUnlearning(UnlearningPhase):
         scores = torch.zeros(_ROWS, device=self.gan.device)
         requests = torch.zeros_like(scores).long()
         look.try_to(lambda: step.fake_label(scores, self.gan, teacher, regions, requests), "The fake label")
-        start, moves_discriminator = self.start, step.discriminator_step
+        start, moves_discriminator = tried.start, step.discriminator_step
         if start is not None:
             look.try_to(
-                lambda: start(teacher.teacher(), teacher, regions, step.substitution), "The start in closed form"
+                lambda: start(teacher.learner(), teacher, regions, step.substitution), "The start in closed form"
             )
         if moves_discriminator is not None and rows is not None:
-            tried = teacher.teacher()
-            tried.discriminator.requires_grad_(True)
+            copied = teacher.teacher()
+            copied.discriminator.requires_grad_(True)
             look.try_to(
-                lambda: moves_discriminator(tried, teacher, rows, step.fake_scores(regions, rows)),
+                lambda: moves_discriminator(copied, teacher, rows, step.fake_scores(regions, rows)),
                 "The discriminator's step",
             )

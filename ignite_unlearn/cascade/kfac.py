@@ -21,7 +21,8 @@ class KFAC(LayerStep):
     scores as far as is wanted, the one with the smallest such form is taken. What is solved is then as small as the
     request, and a step costs a fraction of one of Gauss-Newton.
 
-    The arguments are those of :class:`.LayerStep`, and one more.
+    The arguments are those of :class:`.LayerStep`, and one more. Of its numbers ``discriminator_anchor_loss`` is that
+    form: the mean square by which held scores move in the step, as their statistics tell.
 
     Args:
         retained: retained training images.

@@ -24,6 +24,7 @@ from ignite_unlearn import GAN, CascadedUnlearning, ForgetItems, Replay, Unlearn
 from ignite_unlearn.audits import Leftovers, delete, in_folder, in_objects, only_of
 from ignite_unlearn.audits.near_copies import NearCopies
 from ignite_unlearn.cascade import Fixed, MeanImage
+from ignite_unlearn.forget import Description, Forget
 from ignite_unlearn.utils.files import save_released
 from ignite_unlearn.utils.pictures import side_by_side
 
@@ -240,6 +241,23 @@ def test_the_original_gan_is_found_in_files_nested_and_renamed(tmp_path):
     assert "phase's state" in found["checkpoint_1.pt"].why
     (state,) = in_folder(tmp_path, released)  # a phase's state says by itself what it is
     assert state.original
+
+
+def test_a_request_of_ones_own_is_told_by_what_it_holds():
+    class Mine(Forget):
+        def rows(self, images, labels):
+            return torch.zeros(len(images), dtype=torch.bool)
+
+        def regions(self, teacher):
+            raise AssertionError
+
+        def describe(self):
+            return Description("mine", images=self.held)
+
+    mine = Mine()
+    mine.held = FORGOTTEN
+    (found,) = in_objects({"mine": mine}, phase()[0], FORGOTTEN)
+    assert (found.what, found.why) == ("request", "it holds the forgotten images")
 
 
 def test_phases_requests_teachers_and_what_holds_them_are_told():

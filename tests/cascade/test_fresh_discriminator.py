@@ -79,6 +79,26 @@ def test_layers_whose_weight_is_computed_are_drawn_anew_too(norm):
             assert alike < 0.6, name
 
 
+def test_layers_of_one_number_stay_finite():
+    gan, (images, _) = plain(), real_images(40, seed=0)
+    gan.discriminator.append(nn.utils.parametrizations.weight_norm(nn.Linear(1, 1)))
+    begun(gan, FreshDiscriminator(images, steps=1))
+    assert all(bool(p.isfinite().all()) and bool(p.any()) for p in gan.discriminator.parameters() if p.dim() > 1)
+
+
+def test_a_check_takes_few_of_its_steps_and_finds_forgotten_images_among_its_own():
+    gan, (images, labels) = plain(), real_images(40, seed=0)
+    start = FreshDiscriminator(images[2:], steps=10**6)
+    options = {"substitution": RetainedNeighbour(samples=16), "fake_label": Fixed()}
+    assert CascadedUnlearning(gan, forget=ForgetItems(images[:2]), start=start, **options).check([(images, labels)])
+    for forget in (ForgetItems(images[:4]), ForgetItems(images[:4], augmented=True)):
+        phase = CascadedUnlearning(gan, forget=forget, start=start, **options)
+        with pytest.raises(UnlearningError, match="2 of FreshDiscriminator's retained images are in the forget set"):
+            phase.attach(trainer := Engine(lambda engine, batch: None))
+            trainer.run([(images[:8], labels[:8])])
+        phase.handle.remove()
+
+
 def test_it_begins_a_phase_of_items_in_a_conditional_gan_too():
     torch.manual_seed(0)
     gan = GAN(Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES)

@@ -12,7 +12,7 @@ from ignite_unlearn import (
     UnlearningDivergedError,
     UnlearningError,
 )
-from ignite_unlearn.cascade import Fixed, GaussNewton, OtherClass
+from ignite_unlearn.cascade import KFAC, Fixed, GaussNewton, OtherClass
 from ignite_unlearn.forget.examples import Examples
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.score_gradients import head_inputs
@@ -75,7 +75,9 @@ def test_a_few_steps_move_the_forgotten_and_hold_the_retained():
     assert (shift - shift.mean()).abs().max() < 0.05
 
 
-def test_with_unseen_images_features_forget_too():
+# K-FAC holds other images by their statistics, and so less exactly than one by one.
+@pytest.mark.parametrize("kind, steps, bound, left", [(GaussNewton, 6, 0.15, 0.25), (KFAC, 8, 0.3, 0.4)])
+def test_with_unseen_images_features_forget_too(kind, steps, bound, left):
     gan, forgotten, retained, unseen = make(), images(6, 0), images(60, 1), images(60, 2)
     optimizer = torch.optim.Adam(gan.discriminator.parameters(), 1e-2)
     members = torch.cat([forgotten, retained])
@@ -97,17 +99,17 @@ def test_with_unseen_images_features_forget_too():
     def unlearn(step):
         changed = copy.copy(gan)
         changed.discriminator = copy.deepcopy(gan.discriminator)
-        for _ in range(6):
+        for _ in range(steps):
             step(changed, teacher, rows(forgotten), lambda s, gan, teacher: gan.score(unseen).mean().expand(len(s)))
         return changed
 
     before = told(gan)
-    scores_only, both = unlearn(GaussNewton(retained)), unlearn(GaussNewton(retained, unseen=unseen))
+    scores_only, both = unlearn(kind(retained)), unlearn(kind(retained, unseen=unseen))
     level = gan.score(unseen).mean()
     for changed in (scores_only, both):
         gap = (changed.score(forgotten).mean() - changed.score(unseen).mean()) / (gan.score(retained).mean() - level)
-        assert gap.abs() < 0.15
-    assert before > 0.8 and told(both) < 0.25 and told(both) < told(scores_only)
+        assert gap.abs() < bound
+    assert before > 0.8 and told(both) < left and told(both) < told(scores_only)
 
 
 def test_it_works_on_the_rows_of_a_class_request_and_on_labels():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
 
 import torch
@@ -14,6 +15,8 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.trained import trained_parameters
+
+_BRIEFLY = 2  # steps of a look
 
 
 def _adam(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -67,6 +70,16 @@ class FreshDiscriminator:
         self.images, self.labels = images, labels
         self.steps, self.batch_size, self.penalty, self.optimizer = steps, batch_size, penalty, optimizer
 
+    def retained_images(self) -> list[tuple[Tensor, Tensor | None]]:
+        """Returns the images that it trains on, with their labels: the phase refuses those that are to be forgotten."""
+        return [(self.images, self.labels)]
+
+    def briefly(self) -> FreshDiscriminator:
+        """Returns a start of few steps, for a look before a run."""
+        brief = copy.copy(self)
+        brief.steps = min(self.steps, _BRIEFLY)
+        return brief
+
     def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
         """Changes the discriminator; see :class:`.Start`."""
         if gan.labels is not None and self.labels is None:
@@ -113,7 +126,7 @@ def _draw_anew(net: nn.Module, parameters: list[nn.Parameter]) -> None:
                 if parameter.dim() < 2 or not torch.equal(parameter, old):
                     waiting.pop(id(parameter), None)
     for parameter in waiting.values():
-        if parameter.dim() < 2:
+        if parameter.dim() == 0 or parameter.numel() == len(parameter):  # one number a channel: a bias, or a gain
             parameter.fill_(float(parameter.mean()))
         else:
             parameter.normal_(0.0, float(parameter.std()))
