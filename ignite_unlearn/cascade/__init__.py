@@ -7,6 +7,7 @@ from ignite_unlearn.cascade.fake_labels.fixed import Fixed
 from ignite_unlearn.cascade.fake_labels.generated import Generated
 from ignite_unlearn.cascade.fake_labels.unseen import Unseen
 from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
+from ignite_unlearn.cascade.exchange_scores import ExchangeScores
 from ignite_unlearn.cascade.gauss_newton import GaussNewton
 from ignite_unlearn.cascade.kfac import KFAC
 from ignite_unlearn.cascade.starts.drop_components import DropComponents
@@ -28,6 +29,7 @@ __all__ = [
     "CascadedUnlearning",
     "DiscriminatorStep",
     "DropComponents",
+    "ExchangeScores",
     "FakeLabel",
     "Fixed",
     "FreshDiscriminator",

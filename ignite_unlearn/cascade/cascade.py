@@ -7,21 +7,27 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from ignite.engine import Engine
 from torch import Tensor
 
+from ignite_unlearn.cascade.aims import Images
+from ignite_unlearn.cascade.defaults import choose, halves
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
+from ignite_unlearn.cascade.self_stop import EVERY, SelfStop
 from ignite_unlearn.cascade.starts.start import Start
 from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep, adam
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.looks import Look
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.phase import PREFIX, UnlearningPhase
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.utils.distributed import share
 
+_BUDGET = 200  # unlearning steps of a phase that measures
 _ROWS = 4  # latents that parts are tried on
 
 
@@ -34,30 +40,44 @@ class CascadedUnlearning(UnlearningPhase):
     ``engine.state.metrics["unlearning/..."]`` is touched: with ``lr=0`` the run is bit-identical to one without the
     handler.
 
+    ``CascadedUnlearning(gan, forget=..., unseen=...)`` is enough: what is not given is chosen by request and nets, and
+    ``repr`` and ``check()`` say what and why. Such a phase looks every five iterations where the generator makes by now
+    what is to be forgotten, and measures what is left (:class:`.Remains`). It ends by itself, and the run with it, when
+    that is forgotten and the rest has stayed, or at its budget; then the best state is kept, and ``verdict`` says what
+    is left. Whoever gives both substitution and fake label says when it ends, by ``StopWhenForgotten``.
+
     The ideas are those of the abstract of Sun et al. (2023, arXiv 2308.09881); the rest can be exchanged.
 
     Args:
         gan: the GAN whose nets the trainer trains.
         forget: what to forget, such as ``ForgetClasses({7})``.
-        substitution: which image a forgotten latent is given.
-        fake_label: which score a forgotten image is given.
+        unseen: real images that the GAN was never trained on ``(K, ...)``, or a pair of them and their class labels
+            ``(K,)``; some hundred. Every other one says what forgotten images are to be like, the others measure. None:
+            items are not measured, and their generator is left to the loop.
+        substitution: which image a forgotten latent is given; None: chosen.
+        fake_label: which score a forgotten image is given; None: chosen.
         optimizer: makes the phase's own optimiser of a net's parameters, called once for each net, so that the
             moments of the trainer's optimisers stay the trainer's. Default: Adam with a large eps.
         anchor: weight of the terms that hold retained latents and scores at the teacher's.
         batch_size: latents of either kind in an unlearning step, and images of a request for items.
         generator_steps: how many steps the generator takes in an unlearning step, each on new latents; the
-            discriminator takes one, on the rows of the batch and images of the request.
-        discriminator_step: moves the discriminator, such as ``GaussNewton(retained)``; None: the optimiser does.
+            discriminator takes one, on the rows of the batch and images of the request. None: four for classes of a
+            conditional GAN, else eight.
+        discriminator_step: moves the discriminator, such as ``GaussNewton(retained)``; None: chosen with the fake label,
+            and where that was given, the optimiser moves it.
         start: changes the GAN in closed form before the first unlearning step, such as ``NearestEmbedding()``.
         every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
             comes back by itself, so that the next unlearning step can undo it.
-        max_iterations: after so many unlearning steps the phase ends by itself; None: never.
+        max_iterations: after so many unlearning steps the phase ends by itself; None: after 200 where it measures, else
+            never.
         seed: of the phase's own random numbers, drawn from a stream of their own.
         metrics_prefix: what the phase's numbers are called in ``engine.state.metrics``, before their names; None: they
             are not put there.
 
     Attributes:
         step: the unlearning step.
+        chosen: why each part that was not given is what it is, by the part's name.
+        self_stop: what measures, and ends the phase; None where all parts were given.
 
     All else that it has is :class:`~ignite_unlearn.UnlearningPhase`'s.
 
@@ -93,12 +113,13 @@ class CascadedUnlearning(UnlearningPhase):
         gan: GAN,
         *,
         forget: Forget,
-        substitution: Substitution,
-        fake_label: FakeLabel,
+        unseen: Tensor | Images | None = None,
+        substitution: Substitution | None = None,
+        fake_label: FakeLabel | None = None,
         optimizer: OptimizerFactory = adam,
-        anchor: float = 8.0,
+        anchor: float = 2.0,
         batch_size: int = 64,
-        generator_steps: int = 1,
+        generator_steps: int | None = None,
         discriminator_step: DiscriminatorStep | None = None,
         start: Start | None = None,
         every: int = 1,
@@ -106,15 +127,46 @@ class CascadedUnlearning(UnlearningPhase):
         seed: int = 0,
         metrics_prefix: str | None = PREFIX,
     ):
+        chooses = substitution is None or fake_label is None
+        looked_at, measured_by = halves(unseen)
+        parts = choose(
+            gan, forget, looked_at,
+            substitution=substitution, fake_label=fake_label, discriminator_step=discriminator_step,
+            generator_steps=generator_steps,
+        )  # fmt: skip
         super().__init__(
-            gan, forget=forget, batch_size=batch_size, every=every, max_iterations=max_iterations, seed=seed,
+            gan,
+            forget=forget if looked_at is None else forget.compared_with(looked_at[0]),
+            batch_size=batch_size,
+            every=every,
+            max_iterations=_BUDGET if chooses and max_iterations is None else max_iterations,
+            seed=seed,
             metrics_prefix=metrics_prefix,
-        )  # fmt: skip
+        )
         self.step = UnlearningStep(
-            gan, substitution=substitution, fake_label=fake_label, optimizer=optimizer, anchor=anchor,
-            batch_size=batch_size, generator_steps=generator_steps, discriminator_step=discriminator_step,
+            gan, substitution=parts.substitution, fake_label=parts.fake_label, optimizer=optimizer, anchor=anchor,
+            batch_size=batch_size, generator_steps=parts.generator_steps, discriminator_step=parts.discriminator_step,
         )  # fmt: skip
-        self.start = start
+        self.start, self.chosen, self._unseen = start, parts.why, unseen
+        self.self_stop = SelfStop(self, parts.substitution, measured_by) if chooses else None
+
+    def attach(self, trainer: Engine) -> PhaseHandle:
+        """Attaches the phase, and what ends it; see :meth:`.UnlearningPhase.attach`."""
+        handle = super().attach(trainer)
+        if self.self_stop is not None:
+            self._own = self.self_stop.attach(trainer)
+        return handle
+
+    def _detached(self) -> None:
+        super()._detached()
+        if self.self_stop is not None:
+            self._own.remove()
+
+    def __repr__(self) -> str:
+        parts = (self.step.substitution, self.step.fake_label, self.step.discriminator_step, self.start)
+        names = ", ".join(type(part).__name__ for part in parts if part is not None)
+        reasons = "".join(f"\n  {name}: {why}" for name, why in self.chosen.items())
+        return f"CascadedUnlearning({names}){reasons}"
 
     def begin(self, original: Original) -> None:
         """Takes the start, if there is one.
@@ -137,6 +189,9 @@ class CascadedUnlearning(UnlearningPhase):
 
     def unlearn(self, original: Original, rows: Rows) -> dict[str, float]:
         """Leads the generator to substitute images, and the discriminator to fake labels."""
+        if self.self_stop is not None and self.iterations and self.iterations % EVERY == 0:
+            # Where the generator makes by now what is to be forgotten, for regions that can look.
+            getattr(original.regions, "look_again", lambda gan: None)(self.gan)
         return self.step(original.teacher, original.regions, rows)
 
     def settings(self) -> dict[str, Any]:
@@ -158,6 +213,9 @@ class CascadedUnlearning(UnlearningPhase):
     def unseen_images(self) -> list[Tensor]:
         """Returns the sets of unseen images that the request and the cascade's parts were given, each once."""
         parts = (self.step.fake_label, self.step.discriminator_step)
+        given, _ = (self._unseen, None) if isinstance(self._unseen, Tensor) else self._unseen or (None, None)
+        if given is not None:
+            return [given]
         found = super().unseen_images() + [t for part in parts for t in getattr(part, "unseen_images", list)()]
         return list({images.data_ptr(): images for images in found}.values())
 
@@ -173,6 +231,7 @@ class CascadedUnlearning(UnlearningPhase):
 
     def try_out(self, look: Look, original: Original, rows: Rows | None) -> None:
         """Tries substitution, fake label, start and the discriminator's step on copies."""
+        look.notes += [f"{name[:1].upper()}{name[1:]}: {why}." for name, why in self.chosen.items()]
         teacher, regions, tried = original.teacher, original.regions, self.copied()
         step = tried.step
         latents, labels = regions.forgotten(_ROWS)
@@ -192,6 +251,6 @@ class CascadedUnlearning(UnlearningPhase):
             copied = teacher.teacher()
             copied.discriminator.requires_grad_(True)
             look.try_to(
-                lambda: moves_discriminator(copied, teacher, rows, step.fake_scores(regions, rows)),
+                lambda: moves_discriminator(copied, teacher, rows, step.aims(regions, rows)),
                 "The discriminator's step",
             )

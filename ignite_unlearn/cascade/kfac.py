@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.cascade.layer_step import LayerStep, joined, numbers_of, solved
-from ignite_unlearn.cascade.step import FakeScores, Images
+from ignite_unlearn.cascade.aims import FakeScores, Images
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import score_gradients
@@ -25,7 +25,7 @@ class KFAC(LayerStep):
     form: the mean square by which held scores move in the step, as their statistics tell.
 
     Args:
-        retained: retained training images.
+        retained: retained training images; None: those of the loop's batches.
         labels: their class labels.
         unseen: real images that the GAN was never trained on.
         unseen_labels: their class labels.
@@ -52,7 +52,7 @@ class KFAC(LayerStep):
 
     def __init__(
         self,
-        retained: Tensor,
+        retained: Tensor | None = None,
         labels: Tensor | None = None,
         *,
         unseen: Tensor | None = None,

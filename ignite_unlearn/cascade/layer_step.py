@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ignite_unlearn.cascade.step import FakeScores, Images
+from ignite_unlearn.cascade.aims import FakeScores, Images
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import along, head_inputs
 from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.distributed import gather_rows
 from ignite_unlearn.utils.linear_probe import fit_probe
 
+_REMEMBERED = 1024  # retained rows of batches, where no images were given
 _PROBED = 4  # a probe is fitted to so many times as many images as are held: they cost far less there
 
 
@@ -28,6 +32,7 @@ class LayerStep(ABC):
 
     Args:
         retained: retained training images ``(M, ...)``, in the batch's value range. None may be in the forget set.
+            None: those of the loop's batches, as they go by.
         labels: their class labels ``(M,)``; needed where the discriminator takes labels.
         unseen: real images ``(K, ...)`` that the GAN was never trained on; they are held like the retained ones. None:
             only retained images are held, and features are left to remember.
@@ -43,7 +48,7 @@ class LayerStep(ABC):
 
     def __init__(
         self,
-        retained: Tensor,
+        retained: Tensor | None = None,
         labels: Tensor | None = None,
         *,
         unseen: Tensor | None = None,
@@ -53,11 +58,12 @@ class LayerStep(ABC):
         ridge: float = 1e-3,
     ):
         name = type(self).__name__
-        if len(retained) == 0 or rows < 1 or ridge <= 0:
-            raise UnlearningError(
-                f"{name}() got {len(retained)} retained images, rows={rows}, ridge={ridge}: each must be positive."
-            )
-        self.held = [(retained, labels)] + ([] if unseen is None else [(unseen, unseen_labels)])
+        n = 1 if retained is None else len(retained)
+        if n == 0 or rows < 1 or ridge <= 0:
+            raise UnlearningError(f"{name}() got {n} retained images, rows={rows}, ridge={ridge}: each must be positive.")
+        self._recent = retained is None
+        first = (torch.zeros(0), None) if retained is None else (retained, labels)
+        self.held: list[Images] = [first] + ([] if unseen is None else [(unseen, unseen_labels)])
         for images, given in self.held:
             if given is not None and len(given) != len(images):
                 raise UnlearningError(f"{name}() got {len(images)} images but {len(given)} labels: one an image.")
@@ -68,8 +74,10 @@ class LayerStep(ABC):
 
     def __call__(self, gan: GAN, teacher: GAN, rows: Rows, fake_label: FakeScores) -> dict[str, float]:
         """Takes one step; see :class:`.DiscriminatorStep`."""
+        if self._recent:
+            self._remember(rows)
         forgotten = self._forgotten(rows, gan.device)
-        if len(forgotten[0]) == 0:
+        if len(forgotten[0]) == 0 or len(self.held[0][0]) == 0:
             return {}
         if len(self.held) > 1:
             with torch.no_grad():
@@ -82,6 +90,30 @@ class LayerStep(ABC):
     @abstractmethod
     def _solve(self, gan: GAN, teacher: GAN, forgotten: Images, fake_label: FakeScores) -> dict[str, float]:
         """Moves the layer's weight once, by the scores of this GAN, and returns the numbers of the step."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the retained rows that went by; empty where the images were given."""
+        return {"images": self.held[0][0], "labels": self.held[0][1]} if self._recent else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads what :meth:`state_dict` returned."""
+        if self._recent and state:
+            self.held = [(state["images"], state["labels"]), *self.held[1:]]
+
+    def _remember(self, rows: Rows) -> None:
+        """Keeps the last retained rows of all processes."""
+        kept = ~rows.forgotten
+        images = gather_rows(rows.images.detach()[kept].cpu())
+        labels = gather_rows(None if rows.labels is None else rows.labels[kept].cpu())
+        if images is None:
+            return
+        old, old_labels = self.held[0]
+        if len(old):
+            images = torch.cat([old, images])
+            labels = None if labels is None or old_labels is None else torch.cat([old_labels, labels])
+        # The list is another one each time: a copy of this step must not see it.
+        recent = images[-_REMEMBERED:], None if labels is None else labels[-_REMEMBERED:]
+        self.held = [recent, *self.held[1:]]
 
     def _draw(self, kind: int, rows: int, like: Tensor) -> Images:
         images, labels = self.held[kind]

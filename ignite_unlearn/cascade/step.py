@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
+from ignite_unlearn.cascade.aims import Aims
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
@@ -33,25 +34,21 @@ from ignite_unlearn.utils.distributed import (
 OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 # A large eps: with the usual one, weights whose gradients are near zero would move as fast as all others.
-adam: OptimizerFactory = partial(torch.optim.Adam, lr=5e-4, betas=(0.5, 0.99), eps=5e-3)
-
-
-FakeScores: TypeAlias = "Callable[[Tensor, GAN, GAN], Tensor]"
-Images: TypeAlias = "tuple[Tensor, Tensor | None]"
+adam: OptimizerFactory = partial(torch.optim.Adam, lr=2e-3, betas=(0.5, 0.99), eps=1e-4)
 
 
 class DiscriminatorStep(Protocol):
     """How the discriminator is led to fake labels, in place of gradient descent."""
 
-    def __call__(self, gan: GAN, teacher: GAN, rows: Rows, fake_label: FakeScores) -> dict[str, float]:
+    def __call__(self, gan: GAN, teacher: GAN, rows: Rows, aims: Aims) -> dict[str, float]:
         """Takes one step of the discriminator, the same on every process.
 
         Args:
             gan: the GAN; its nets are in eval mode.
             teacher: the frozen original GAN.
             rows: what is to be unlearned on; its examples are the same on every process.
-            fake_label: gives the target scores ``(N,)`` of forgotten images: of their present scores ``(N,)``, the GAN
-                that gave these, and its teacher.
+            aims: called with the present scores ``(N,)`` of forgotten images, the GAN that gave them and its teacher,
+                returns their target scores ``(N,)``; ``aims.substitutes`` gives what the generator is led to.
 
         Returns:
             Numbers for ``state.metrics``; empty where there was nothing to unlearn.
@@ -83,9 +80,9 @@ class UnlearningStep:
         substitution: Substitution,
         fake_label: FakeLabel,
         optimizer: OptimizerFactory = adam,
-        anchor: float = 8.0,
+        anchor: float = 2.0,
         batch_size: int = 64,
-        generator_steps: int = 1,
+        generator_steps: int = 4,
         discriminator_step: DiscriminatorStep | None = None,
     ):
         if anchor < 0 or min(batch_size, generator_steps) < 1:
@@ -137,7 +134,7 @@ class UnlearningStep:
         """Moves the discriminator: forgotten images to their fake labels, retained ones to the teacher's scores."""
         if self.discriminator_step is not None:
             step, rows = self.discriminator_step, rows.joined()
-            numbers = together(lambda: step(self.gan, teacher, rows, self.fake_scores(regions, rows)))
+            numbers = together(lambda: step(self.gan, teacher, rows, self.aims(regions, rows)))
             share(self.gan.discriminator.parameters())
             return numbers
         images, labels, forgotten = rows.on(self.gan.device)
@@ -149,7 +146,7 @@ class UnlearningStep:
         scores = now[forgotten]
         # Of all processes, rows or none: ranks are those among all, and the random number streams stay alike.
         everyones, own = with_others(scores)
-        targets = self.fake_scores(regions, rows)(everyones, self.gan, teacher)[own]
+        targets = self.aims(regions, rows)(everyones, self.gan, teacher)[own]
         with torch.no_grad():
             held = teacher.score(images, labels)
         to_labels = smooth_l1_loss(scores, targets, reduction="sum") / n_forgotten
@@ -160,20 +157,23 @@ class UnlearningStep:
         numbers = {"forget_score": float(score), "fake_label": float(target)}
         return {"fake_label_loss": loss, "discriminator_anchor_loss": anchor, **numbers}
 
-    def fake_scores(self, regions: LatentRegions, rows: Rows) -> FakeScores:
-        """Returns the fake label of these rows, as a :class:`DiscriminatorStep` is given it."""
-        return lambda scores, gan, teacher: self.fake_label(
-            scores, gan, teacher, regions, rows.requests(len(scores)).to(scores.device)
-        )
+    def aims(self, regions: LatentRegions, rows: Rows) -> Aims:
+        """Returns what these rows and latents are led to, as a :class:`DiscriminatorStep` is given it."""
+        return Aims(self.fake_label, self.substitution, regions, rows)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the optimisers' states."""
-        return {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        """Returns the optimisers' states, and that of the discriminator's step where it has one."""
+        own = getattr(self.discriminator_step, "state_dict", dict)()
+        states = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        return {**states, "discriminator_step": own} if own else states
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Loads the optimisers' states."""
+        """Loads what :meth:`state_dict` returned."""
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state[name])
+        load = getattr(self.discriminator_step, "load_state_dict", None)
+        if load is not None:
+            load(state.get("discriminator_step", {}))
 
     def _descend(self, net: str, losses: tuple[Tensor, Tensor]) -> tuple[float, float]:
         optimizer = self.optimizers[net]

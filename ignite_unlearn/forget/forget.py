@@ -13,6 +13,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.description import Description
 from ignite_unlearn.forget.examples import Examples
+from ignite_unlearn.forget.found_regions import FoundRegions
 from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
@@ -78,6 +79,10 @@ class Forget(Protocol):
     def replacement_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
         """Returns the class labels that images put into a batch carry there; None where nobody knows them."""
         return labels
+
+    def compared_with(self, unseen: Tensor) -> Forget:
+        """Returns the request for whoever has real images that the GAN never saw, ``(K, ...)``; by default itself."""
+        return self
 
     def trial(self, n: int) -> Forget:
         """Returns a request whose regions are found in a moment, of ``n`` images at most, for a look before a run."""
@@ -148,7 +153,7 @@ class ForgetClasses(Forget):
                 "The GAN is unconditional, so its forgotten classes must be found by a classifier: pass "
                 "ForgetClasses(..., classifier=...), or GAN(..., labels=number of classes) if it is conditional."
             )
-        return _FoundRegions(teacher, self)
+        return FoundRegions(teacher, self.rows, pool=self.pool, classes=self.classes)
 
     def replacement_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
         """Returns ``labels``, or the classifier's labels of ``images``, or None where nobody knows them."""
@@ -201,39 +206,3 @@ class _LabelRegions:
     def _draw(self, n: int, classes: Tensor) -> tuple[Tensor, Tensor]:
         choice = torch.randint(len(classes), (n,)).to(classes.device)
         return self._teacher.sample_latents(n), classes[choice]
-
-
-class _FoundRegions:
-    """An unconditional GAN: a pool of latents of either kind, found by the classifier among the teacher's samples."""
-
-    retained_classes = None
-
-    def __init__(self, teacher: GAN, forget: ForgetClasses, tries: int = 64):
-        forgotten: list[Tensor] = []
-        retained: list[Tensor] = []
-        for _ in range(tries):
-            latents = teacher.sample_latents(forget.pool)
-            mask = forget.rows(teacher.sample(forget.pool, latents=latents), None)
-            forgotten.append(latents[mask])
-            retained.append(latents[~mask])
-            counts = [sum(map(len, kind)) for kind in (forgotten, retained)]
-            if min(counts) >= forget.pool:
-                break
-        for count, kind in zip(counts, ("forgotten", "retained"), strict=True):
-            if count == 0:
-                raise UnlearningError(
-                    f"The classifier finds no image of the {kind} classes among {tries * forget.pool} samples of the "
-                    f"generator, classes to forget: {list(forget.classes)}. Check classifier and classes."
-                )
-        self._forgotten = torch.cat(forgotten)[: forget.pool]
-        self._retained = torch.cat(retained)[: forget.pool]
-
-    def forgotten(self, n: int) -> tuple[Tensor, None]:
-        return _choose(self._forgotten, n), None
-
-    def retained(self, n: int) -> tuple[Tensor, None]:
-        return _choose(self._retained, n), None
-
-
-def _choose(pool: Tensor, n: int) -> Tensor:
-    return pool[torch.randint(len(pool), (n,)).to(pool.device)]

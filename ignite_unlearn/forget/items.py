@@ -221,6 +221,20 @@ class ForgetItems(Forget):
         )  # fmt: skip
         return ItemRegions(teacher, _rows(self.inverted, known.nonzero().flatten()), self.neighbourhood)
 
+    def compared_with(self, unseen: Tensor) -> ForgetItems:
+        """Returns a copy that looks for all latents that make the items, where nothing else was asked for.
+
+        Raises:
+            UnlearningError: if there are fewer than eight unseen images, or one of them is one of the items.
+        """
+        if self.inversion is not None or self.search is not None or self.unseen is not None:
+            return self
+        compared = ForgetItems(
+            self.images, self.labels, search=LatentSearch(), unseen=unseen, augmented=self.augmented
+        )
+        compared._requests = self._requests
+        return compared
+
     def trial(self, n: int) -> ForgetItems:
         """Returns a request whose inversion is tried on ``n`` images in a step; nothing of it is kept in this one."""
         if self.inversion is None and self.search is None:

@@ -2,46 +2,102 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.item_regions import rotated
+from ignite_unlearn.forget.item_regions import discoveries, rotated
 from ignite_unlearn.gan.gan import GAN
 
 _CHUNK = 2048  # images that are held at once
 _ANGLE = 0.1  # radians, of neighbours
 _BRIEFLY = 256
+_AGAIN = 3000  # latents of a further look
+_REMEMBERED = 8192  # latents that were found
+_LEAST_SLACK = 0.05
+
+
+def slack(items: int, unseen: int) -> float:
+    """Returns how far an AUC of so few images may be off one half by chance: a standard deviation, at least 0.05.
+
+    Example:
+        >>> round(slack(8, 250), 2), slack(1000, 1000)
+        (0.1, 0.05)
+    """
+    return max(_LEAST_SLACK, math.sqrt((items + unseen + 1) / (12 * items * unseen)))
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How near drawn images come to items and to unseen images.
+
+    Attributes:
+        latents: that were drawn, ``(N, ...)``.
+        labels: their class labels ``(N,)``; None without classes.
+        apart: distances of their images to the items ``(N, M)``, pixels, L2; infinite for another class.
+        unseen: distance of each unseen image to the nearest of them, ``(K,)``.
+    """
+
+    latents: Tensor
+    labels: Tensor | None
+    apart: Tensor
+    unseen: Tensor
+
+    @property
+    def border(self) -> float:
+        """Within which distance an image counts as an item's: the mean one of unseen images."""
+        return float(self.unseen.mean())
+
+    def known(self) -> Tensor:
+        """Returns which items the generator makes more closely than images that it never saw, bool ``(M,)``.
+
+        All of them where they are told from unseen images as a whole; else those that stand out one by one.
+        """
+        items = self.apart.amin(0)
+        below = (items[:, None] < self.unseen[None]).double() + 0.5 * (items[:, None] == self.unseen[None]).double()
+        if float(below.mean()) > 0.5 + slack(len(items), len(self.unseen)):
+            return torch.ones(len(items), dtype=torch.bool, device=items.device)
+        return discoveries(items, self.unseen)
 
 
 class SampledRegions:
     """Latents that were found, and latents that are far from them; see :class:`LatentSearch`.
 
     Args:
-        latents: drawn latents ``(N, ...)``.
-        labels: their class labels ``(N,)``; None without classes.
-        near: bool mask ``(N,)`` of those whose images count as an item's.
-        far: bool mask ``(N,)`` of those whose images are far from each item.
-        border: the distance within which an image counts as an item's.
+        search: how to look.
+        teacher: the frozen original GAN.
+        items: images of the forget set ``(M, ...)``.
+        labels: their class labels ``(M,)``; None without classes.
+        unseen: real images that the GAN was never trained on ``(K, ...)``.
 
     Attributes:
-        border: the same.
-        found: how many latents were found.
+        border: the distance within which an image counts as an item's.
+        found: how many latents were found by the last look.
     """
 
     retained_classes = None
 
-    def __init__(self, latents: Tensor, labels: Tensor | None, *, near: Tensor, far: Tensor, border: float):
-        self._latents, self._labels = latents, labels
-        self._near, self._far = near.nonzero().flatten(), far.nonzero().flatten()
-        self.border = border
-        self.found = len(self._near)
+    def __init__(self, search: LatentSearch, teacher: GAN, items: Tensor, labels: Tensor | None, unseen: Tensor):
+        self._search, self._given = search, (items, labels, unseen)
+        looked = search.nearness(teacher, *self._given)
+        self.border = looked.border
+        far = looked.apart.amin(1) >= search.margin * self.border
+        if not bool(far.any()):
+            raise UnlearningError(
+                f"Images of all {search.draws} latents drawn are as near to an item as the generator comes to unseen "
+                "images: there is nothing to lead them to. Check that unseen images have the items' value range, or "
+                "forget less."
+            )
+        self._far = looked.latents[far], None if looked.labels is None else looked.labels[far]
+        self._near = looked.latents[:0], None if looked.labels is None else looked.labels[:0]
+        self._learn_from(looked)
 
     def forgotten(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Latents that were found, half of them turned a little; none where none was found."""
-        latents, labels = self._drawn(self._near, n)
+        """Latents that were found, half of them turned a little; none while no item can be told from unseen images."""
+        latents, labels = _drawn(self._near, n if self.found else 0)
         if len(latents):
             angles = _ANGLE * torch.rand(n).to(latents)
             angles[: (n + 1) // 2] = 0
@@ -50,11 +106,28 @@ class SampledRegions:
 
     def retained(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Latents whose images are far from each item."""
-        return self._drawn(self._far, n)
+        return _drawn(self._far, n)
 
-    def _drawn(self, rows: Tensor, n: int) -> tuple[Tensor, Tensor | None]:
-        chosen = rows[torch.randint(len(rows), (n,)).to(rows.device)] if len(rows) else rows
-        return self._latents[chosen], None if self._labels is None else self._labels[chosen]
+    def look_again(self, gan: GAN) -> None:
+        """Looks where the GAN makes items by now; where it makes none, none is forgotten until a further look."""
+        self._learn_from(replace(self._search, draws=min(self._search.draws, _AGAIN)).nearness(gan, *self._given))
+
+    def _learn_from(self, looked: Nearness) -> None:
+        known = looked.known()
+        near = (looked.apart[:, known] < looked.border).any(1)
+        self.found = int(near.sum())
+        latents, labels = self._near
+        more = None if labels is None or looked.labels is None else torch.cat([labels, looked.labels[near]])
+        self._near = (
+            torch.cat([latents, looked.latents[near]])[-_REMEMBERED:],
+            None if more is None else more[-_REMEMBERED:],
+        )
+
+
+def _drawn(pool: tuple[Tensor, Tensor | None], n: int) -> tuple[Tensor, Tensor | None]:
+    latents, labels = pool
+    rows = torch.randint(max(len(latents), 1), (n if len(latents) else 0,)).to(latents.device)
+    return latents[rows], None if labels is None else labels[rows]
 
 
 @dataclass(frozen=True)
@@ -64,7 +137,8 @@ class LatentSearch:
     One latent is not the region of an item. Where a generator reproduces one of 64 images, a 64th of its latents makes
     it, and on the way to the next image others show half of it. So latents are drawn and their images compared with the
     items. How near is too near is told by unseen images: the mean distance from each of them to the nearest of all
-    drawn images. With class labels an item is compared with images of its own class.
+    drawn images. Items that lie no nearer than unseen images do are not the generator's, and are left alone. With class
+    labels an item is compared with images of its own class.
 
     Args:
         draws: how many latents are drawn.
@@ -100,26 +174,22 @@ class LatentSearch:
         Raises:
             UnlearningError: if all of the latent space would be forgotten.
         """
-        latents, asked = teacher.sample_latents(self.draws), teacher.sample_labels(self.draws)
-        wanted, others = (images.to(teacher.device).flatten(1) for images in (items, unseen))
+        return SampledRegions(self, teacher, items, labels, unseen)
+
+    def nearness(self, gan: GAN, items: Tensor, labels: Tensor | None, unseen: Tensor) -> Nearness:
+        """Returns how near drawn images of a GAN come to items and unseen images; see :meth:`__call__`."""
+        latents, asked = gan.sample_latents(self.draws), gan.sample_labels(self.draws)
+        wanted, others = (images.to(gan.device).flatten(1) for images in (items, unseen))
         to_items, to_unseen = [], []
-        for rows in torch.arange(self.draws, device=teacher.device).split(_CHUNK):
+        for rows in torch.arange(self.draws, device=gan.device).split(_CHUNK):
             given = None if asked is None else asked[rows]
-            made = teacher.sample(len(rows), given, latents=latents[rows]).flatten(1)
+            made = gan.sample(len(rows), given, latents=latents[rows]).flatten(1)
             apart = torch.cdist(made, wanted.to(made))
             if given is not None and labels is not None:
                 apart[given[:, None] != labels.to(given)[None]] = torch.inf
-            to_items.append(apart.amin(1))
+            to_items.append(apart)
             to_unseen.append(torch.cdist(others.to(made), made).amin(1))
-        nearest, border = torch.cat(to_items), float(torch.stack(to_unseen).amin(0).mean())
-        far = nearest >= self.margin * border
-        if not bool(far.any()):
-            raise UnlearningError(
-                f"Images of all {self.draws} latents drawn are as near to an item as the generator comes to unseen "
-                "images: there is nothing to lead them to. Check that unseen images have the items' value range, or "
-                "forget less."
-            )
-        return SampledRegions(latents, asked, near=nearest < border, far=far, border=border)
+        return Nearness(latents, asked, torch.cat(to_items), torch.stack(to_unseen).amin(0))
 
     def briefly(self) -> LatentSearch:
         """Returns a search in a moment, for a look before a run."""

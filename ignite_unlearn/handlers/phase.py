@@ -24,6 +24,7 @@ from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.rehearsal import rehearse
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.shown import Shown
+from ignite_unlearn.handlers.verdict import Verdict, verdict_by
 from ignite_unlearn.handlers.watching import Watching
 from ignite_unlearn.utils.clock import Stopwatch
 
@@ -69,6 +70,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
             set it where you measure by other means. A phase that ends without is warned of.
         firing: whether the event that is handled now is this phase's, where two are on one trainer.
         released: the GAN that is released in place of the trained one, as ``ErasureRecord(released=...)`` says.
+        stopping: the :class:`~ignite_unlearn.StopWhenForgotten` that decides on its end, the last attached; or None.
         states_given: how often :meth:`state_dict` was called; each state holds the original GAN.
         handle: what :meth:`attach` returned last; ``handle.remove()`` makes room for the next request on a trainer.
 
@@ -99,6 +101,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self.metrics: dict[str, float] = {}
         self.measured = self.firing = False
         self.released: GAN | None = None
+        self.stopping: Any = None
         self.original: Original | None = None
         self.handle: PhaseHandle | None = None
         Watching.__init__(self, gan, forget)
@@ -137,9 +140,12 @@ class UnlearningPhase(UnlearningMethod, Watching):
             },
             events={event: EVENT_TO_ATTR.get(event) for event in UnlearningEvents},
             metrics_prefix=self.metrics_prefix,
-            also=self._watch.end_step,
+            also=self._detached,
         )
         return self.handle
+
+    def _detached(self) -> None:
+        self._watch.end_step()
 
     def renew_original(self) -> None:
         """Says that the original is the GAN as it is now, and where it is now, in the place of that at :meth:`attach`.
@@ -162,6 +168,11 @@ class UnlearningPhase(UnlearningMethod, Watching):
     def seconds(self) -> float:
         """What the phase took so far in this process, all of its runs' steps and handlers included."""
         return self._clock.seconds
+
+    @property
+    def verdict(self) -> Verdict:
+        """What was measured says of whether it forgot: by the bounds that it was asked to reach; printable."""
+        return verdict_by(self.bounds)
 
     @property
     def active(self) -> bool:

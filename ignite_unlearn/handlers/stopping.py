@@ -40,6 +40,10 @@ class StopWhenForgotten:
             moving average.
         keep: nets that are put back to the best measured state where the bounds were never reached.
 
+    Attributes:
+        best: the numbers that came nearest to the bounds so far; None before the first measurement.
+        of_original: the original GAN's numbers, where they are known; the verdict then says what shows nothing.
+
     Raises:
         UnlearningError: if there are no bounds, or a number is missing that a bound is for, or is none.
 
@@ -77,6 +81,7 @@ class StopWhenForgotten:
         if every < 1 or patience < 1:
             raise UnlearningError(f"every={every} and patience={patience} must be at least 1.")
         self.best: dict[str, float] | None = None
+        self.of_original: Mapping[str, float] = {}
         self._released = released
         self._keep = keep
         self._kept: KeptWeights | None = None
@@ -107,7 +112,7 @@ class StopWhenForgotten:
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
         if self.unlearning is not None:
-            self.unlearning.measured = True
+            self.unlearning.measured, self.unlearning.stopping = True, self
             self.unlearning.released = self._released or self.unlearning.released
         return PhaseHandle(
             self,
@@ -164,6 +169,7 @@ class StopWhenForgotten:
             left = self.best or left
         self.unlearning.bounds = [
             {"name": name, "value": left[name], "at_most": self.at_most.get(name), "at_least": self.at_least.get(name)}
+            | ({"of_original": self.of_original[name]} if name in self.of_original else {})
             for name in {**self.at_most, **self.at_least}
         ]
         if not reached and self.unlearning.stopped_because is not None:  # else the phase goes on in a further run

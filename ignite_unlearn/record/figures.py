@@ -74,6 +74,9 @@ _LIST = (
     Figure("coverage", "coverage", ".3f", "higher", quality=True, benchmarked=True),
     Figure("forgotten_share", "forgotten share", ".4f", "retrained", promised=True, benchmarked=True),
     Figure("share_above_substitutes", "forgotten share above that of the substitutes", ".4f", "lower"),
+    Figure("left_share", "forgotten latents that still show their image", ".4f", "lower"),
+    Figure("preferred_share", "forgotten latents whose image is still preferred", ".4f", "lower"),
+    Figure("drift", "how far retained images moved", ".4f", "lower", quality=True),
     Figure("pul", "PUL", ".2f", "higher", "per cent", promised=True, benchmarked=True),
     Figure("retained_accuracy", "accuracy of the other classes", ".4f", "higher", quality=True, benchmarked=True),
     Figure(

@@ -18,6 +18,7 @@ class Bound:
         at_most: what it must not exceed; None: no such bound.
         at_least: what it must not fall below; None: no such bound.
         of_substitutes: of ``"share_above_substitutes"``, the forgotten share of the substitutes themselves.
+        of_original: what it was of the original GAN, where the phase measured that.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Bound:
     at_most: float | None = None
     at_least: float | None = None
     of_substitutes: float | None = None
+    of_original: float | None = None
 
     def holds(self, value: float | None) -> bool:
         """Returns whether a number is within the bounds; none is not.
@@ -51,7 +53,7 @@ class Bound:
     def as_dict(self) -> dict[str, Any]:
         """Returns it as ``record.json`` holds it."""
         content = asdict(self)
-        return content if self.of_substitutes is not None else {k: content[k] for k in content if k != "of_substitutes"}
+        return {k: v for k, v in content.items() if v is not None or not k.startswith("of_")}
 
 
 @dataclass(frozen=True)

@@ -4,40 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ignite_unlearn.handlers.verdict import HEADLINES, Verdict
 from ignite_unlearn.record.figures import figure
 
 if TYPE_CHECKING:
     from ignite_unlearn.record.record import Record
 
-HEADLINES = {
-    "forgotten": "FORGOTTEN AS FAR AS TESTED",
-    "not-forgotten": "NOT FORGOTTEN",
-    "not-tested": "NOT TESTED",
-}
 _SLACK = 0.02  # how far a share may lie above the retrained GAN's: two retrained GANs of MNIST differ by as much
 _HALF = 0.5  # of the original's share: more is no forgetting, whatever the bound
 _ABOVE = "share_above_substitutes"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a record's numbers say of the claim that it was forgotten.
-
-    Attributes:
-        value: ``"forgotten"``, ``"not-forgotten"`` or ``"not-tested"``.
-        reasons: sentences, those that decided first.
-    """
-
-    value: str
-    reasons: tuple[str, ...]
-
-    @property
-    def headline(self) -> str:
-        """The value as a headline."""
-        return HEADLINES[self.value]
 
 
 class Finding(NamedTuple):
@@ -171,7 +148,8 @@ def _bounds(record: Record) -> Iterator[Finding]:
             yield Finding(None, f"{said}.")
         else:
             before = _range(record, "original", bound.name)
-            empty = before is not None and bound.holds(before.value)
+            known_before = bound.of_original if before is None else before.value
+            empty = known_before is not None and bound.holds(known_before)
             more = " The original GAN is within the bound too, so this shows nothing." if empty else ""
             yield Finding(None if empty else True, f"{said}.{more}")
 

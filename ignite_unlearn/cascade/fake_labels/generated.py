@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
 
@@ -13,14 +14,21 @@ class Generated:
     """The mean score of generated retained images: "this one is not real".
 
     Args:
+        quantile: in place of the mean this quantile of the scores, such as 0.1: "less real than most"; None: the mean.
         live: judge the present generator's images by the present discriminator; False: both as in the teacher.
         samples: how many images the mean is taken over.
+
+    Raises:
+        UnlearningError: if the quantile is none.
 
     Example:
         >>> fake_label = Generated(live=True)
     """
 
-    def __init__(self, *, live: bool = True, samples: int = 64):
+    def __init__(self, *, quantile: float | None = None, live: bool = True, samples: int = 64):
+        if quantile is not None and not 0 <= quantile <= 1:
+            raise UnlearningError(f"Generated(quantile={quantile}) must lie in [0, 1].")
+        self.quantile = quantile
         self.live = live
         self.samples = samples
 
@@ -28,7 +36,8 @@ class Generated:
         """Returns the mean score of generated images; see :class:`FakeLabel`."""
         latents, labels = regions.retained(self.samples)
         source = gan if self.live else teacher
-        level = _scores(source, source.sample(self.samples, labels, latents=latents), labels).mean()
+        found = _scores(source, source.sample(self.samples, labels, latents=latents), labels)
+        level = found.mean() if self.quantile is None else found.float().quantile(self.quantile)
         return level.to(scores.dtype).expand(len(scores))
 
 

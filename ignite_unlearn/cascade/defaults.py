@@ -1,0 +1,128 @@
+"""What a cascade chooses by itself, from the request and the nets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from ignite_unlearn.cascade.aims import Images
+from ignite_unlearn.cascade.exchange_scores import ExchangeScores
+from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
+from ignite_unlearn.cascade.fake_labels.generated import Generated
+from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
+from ignite_unlearn.cascade.kfac import KFAC
+from ignite_unlearn.cascade.step import DiscriminatorStep
+from ignite_unlearn.cascade.substitutions.other_class import OtherClass
+from ignite_unlearn.cascade.substitutions.retained_neighbour import RetainedNeighbour
+from ignite_unlearn.cascade.substitutions.substitution import Substitution
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.gan.gan import GAN
+
+_FEW, _MANY = 4, 8  # steps of the generator in an unlearning step
+_LOW = 0.1  # quantile
+_ENOUGH = 16  # unseen images, of which either half does something of its own
+
+
+@dataclass
+class Choice:
+    """The parts of a cascade, and why.
+
+    Attributes:
+        substitution: which image a forgotten latent is given.
+        fake_label: which score a forgotten image is given.
+        discriminator_step: how the discriminator is led to it; None: by its optimiser.
+        generator_steps: of an unlearning step.
+        why: a sentence for each part that was chosen, by the part's name.
+    """
+
+    substitution: Substitution
+    fake_label: FakeLabel
+    discriminator_step: DiscriminatorStep | None
+    generator_steps: int
+    why: dict[str, str] = field(default_factory=dict)
+
+
+def choose(
+    gan: GAN,
+    forget: Forget,
+    unseen: Images | None,
+    *,
+    substitution: Substitution | None,
+    fake_label: FakeLabel | None,
+    discriminator_step: DiscriminatorStep | None,
+    generator_steps: int | None,
+) -> Choice:
+    """Returns the parts that were given, and for the others what fits.
+
+    Args:
+        gan: the GAN.
+        forget: the request.
+        unseen: real images that the GAN was never trained on, with labels; None: there are none.
+        substitution: None: it is chosen.
+        fake_label: None: it is chosen.
+        discriminator_step: None: it is chosen together with the fake label.
+        generator_steps: None: it is chosen.
+    """
+    why: dict[str, str] = {}
+    items = forget.describe().images is not None
+    if substitution is None:
+        substitution, why["substitution"] = _substitution(gan, items)
+    if fake_label is None:
+        fake_label, why["fake label"] = _fake_label(gan, items, unseen)
+        if discriminator_step is None:
+            discriminator_step, why["discriminator's step"] = _step(gan, items, unseen)
+    if generator_steps is None:  # found latents lie scattered, which takes more steps than a label does
+        generator_steps = _FEW if gan.labels is not None and not items else _MANY
+    return Choice(substitution, fake_label, discriminator_step, generator_steps, why)
+
+
+def halves(unseen: Tensor | Images | None) -> tuple[Images | None, Images | None]:
+    """Returns unseen images for the phase to look at, and others to measure it by; all for both where they are few.
+
+    Raises:
+        UnlearningError: if labels are as many as no images are.
+    """
+    if unseen is None:
+        return None, None
+    images, labels = unseen if isinstance(unseen, (tuple, list)) else (unseen, None)
+    if not isinstance(images, Tensor) or not len(images) or (labels is not None and len(labels) != len(images)):
+        raise UnlearningError(
+            "CascadedUnlearning(unseen=...) needs real images that the GAN was never trained on, as a tensor (K, ...), "
+            "or a pair of them and their class labels (K,)."
+        )
+    if len(images) < _ENOUGH:
+        return (images, labels), (images, labels)
+    # Every other one: data sets are often sorted by class.
+    first, second = ((images[i::2], None if labels is None else labels[i::2]) for i in range(2))
+    return first, second
+
+
+def _substitution(gan: GAN, items: bool) -> tuple[Substitution, str]:
+    if gan.labels is not None and not items:
+        return OtherClass(), "the GAN takes labels, so forgotten latents show what they show under a retained class"
+    return RetainedNeighbour(), "forgotten latents show the image of the nearest retained latent"
+
+
+def _fake_label(gan: GAN, items: bool, unseen: Images | None) -> tuple[FakeLabel, str]:
+    if items and unseen is not None and (gan.labels is None or unseen[1] is not None):
+        return UnseenQuantiles(*unseen), "the items' scores are to be spread as those of unseen images are"
+    if items:
+        lack = "without unseen images" if unseen is None else "unseen images came without labels"
+        return Generated(), f"{lack}, the items get the level of generated images"
+    return Generated(quantile=_LOW, live=False), "the class's images count as less real than nine in ten generated ones"
+
+
+def _step(gan: GAN, items: bool, unseen: Images | None) -> tuple[DiscriminatorStep | None, str]:
+    if not items:
+        return ExchangeScores(), "the class's images count as fakes, and substitutes under its label as real"
+    labelled = unseen is not None and (gan.labels is None or unseen[1] is not None)
+    if unseen is not None and labelled and any(map(_moves, gan.discriminator.modules())):
+        images, labels = unseen
+        return KFAC(unseen=images, unseen_labels=labels), "one layer forgets the items, and what a probe of it tells"
+    return ExchangeScores(), "no layer can be moved alone, or there are no unseen images to hold: all weights descend"
+
+
+def _moves(layer: nn.Module) -> bool:
+    return isinstance(layer, (nn.Linear, nn.Conv2d)) and layer._parameters.get("weight") is not None

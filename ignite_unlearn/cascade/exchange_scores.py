@@ -1,0 +1,138 @@
+"""A step of the discriminator for classes: what is forgotten and its substitute exchange their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import smooth_l1_loss
+
+from ignite_unlearn.cascade.aims import Aims, Images
+from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.distributed import gather_rows
+
+_adam = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.99), eps=1e-4)
+
+
+class ExchangeScores:
+    """Takes forgotten images for fakes, and substitutes under the forgotten label for real.
+
+    A loop that still asks its generator for a forgotten label, as most do that draw labels at random, lets the
+    discriminator say what belongs there. One that remembers leads the generator back within a hundred learning steps,
+    however well that had forgotten. So the discriminator is taught the same exchange: forgotten images get their fake
+    labels, both the batch's and those that the teacher makes, and their substitutes get what the teacher says
+    of real retained images. Retained images, real and made, are held at the teacher's scores.
+
+    Args:
+        steps: of the optimiser in an unlearning step.
+        batch_size: images of each kind that are made for a step.
+        anchor: weight of what is held.
+        optimizer: makes the step's own optimiser of the discriminator's parameters.
+
+    Raises:
+        UnlearningError: if a number does not fit.
+
+    Example:
+        >>> step = ExchangeScores(steps=8)
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: int = 4,
+        batch_size: int = 64,
+        anchor: float = 1.0,
+        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = _adam,
+    ):
+        if min(steps, batch_size) < 1 or anchor < 0:
+            raise UnlearningError(
+                f"ExchangeScores(steps={steps}, batch_size={batch_size}, anchor={anchor}): the first two must be at "
+                "least 1, the last not negative."
+            )
+        self.steps, self.batch_size, self.anchor, self.optimizer = steps, batch_size, anchor, optimizer
+        self._made: tuple[nn.Module, torch.optim.Optimizer] | None = None
+        self._loaded: Mapping[str, Any] | None = None
+
+    def __call__(self, gan: GAN, teacher: GAN, rows: Rows, aims: Aims) -> dict[str, float]:
+        """Takes the steps; see :class:`.DiscriminatorStep`."""
+        optimizer = self._optimizer_of(gan.discriminator)
+        parameters = [p for p in gan.discriminator.parameters() if p.requires_grad]
+        real = _retained(gan, rows)
+        numbers: dict[str, float] = {}
+        for _ in range(self.steps):
+            exchanged, held = self._losses(gan, teacher, rows, real, aims)
+            values = torch.stack([exchanged, held]).detach().tolist()
+            if not all(abs(value) < float("inf") for value in values):
+                raise UnlearningDivergedError(
+                    f"The unlearning loss of the discriminator is not finite ({values[0]:.3g} and {values[1]:.3g}): "
+                    "the last good weights are back. Check that the loop's own losses stay finite."
+                )
+            gradients = torch.autograd.grad(exchanged + self.anchor * held, parameters, allow_unused=True)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            numbers = dict(zip(("fake_label_loss", "discriminator_anchor_loss"), values, strict=True))
+        return numbers
+
+    def _losses(
+        self, gan: GAN, teacher: GAN, rows: Rows, real: Images | None, aims: Aims
+    ) -> tuple[Tensor, Tensor]:
+        """Returns what is exchanged and what is held, as two losses."""
+        n, nothing = self.batch_size, torch.zeros((), device=gan.device, requires_grad=True)
+        (latents, labels), (kept, kept_labels) = aims.regions.forgotten(n), aims.regions.retained(n)
+        with torch.no_grad():
+            made = teacher.sample(len(kept), kept_labels, latents=kept), kept_labels
+            held = [(images, teacher.score(*images)) for images in ([made] if real is None else [made, real])]
+        exchanged = []
+        if len(latents):
+            with torch.no_grad():
+                old = teacher.sample(len(latents), labels, latents=latents)
+                substitutes = aims.substitutes(teacher, latents, labels)
+            taken_for_real = held[-1][1].mean().expand(len(latents))  # of real images where the batch has any
+            exchanged += [
+                self._to_fake(gan, teacher, (old, labels), aims),
+                smooth_l1_loss(gan.score(substitutes, labels), taken_for_real),
+            ]
+        if rows.examples is not None and len(rows.examples.images):
+            labels = rows.examples.labels
+            forgotten = rows.examples.images.detach().to(gan.device), None if labels is None else labels.to(gan.device)
+            exchanged.append(self._to_fake(gan, teacher, forgotten, aims))
+        holding = [smooth_l1_loss(gan.score(*images), scores) for images, scores in held]
+        return sum(exchanged, nothing), sum(holding, nothing)
+
+    @staticmethod
+    def _to_fake(gan: GAN, teacher: GAN, forgotten: Images, aims: Aims) -> Tensor:
+        scores = gan.score(*forgotten)
+        return smooth_l1_loss(scores, aims(scores.detach(), gan, teacher))
+
+    def _optimizer_of(self, discriminator: nn.Module) -> torch.optim.Optimizer:
+        if self._made is None or self._made[0] is not discriminator:
+            self._made = discriminator, self.optimizer(list(discriminator.parameters()))
+            if self._loaded is not None:
+                self._made[1].load_state_dict(dict(self._loaded))
+                self._loaded = None
+        return self._made[1]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the optimiser's state; empty before the first step."""
+        return {} if self._made is None else self._made[1].state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads the optimiser's state."""
+        self._made, self._loaded = None, state or None
+
+
+def _retained(gan: GAN, rows: Rows) -> Images | None:
+    """Returns the retained rows of all processes, on the GAN's device; None where there are none."""
+    kept = ~rows.forgotten
+    images = gather_rows(rows.images.detach()[kept])
+    labels = gather_rows(None if rows.labels is None else rows.labels[kept])
+    if images is None or not len(images):
+        return None
+    return images.to(gan.device), None if labels is None else labels.to(gan.device)

@@ -1,0 +1,164 @@
+"""What a phase measures by itself: how much is left of what is to be forgotten, and how far the rest has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.cascade.aims import Images
+from ignite_unlearn.cascade.substitutions.substitution import Substitution
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.forget.latent_search import LatentSearch, slack
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.score_gradients import head_inputs
+from ignite_unlearn.handlers.original import Original
+from ignite_unlearn.metrics.membership import auc
+
+_SHARE = 0.01  # of a class's latents that may still look like what the teacher made of them
+_PREFERRED = 0.02  # of a class's latents whose discriminator may still like the teacher's image better
+_OF_SAMPLES = 0.1  # of the share that the original's samples had, where a classifier finds them
+_DRIFT = 0.3  # how far retained images may move, as a share of the teacher's variance
+_SAMPLES = 512
+_DRAWS = 4000  # for the nearest samples of items
+
+
+@dataclass
+class Remains:
+    """Measures a GAN in a phase, and says which numbers are good enough.
+
+    * ``left_share``: share of forgotten latents whose image is nearer to what the teacher made of them than to their
+      substitute (pixels, L2). For classes of a conditional GAN.
+    * ``preferred_share``: share of forgotten latents of which the discriminator scores what the teacher made above the
+      substitute, under the same label: where it does, the loop leads the generator back.
+    * ``forgotten_share``: share of samples that the request's classifier takes for what is to be forgotten; with labels,
+      of those made under a forgotten one. Where the request has a classifier.
+    * ``membership_auc``: ROC AUC of the discriminator's score, items against unseen images. One half says that they
+      cannot be told apart; less is a mark too.
+    * ``near_auc``: the same of minus the distance to the nearest of 4,000 samples.
+    * ``drift``: how far images of retained latents have moved: the Fréchet distance (Dowson and Landau 1982) of two
+      Gaussians without covariances, in the teacher's discriminator's last features, over the variance of the teacher's.
+
+    Args:
+        forget: the request.
+        original: the original GAN, and where it makes what.
+        substitution: which image a forgotten latent is given.
+        unseen: real images that the GAN was never trained on and the phase looked at for nothing else, with labels;
+            None: items are not measured.
+
+    Attributes:
+        at_most: upper bounds by name.
+        at_least: lower bounds by name.
+        of_original: the original GAN's numbers by name.
+    """
+
+    forget: Forget
+    original: Original
+    substitution: Substitution
+    unseen: Images | None
+    at_most: dict[str, float] = field(init=False)
+    at_least: dict[str, float] = field(init=False)
+    of_original: dict[str, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._features = _Features(self.original.teacher)
+        first = self.of_original = self._left(self.original.teacher)
+        self.at_most, self.at_least = {}, {}
+        told = self.forget.describe()
+        for name, value in first.items():
+            if name.endswith("_auc"):
+                assert told.images is not None and self.unseen is not None
+                chance = slack(len(told.images), len(self.unseen[0]))
+                self.at_most[name] = 0.5 + chance
+                # A generator that never made an item is left alone, wherever its samples lie.
+                if name == "membership_auc" or value > 0.5 + chance:
+                    self.at_least[name] = 0.5 - 2 * chance
+            elif name == "preferred_share":
+                self.at_most[name] = _PREFERRED
+            else:
+                self.at_most[name] = _SHARE if self.original.teacher.labels is not None else _OF_SAMPLES * value
+        if first:
+            self.at_most["drift"] = _DRIFT
+
+    def __bool__(self) -> bool:
+        """Whether there is anything that can be measured."""
+        return bool(self.at_most)
+
+    def __call__(self, gan: GAN) -> Mapping[str, float]:
+        """Returns the numbers of a GAN."""
+        return {**self._left(gan), "drift": self._drift(gan)}
+
+    def _left(self, gan: GAN) -> dict[str, float]:
+        told, numbers = self.forget.describe(), {}
+        if told.images is not None:
+            if self.unseen is not None:
+                numbers = self._of_items(gan, told.images, told.labels)
+            return numbers
+        if gan.labels is not None:
+            numbers |= self._beside_substitutes(gan)
+        if told.classify is not None:
+            numbers["forgotten_share"] = self._forgotten_share(gan, told.classes, told.classify)
+        return numbers
+
+    def _beside_substitutes(self, gan: GAN) -> dict[str, float]:
+        teacher, regions = self.original.teacher, self.original.regions
+        latents, labels = regions.forgotten(_SAMPLES)
+        substitutes = torch.cat([self.substitution(teacher, z, y, regions) for z, y in _parts(latents, labels)])
+        made, was = (of.sample(len(latents), labels, latents=latents) for of in (gan, teacher))
+        to_own, to_substitute = ((made - other).flatten(1).norm(dim=1) for other in (was, substitutes))
+        of_was, of_substitutes = (self._scores(gan, images, labels) for images in (was, substitutes))
+        return {
+            "left_share": float((to_own < to_substitute).double().mean()),
+            "preferred_share": float((of_was > of_substitutes).double().mean()),
+        }
+
+    def _forgotten_share(self, gan: GAN, classes, classify) -> float:
+        n = _SAMPLES if gan.labels is not None else 4 * _SAMPLES
+        latents, labels = gan.sample_latents(n), None
+        if gan.labels is not None:
+            labels = torch.tensor(classes, device=gan.device)[torch.arange(n) % len(classes)]
+        found = classify(gan.sample(n, labels, latents=latents))
+        return float(torch.isin(found.cpu(), torch.tensor(classes)).double().mean())
+
+    def _of_items(self, gan: GAN, items: Tensor, labels: Tensor | None) -> dict[str, float]:
+        assert self.unseen is not None
+        unseen, unseen_labels = self.unseen
+        near = LatentSearch(draws=_DRAWS).nearness(gan, items, labels, unseen)
+        numbers = {"near_auc": auc(-near.apart.amin(0).cpu(), -near.unseen.cpu())}
+        if gan.labels is None or unseen_labels is not None:
+            members, others = self._scores(gan, items, labels), self._scores(gan, unseen, unseen_labels)
+            numbers["membership_auc"] = auc(members.cpu(), others.cpu())
+        return numbers
+
+    def _scores(self, gan: GAN, images: Tensor, labels: Tensor | None) -> Tensor:
+        asked = None if gan.labels is None else labels
+        return torch.cat([gan.score(part.to(gan.device), given) for part, given in _parts(images, asked)])
+
+    def _drift(self, gan: GAN) -> float:
+        teacher = self.original.teacher
+        latents, labels = self.original.regions.retained(_SAMPLES)
+        now, was = (self._features(of.sample(len(latents), labels, latents=latents), labels) for of in (gan, teacher))
+        moved = (now.mean(0) - was.mean(0)).square() + (now.std(0) - was.std(0)).square()
+        return float(moved.sum() / was.var(0).sum().clamp_min(1e-12))
+
+
+class _Features:
+    """The teacher's discriminator's last features, or pixels where those cannot be found."""
+
+    def __init__(self, teacher: GAN):
+        self._teacher = teacher
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        try:
+            return torch.cat([head_inputs(self._teacher, x, y) for x, y in _parts(images, labels)]).float()
+        except UnlearningError:
+            return images.flatten(1).float()
+
+
+def _parts(images: Tensor, labels: Tensor | None) -> list[Images]:
+    pairs = zip(images.split(256), [None] * len(images) if labels is None else labels.split(256), strict=False)
+    return list(pairs)

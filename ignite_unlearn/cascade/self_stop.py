@@ -1,0 +1,71 @@
+"""A phase that ends by itself: it measures what is left, and keeps the best state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ignite.engine import Engine
+
+from ignite_unlearn.cascade.aims import Images
+from ignite_unlearn.cascade.remains import Remains
+from ignite_unlearn.cascade.substitutions.substitution import Substitution
+from ignite_unlearn.gan.borrow import borrow, step_seed
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn.handlers.stopping import StopWhenForgotten
+
+EVERY = 5  # iterations from one measurement to the next
+_PATIENCE = 4
+_MEASURE = 4  # what a random number stream is for
+
+
+class SelfStop(StopWhenForgotten):
+    """Ends a phase when :class:`.Remains` is within its bounds, four times in a row.
+
+    Where somebody attaches a :class:`~ignite_unlearn.StopWhenForgotten` of their own, that one decides.
+
+    Args:
+        unlearning: the phase.
+        substitution: which image a forgotten latent is given.
+        unseen: real images that the GAN never saw, for measurements alone, with labels; None: there are none.
+
+    Attributes:
+        remains: what is measured; None until the phase begins, and where somebody else decides.
+    """
+
+    def __init__(self, unlearning: UnlearningPhase, substitution: Substitution, unseen: Images | None):
+        nets = (unlearning.gan.generator, unlearning.gan.discriminator)
+        super().__init__(
+            unlearning, self._numbers, at_most={"drift": 1.0}, every=EVERY, patience=_PATIENCE, keep=nets
+        )
+        self._substitution, self._unseen = substitution, unseen
+        self.remains: Remains | None = None
+
+    def _started(self, engine: Engine) -> None:
+        super()._started(engine)
+        if self.unlearning.stopping is self and self.remains is None:
+            assert self.unlearning.original is not None
+            with self._stream():
+                self.remains = Remains(
+                    self.unlearning.forget, self.unlearning.original, self._substitution, self._unseen
+                )
+            self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
+            self.of_original = self.remains.of_original
+        # Without a number that could tell, nobody knows whether it was forgotten, and the phase says so at its end.
+        self.unlearning.measured = self.unlearning.stopping is not self or bool(self.remains)
+
+    def _look(self, engine: Engine) -> None:
+        if self.unlearning.stopping is self and self.remains:
+            super()._look(engine)
+
+    def _ending(self, engine: Engine) -> None:
+        if self.unlearning.stopping is self and self.remains:
+            super()._ending(engine)
+
+    def _numbers(self, gan: GAN) -> Mapping[str, float]:
+        assert self.remains is not None
+        with self._stream():  # the same latents each time, so that noise does not pass for progress
+            return self.remains(gan)
+
+    def _stream(self):
+        return borrow(seed=step_seed(self.unlearning.seed, _MEASURE))

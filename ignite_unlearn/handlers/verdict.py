@@ -1,0 +1,87 @@
+"""Whether a phase forgot, as far as it was measured: a function of its bounds and of nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+HEADLINES = {
+    "forgotten": "FORGOTTEN AS FAR AS TESTED",
+    "not-forgotten": "NOT FORGOTTEN",
+    "not-tested": "NOT TESTED",
+}
+QUALITY = frozenset({"drift", "fid", "kid"})  # numbers that tell how good images are, and not how much is forgotten
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What numbers say of the claim that it was forgotten.
+
+    Attributes:
+        value: ``"forgotten"``, ``"not-forgotten"`` or ``"not-tested"``.
+        reasons: sentences, those that decided first.
+
+    Example:
+        >>> print(Verdict("not-forgotten", ("Forgotten share: 0.4 was found, at most 0.02 was asked for.",)))
+        NOT FORGOTTEN
+          - Forgotten share: 0.4 was found, at most 0.02 was asked for.
+    """
+
+    value: str
+    reasons: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """The value as a headline."""
+        return HEADLINES[self.value]
+
+    def __str__(self) -> str:
+        return "\n".join([self.headline, *(f"  - {reason}" for reason in self.reasons)])
+
+
+def verdict_by(bounds: Sequence[Mapping[str, Any]]) -> Verdict:
+    """Returns the verdict on a phase by its bounds.
+
+    Forgotten needs all bounds to hold, and one of them that is not about quality and that the original GAN does not
+    reach, as far as that is known.
+
+    Args:
+        bounds: as :attr:`~ignite_unlearn.UnlearningPhase.bounds` has them.
+
+    Example:
+        >>> verdict_by([{"name": "left_share", "value": 0.0, "at_most": 0.01, "of_original": 1.0}]).value
+        'forgotten'
+        >>> verdict_by([{"name": "left_share", "value": 0.0, "at_most": 0.01, "of_original": 0.0}]).value
+        'not-tested'
+    """
+    told = {kind: [_said(bound) for bound in bounds if _kind(bound) is kind] for kind in (False, True, None)}
+    if told[False]:
+        return Verdict("not-forgotten", tuple(told[False] + told[True] + told[None]))
+    if told[True]:
+        return Verdict("forgotten", tuple(told[True] + told[None]))
+    return Verdict("not-tested", ("Nothing that was measured tells whether it was forgotten.", *told[None]))
+
+
+def _kind(bound: Mapping[str, Any]) -> bool | None:
+    if not _holds(bound, bound["value"]):
+        return False
+    before = bound.get("of_original")
+    return None if bound["name"] in QUALITY or (before is not None and _holds(bound, before)) else True
+
+
+def _holds(bound: Mapping[str, Any], value: float) -> bool:
+    at_most, at_least = bound.get("at_most"), bound.get("at_least")
+    inside = (at_most is None or value <= at_most) and (at_least is None or value >= at_least)
+    return math.isfinite(value) and inside
+
+
+def _said(bound: Mapping[str, Any]) -> str:
+    asked = " and ".join(
+        f"{words.replace('_', ' ')} {bound[words]:.3g}" for words in ("at_most", "at_least") if bound.get(words) is not None
+    )
+    before = bound.get("of_original")
+    name = str(bound["name"]).replace("_", " ")
+    original = "" if before is None else f", the original GAN has {before:.3g}"
+    return f"{name[:1].upper()}{name[1:]}: {bound['value']:.3g} was found, {asked} was asked for{original}."
