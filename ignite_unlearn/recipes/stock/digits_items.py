@@ -1,0 +1,34 @@
+"""Forget single digits that a DCGAN reproduces (embedded data, 5 minutes)."""
+
+from __future__ import annotations
+
+from ignite_unlearn.recipes.data import FewDigits
+from ignite_unlearn.recipes.methods import CascadeOnItems
+from ignite_unlearn.recipes.nets import DCGAN
+from ignite_unlearn.recipes.recipe import Recipe
+from ignite_unlearn.recipes.stop import AfterIterations
+from ignite_unlearn.recipes.tasks import Items
+from ignite_unlearn.recipes.training import NonSaturatingR1, Training
+
+RECIPE = Recipe(
+    name="digits-items",
+    data=FewDigits(trained=64),
+    nets=DCGAN(latent=32, g_width=64, d_width=32, g_blocks=2, d_norm=False),
+    training=Training(iterations=4000, batch_size=32, loss=NonSaturatingR1(penalty=0.3), g_lr=1e-3, d_lr=1e-3),
+    task=Items(items=8, first_item=0, candidates=2048, inversion_steps=0, generator_half="where_known"),
+    method=CascadeOnItems(
+        substitution="retained_neighbour",
+        fake_label="unseen_quantiles",
+        discriminator_step="gauss_newton",
+        unlearning_iterations=8,
+        every=1,
+        unlearning_batch_size=64,
+        unlearning_steps=1,
+        unlearning_lr=1e-4,
+        anchor=8.0,
+        held_rows=56,
+        ridge=1e-3,
+    ),
+    stop=AfterIterations(later=(200, 2000)),
+    samples=2000,
+)
