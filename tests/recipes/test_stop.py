@@ -45,7 +45,7 @@ def test_items_are_unlearned_for_as_long_as_was_asked_and_looked_at_again_later(
 
 
 FEW = ("items=2", "trained=20", "iterations=4", "batch_size=8", "g_width=4", "d_width=4", "samples=20",
-       "unlearning_iterations=1")  # fmt: skip
+       "unlearning_iterations=1", "unlearning_steps=1", "start=none", "draws=0")  # fmt: skip
 
 
 def test_a_second_look_finds_what_a_look_at_that_step_alone_would(tmp_path):
