@@ -117,7 +117,7 @@ def test_items_are_searched_for_and_the_discriminator_begins_anew_on_retained_im
     start = STARTS[run.recipe.method.start].make(run.split)
     assert [len(images) for images, _ in start.retained_images()] == [17]
     record = carry_out(run)
-    ((draws, items, unseen),) = [found for found in asked if found[0] == 300]
+    ((_, items, unseen),) = [found for found in asked if found[0] == 300]
     assert torch.equal(items, run.split.forget[0]) and len(unseen) == 512
     assert record.as_dict()["seconds"]["inversion"] is None
     before, after = (
