@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Protocol, cast
 
 from ignite.engine import Engine
@@ -35,8 +36,8 @@ class Stop(Protocol):
     """When a phase ends: a frozen dataclass, whose settings ``--set`` can change."""
 
     @property
-    def later(self) -> int:
-        """Learning steps after the phase."""
+    def later(self) -> tuple[int, ...]:
+        """After how many learning steps since the phase numbers are measured again, ascending."""
 
     def check(self, task: Task) -> None:
         """Checks that such a task can be stopped so.
@@ -78,7 +79,7 @@ class WhenForgotten:
     fid_tolerance: float = setting(0.04, "how much the FID may rise, as a share of the original's", at_least=0)
     judge_every: int = setting(2, "iterations from one judgement to the next", at_least=1)
     judge_samples: int = setting(20, "images of a judgement, of each class where there are labels", at_least=2)
-    later: ClassVar[int] = 0
+    later: ClassVar[tuple[int, ...]] = ()
 
     def check(self, task: Task) -> None:
         """Refuses a task of which it cannot be measured in passing whether it is done.
@@ -152,12 +153,25 @@ class _Judged:
 
 @dataclass(frozen=True)
 class AfterIterations:
-    """The phase ends by its iterations alone; then the loop learns on, to show what comes back."""
+    """The phase ends by its iterations alone; then the loop learns on, to show what comes back.
 
-    later: int = setting(200, "learning steps after the phase, for the numbers called later", at_least=1)
+    Numbers of the first look are called ``..._later``, those of further ones by their steps, such as
+    ``..._later_2000``.
+    """
+
+    later: tuple[int, ...] = setting((200,), "learning steps after the phase at which its numbers are measured again")
 
     def check(self, task: Task) -> None:
-        """Takes any task."""
+        """Takes any task, and looks that go on from one to the next.
+
+        Raises:
+            UnlearningError: if they do not.
+        """
+        if any(steps <= before for before, steps in pairwise((0, *self.later))):
+            raise UnlearningError(
+                f"--set later={','.join(map(str, self.later))} does not fit: expected numbers of at least 1, each "
+                "larger than the one before, such as 200,2000."
+            )
 
     def evaluation(self, make: Callable[..., Evaluation]) -> None:
         """Returns None."""

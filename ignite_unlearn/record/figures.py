@@ -5,11 +5,18 @@ A figure that is added here is in the record's page, in what the launcher prints
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-_LATER = "_later"
+_LATER = re.compile(r"_later(?:_\d+)?$")
+
+
+def _parted(key: str) -> tuple[str, str]:
+    """Returns a key without what says that it is measured later, and that."""
+    found = _LATER.search(key)
+    return (key, "") if found is None else (key[: found.start()], found.group())
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,8 @@ class Figure:
 
     Attributes:
         key: its name in ``record.json``; the ends of its interval are ``key_low`` and ``key_high``, and those of
-            ``key_later``, what is measured some learning steps later, ``key_low_later`` and ``key_high_later``.
+            ``key_later``, what is measured some learning steps later, ``key_low_later`` and ``key_high_later``. Looks
+            after the first have their steps in their names: ``key_later_2000``, ``key_low_later_2000``.
         title: what people read.
         form: how a benchmark writes it, where numbers of several runs stand below each other.
         better: which direction is better; ``"retrained"``: the nearer to the retrained GAN's; None: neither by itself.
@@ -49,7 +57,7 @@ class Figure:
     @property
     def ends(self) -> tuple[str, str]:
         """The keys of the ends of its interval."""
-        of, later = self.key.removesuffix(_LATER), _LATER if self.key.endswith(_LATER) else ""
+        of, later = _parted(self.key)
         return f"{of}_low{later}", f"{of}_high{later}"
 
     def cell(self, numbers: Mapping[str, Any]) -> str:
@@ -86,6 +94,10 @@ _LIST = (
     Figure("membership_auc_later", "the same, learning on", ".3f", "retrained"),
     Figure("retained_auc", "membership AUC, retained", ".3f", "retrained", quality=True),
     Figure("retained_auc_later", "the same, learning on", ".3f", "retrained"),
+    Figure("near_auc", "nearest-sample AUC, items", ".3f", "retrained"),
+    Figure("near_auc_later", "the same, learning on", ".3f", "retrained"),
+    Figure("retained_near_auc", "nearest-sample AUC, retained", ".3f", "retrained"),
+    Figure("retained_near_auc_later", "the same, learning on", ".3f", "retrained"),
     Figure("probe_auc", "probe of features, items", ".3f", "retrained"),
     Figure("probe_auc_later", "the same, learning on", ".3f", "retrained"),
     Figure("retained_probe_auc", "probe of features, retained", ".3f", "retrained"),
@@ -98,7 +110,22 @@ FIGURES: Mapping[str, Figure] = {figure.key: figure for figure in _LIST}
 PROMISED = tuple(
     key for figure in _LIST if figure.promised for key in (figure.key, *(figure.ends if figure.interval else ()))
 )
-_ENDS = {"_low": "lower end", "_high": "upper end", "_low_later": "lower end", "_high_later": "upper end"}
+_ENDS = {"_low": "lower end", "_high": "upper end"}
+
+
+def later_numbers(numbers: Mapping[str, Any], steps: int | None = None) -> dict[str, Any]:
+    """Returns a GAN's numbers by the keys of what is measured learning steps later.
+
+    Args:
+        numbers: by the keys of now.
+        steps: how many steps later; None: it is the first look after the phase.
+
+    Example:
+        >>> later_numbers({"near_auc": 0.5}), later_numbers({"near_auc": 0.5}, 2000)
+        ({'near_auc_later': 0.5}, {'near_auc_later_2000': 0.5})
+    """
+    ending = "_later" if steps is None else f"_later_{steps}"
+    return {f"{key}{ending}": value for key, value in numbers.items()}
 
 
 def figure(key: str) -> Figure:
@@ -110,15 +137,22 @@ def figure(key: str) -> Figure:
     """
     if key in FIGURES:
         return FIGURES[key]
+    now, later = _parted(key)
     for ending, words in _ENDS.items():
-        if key.endswith(ending):
-            of = figure(key.removesuffix(ending) + (_LATER if ending.endswith(_LATER) else ""))
+        if now.endswith(ending):
+            of = figure(now.removesuffix(ending) + later)
             return Figure(key, f"{of.title}, {words}", of.form, unit=of.unit)
+    first = _first_look(key)
+    if first != key and first in FIGURES:
+        steps = later.rpartition("_")[2]
+        return replace(FIGURES[first], key=key, title=f"{FIGURES[first].title} for {steps} steps")
     return Figure(key, key.replace("_", " "))
 
 
 def figures_in(numbers: Iterable[Mapping[str, Any]]) -> list[Figure]:
     """Returns the figures that GANs' numbers hold: the listed ones in their order, then others by their keys.
+
+    What was measured once more, still later, stands below the first look.
 
     Ends of intervals belong to their figures, and what is no number is left out.
 
@@ -127,5 +161,16 @@ def figures_in(numbers: Iterable[Mapping[str, Any]]) -> list[Figure]:
         ['fid', 'kid', 'mine']
     """
     keys = {key for found in numbers for key, value in found.items() if isinstance(value, (int, float))}
-    others = sorted(key for key in keys - FIGURES.keys() if not key.endswith(tuple(_ENDS)))
-    return [listed for key, listed in FIGURES.items() if key in keys] + [figure(key) for key in others]
+    listed = {key: place for place, key in enumerate(FIGURES)}
+
+    def place(key: str) -> tuple[int, int, str]:
+        steps = _parted(key)[1].rpartition("_")[2]
+        return listed.get(_first_look(key), len(listed)), int(steps) if steps.isdecimal() else 0, key
+
+    told = [key for key in keys if key in FIGURES or not _parted(key)[0].endswith(tuple(_ENDS))]
+    return [figure(key) for key in sorted(told, key=place)]
+
+
+def _first_look(key: str) -> str:
+    now, later = _parted(key)
+    return f"{now}_later" if later else now

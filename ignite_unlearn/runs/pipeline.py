@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.recipe import Recipe
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import Evaluation
+from ignite_unlearn.record.figures import later_numbers
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
@@ -111,10 +113,11 @@ def _unlearn(
     watch = recipe.stop.evaluation(partial(recipe.task.evaluation, instruments, split, original, seed=WATCHED))
     unlearning = Unlearning(gan, recipe, split, instruments, seed=run.seed, progress=run.progress)
     unlearned = unlearning.run(original, watch)
-    if not recipe.stop.later:
-        return unlearned, {}
-    unlearning.go_on(recipe.stop.later)
-    return unlearned, {f"{name}_later": value for name, value in evaluation.memory(unlearning.gan).items()}
+    numbers: dict[str, Any] = {}
+    for before, steps in pairwise((0, *recipe.stop.later)):
+        unlearning.go_on(steps - before)
+        numbers |= later_numbers(evaluation.memory(unlearning.released), steps if before else None)
+    return unlearned, numbers
 
 
 def _about(run: Run, instruments: Instruments, made: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@ import torch
 
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe, stock_recipes
+from ignite_unlearn.recipes.data import FewDigits
 from ignite_unlearn.recipes.data.digits import load_digits
 from ignite_unlearn.recipes.recipe import with_settings
 from ignite_unlearn.recipes.settings import describe
@@ -22,6 +23,15 @@ def test_the_digits_are_split_once_for_all_seeds():
     assert load_digits().sha256 == data.sha256
     rows = {row.numpy().tobytes() for row in data.images}
     assert sum(row.numpy().tobytes() in rows for row in data.unseen) == 0
+
+
+def test_few_digits_are_among_the_first_of_the_same_order_and_all_others_are_unseen(tmp_path):
+    few, many = FewDigits(trained=20).load(), load_digits()
+    assert torch.equal(few.images, many.images[:20]) and torch.equal(few.labels, many.labels[:20])
+    assert len(few.images) + len(few.unseen) == len(many.images) + len(many.unseen)
+    assert torch.equal(few.unseen[: 1437 - 20], many.images[20:])
+    with pytest.raises(UnlearningError, match="digits-items has its data from scikit-learn"):
+        FewDigits().load(tmp_path)
 
 
 def test_the_nets_fit_the_data():

@@ -2,15 +2,20 @@
 
 import pytest
 
+from ignite_unlearn import UnlearningError
+from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.methods import CascadeOnClasses
+from ignite_unlearn.recipes.recipe import with_settings
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.run import prepare_run
 from tests.recipes.test_class_gans import SHORT, request
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(instruments_module, "_EPOCHS", 4)
+    monkeypatch.setattr(instruments_module, "_FEW", 1)  # a judge that finds what an untrained GAN shows
 
 
 def test_what_the_phase_aims_at_is_measured_once_and_recorded(tmp_path, monkeypatch):
@@ -36,4 +41,32 @@ def test_items_are_unlearned_for_as_long_as_was_asked_and_looked_at_again_later(
                 "unlearning_iterations=2", "every=2", "later=3", "samples=20", "generator_half=never")  # fmt: skip
     content = carry_out(request(tmp_path, "mnist-items", settings)).as_dict()
     assert content["iterations"]["unlearning"] == 2 and not content["bounds"]
-    assert {"membership_auc_later", "probe_auc_later"} <= content["metrics"]["unlearned"].keys()
+    assert {"membership_auc_later", "probe_auc_later", "near_auc_later"} <= content["metrics"]["unlearned"].keys()
+
+
+FEW = ("items=2", "trained=20", "iterations=4", "batch_size=8", "g_width=4", "d_width=4", "samples=20",
+       "unlearning_iterations=1", "unlearning_steps=1", "start=none", "draws=0")  # fmt: skip
+
+
+def test_a_second_look_finds_what_a_look_at_that_step_alone_would(tmp_path):
+    recipe = load_recipe("digits-items")
+
+    def later(out, *steps):
+        settings = (*FEW, f"later={','.join(map(str, steps))}")
+        made = prepare_run(recipe, settings=settings, out=tmp_path / out, device="cpu", progress=False)
+        return carry_out(made).metrics["unlearned"]
+
+    twice, once = later("twice", 2, 5), later("once", 2)
+    first = [key for key in once if key.endswith("_later")]
+    assert {"near_auc_later", "retained_near_auc_later", "membership_auc_later"} <= set(first)
+    assert [twice[key] for key in first] == [once[key] for key in first]
+    assert {key for key in twice if key not in once} == {f"{key}_5" for key in first}
+    assert twice["membership_auc_later_5"] != twice["membership_auc_later"]
+    # Not measured at all, the phase itself is the same.
+    assert not [key for key in later("never") if "later" in key]
+
+
+@pytest.mark.parametrize("later", ["0", "5,2", "-1", "2,3,3"])
+def test_looks_that_do_not_go_on_are_refused(later):
+    with pytest.raises(UnlearningError, match=f"--set later={later} does not fit"):
+        with_settings(load_recipe("digits-items"), (f"later={later}",))

@@ -60,6 +60,17 @@ def test_an_interval_of_what_is_measured_later_belongs_to_its_figure():
     assert figure("membership_auc_low_later").title == "the same, learning on, lower end"
 
 
+def test_a_further_look_stands_below_the_first_and_says_its_steps():
+    keys = ["near_auc", "near_auc_later", "near_auc_later_2000", "near_auc_later_10000", "retained_near_auc"]
+    numbers = dict.fromkeys([*reversed(keys), "near_auc_low_later_2000", "near_auc_high_later_2000"], 0.5)
+    assert [found.key for found in figures_in([numbers])] == keys
+    further = figure("near_auc_later_2000")
+    assert further.title == "the same, learning on for 2000 steps" and further.better == "retrained"
+    assert further.cell(numbers) == "0.5 [0.5, 0.5]"
+    assert figure("near_auc_low_later_2000").title == "the same, learning on for 2000 steps, lower end"
+    assert figure("mine_later_7").title == "mine later 7"
+
+
 def test_keys_are_their_own_and_promised_ones_are_in_every_record():
     assert all(
         key == listed.key and listed.better in ("lower", "higher", "retrained") for key, listed in FIGURES.items()

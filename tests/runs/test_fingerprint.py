@@ -24,6 +24,7 @@ from tests.recipes.test_class_gans import SHORT, data, request
 
 # The options that were noted by hand before they were watched.
 BY_HAND = ("iterations", "batch_size", "precision", "g_lr", "d_lr", "latent", "components", "g_width", "d_width")
+NEWER = {"digits-items", "mnist-items-few"}  # than fingerprints with a version
 
 
 def asked(out, settings=SHORT, name="mnist-class", **changes):
@@ -54,7 +55,7 @@ def test_a_setting_changes_the_original_s_weights_exactly_where_it_changes_its_f
         assert same == (not other.differences(fingerprint.as_note())), one.key
 
 
-@pytest.mark.parametrize("name", list(stock_recipes()))
+@pytest.mark.parametrize("name", sorted(stock_recipes().keys() - NEWER))
 def test_what_was_noted_before_fingerprints_had_a_version_is_still_the_same(name):
     recipe = load_recipe(name)
     images = data(16, 1) if name == "digits-class" else data(32, 3)

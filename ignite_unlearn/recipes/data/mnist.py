@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch.nn.functional import interpolate
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes.data.copies import distinct_unseen
@@ -48,14 +49,16 @@ class SmallMNIST:
     Attributes:
         trained: how many training images.
         unseen: how many unseen ones.
+        size: height and width that they are shrunk to; 28: they are as they were.
     """
 
     trained: int = 1500
     unseen: int = 6000
+    size: int = 28
 
     def load(self, root: Path | None, named: Sequence[str] = ()) -> ImageData:
         """Returns the images; see :class:`.Data`."""
-        return load_small_mnist(root, trained=self.trained, unseen=self.unseen)
+        return load_small_mnist(root, trained=self.trained, unseen=self.unseen, size=self.size)
 
     def download(self, folder: Path | None) -> None:
         """Has torchvision get it."""
@@ -80,8 +83,8 @@ def load_fashion_mnist(data_root: Path | None) -> ImageData:
     return _whole(data_root, "FashionMNIST")
 
 
-def load_small_mnist(data_root: Path | None, *, trained: int = 1500, unseen: int = 6000) -> ImageData:
-    """Returns a small training set of MNIST, and an unseen set from the same file.
+def load_small_mnist(data_root: Path | None, *, trained: int = 1500, unseen: int = 6000, size: int = 28) -> ImageData:
+    """Returns a small training set of MNIST, and an unseen set from the same file; see :class:`SmallMNIST`.
 
     Raises:
         UnlearningError: if the files are missing, damaged or too small.
@@ -93,6 +96,8 @@ def load_small_mnist(data_root: Path | None, *, trained: int = 1500, unseen: int
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: trained + unseen]
     images, labels = images[order], labels[order]
     name = "a small part of MNIST"
+    if size != images.shape[-1]:
+        name, images = f"{name}, at {size} x {size}", interpolate(images, size=(size, size), mode="area")
     return distinct_unseen(ImageData(name, images[:trained], labels[:trained], images[trained:], labels[trained:], 10))
 
 

@@ -1,4 +1,4 @@
-"""DCGAN (Radford, Metz and Chintala 2016): unconditional, BatchNorm in both nets, no spectral norm."""
+"""DCGAN (Radford, Metz and Chintala 2016): unconditional, BatchNorm in both nets unless asked otherwise."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ class DCGAN:
 
     Attributes:
         g_blocks: how often the generator doubles the size.
+        d_norm: whether the discriminator has BatchNorm; a penalty on its slope wants none.
     """
 
     latent: int = setting(64, "dimensions of a latent", at_least=1)
     g_width: int = setting(32, "channels of the generator before its last convolution", at_least=2)
     d_width: int = setting(32, "channels of the discriminator after its first convolution", at_least=1)
     g_blocks: int = 2
+    d_norm: bool = True
     conditional: ClassVar[bool] = False
     components: ClassVar[int] = 0
 
@@ -35,7 +37,7 @@ class DCGAN:
 
     def discriminator(self, data: ImageData) -> nn.Module:
         """Returns an untrained discriminator; see :class:`.Nets`."""
-        return DCDiscriminator(size=data.size, width=self.d_width, channels=data.channels)
+        return DCDiscriminator(size=data.size, width=self.d_width, channels=data.channels, norm=self.d_norm)
 
     def check(self) -> None:
         """Nothing here can be at odds."""
@@ -78,14 +80,15 @@ class DCDiscriminator(nn.Module):
         width: channels after the first convolution; every block doubles them and halves the size.
         channels: image channels.
         blocks: how many blocks.
+        norm: whether all but the first have BatchNorm.
     """
 
-    def __init__(self, *, size: int = 28, width: int = 32, channels: int = 1, blocks: int = 3):
+    def __init__(self, *, size: int = 28, width: int = 32, channels: int = 1, blocks: int = 3, norm: bool = True):
         super().__init__()
         widths = [width * 2**i for i in range(blocks)]
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
         for a, b in pairwise(widths):
-            layers += [nn.Conv2d(a, b, 4, 2, 1), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)]
+            layers += [nn.Conv2d(a, b, 4, 2, 1), *([nn.BatchNorm2d(b)] if norm else []), nn.LeakyReLU(0.2)]
         side = size // 2**blocks
         self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * side**2, 1))
         self.apply(_normal)

@@ -29,6 +29,6 @@ RECIPE = Recipe(
         held_rows=256,
         ridge=1e-3,
     ),
-    stop=AfterIterations(later=200),
+    stop=AfterIterations(later=(200,)),
     samples=5000,
 )

@@ -17,6 +17,7 @@ from ignite_unlearn.recipes.nets.classifier import FeatureClassifier
 
 MakeClassifier: TypeAlias = Callable[[ImageData], FeatureClassifier]
 _EPOCHS, _IMAGES = 12, 200_000  # at most so many epochs, and so many images but for the rounding to epochs
+_FEW = 500  # training images; fewer are seen more often
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def train_instruments(data: ImageData, make: MakeClassifier, name: str, *, progr
         name: of the recipe, which the extractor's begins with.
         progress: whether to show a bar.
     """
-    epochs = max(1, min(_EPOCHS, _IMAGES // len(data.images)))
+    often = _EPOCHS * -(-_FEW // len(data.images))
+    epochs = max(1, min(often, _IMAGES // len(data.images)))
     with torch.random.fork_rng(devices=[]), tqdm(total=2 * epochs, desc="judges", disable=not progress) as bar:
         guide, classifier = (_train(data, make, seed, epochs, bar) for seed in (1, 2))
     return as_instruments(guide, classifier, data, make, name)

@@ -15,10 +15,13 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import head_inputs
 from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.metrics.linear_probe import LinearProbe
-from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MembershipAUC
+from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MembershipAUC, NearestSample, auc, bootstrap
 from ignite_unlearn.metrics.quality import image_quality
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.tasks.instruments import Instruments
+
+_DRAWN = 6000  # images of the GAN among which the nearest is looked for
+_RETAINED = 2000  # retained images, at most, whose nearest is looked for
 
 
 class ItemEvaluation:
@@ -62,8 +65,8 @@ class ItemEvaluation:
         }
 
     def memory(self, gan: GAN) -> dict[str, float]:
-        """Returns whether the discriminator knows the items: the numbers that may come back when it learns on."""
-        return {**self.membership(gan), **self.probe(gan)}
+        """Returns whether the GAN knows the items: the numbers that may come back when it learns on."""
+        return {**self.membership(gan), **self.nearness(gan), **self.probe(gan)}
 
     def membership(self, gan: GAN) -> dict[str, float]:
         """Returns the AUC of the discriminator's score on the items, with an interval, and on the retained images."""
@@ -75,6 +78,20 @@ class ItemEvaluation:
             "membership_auc_low": low,
             "membership_auc_high": high,
             "retained_auc": self._attack(score, self._retained, self._unseen).compute(),
+        }
+
+    def nearness(self, gan: GAN) -> dict[str, float]:
+        """Returns the AUC of the nearest of 6,000 samples, on the items, with an interval, and on retained images."""
+        with borrow(seed=self._seed):
+            latents = gan.sample_latents(_DRAWN)
+        attack = NearestSample(gan.sample(_DRAWN, latents=latents))
+        items, retained, unseen = map(attack, (self._items, _some(self._retained, _RETAINED), self._unseen))
+        low, high = bootstrap(items, unseen)
+        return {
+            "near_auc": auc(items, unseen),
+            "near_auc_low": low,
+            "near_auc_high": high,
+            "retained_near_auc": auc(retained, unseen),
         }
 
     def probe(self, gan: GAN) -> dict[str, float]:
@@ -95,3 +112,10 @@ class ItemEvaluation:
         images = torch.cat([members, unseen])
         metric.update((images, None, torch.arange(len(images)) < len(members)))
         return metric
+
+
+def _some(images: Tensor, most: int) -> Tensor:
+    """Returns the images, or so many of them, evenly spread: a folder's are in the order of their classes."""
+    if len(images) <= most:
+        return images
+    return images[torch.linspace(0, len(images) - 1, most).round().long().to(images.device)]

@@ -97,7 +97,7 @@ class NonSaturating:
         players.discriminator.requires_grad_(True)
         with players.precision.autocast():
             fake = players.generator(players.latents(real))
-            d_loss = self._loss(players, real, 1.0) + self._loss(players, fake.detach(), 0.0)
+            d_loss = self._real_loss(players, real) + self._loss(players, fake.detach(), 0.0)
         players.precision.descend(players.d_optimizer, d_loss)
 
         players.discriminator.requires_grad_(False)
@@ -106,7 +106,30 @@ class NonSaturating:
         players.precision.descend(players.g_optimizer, g_loss)
         return {"d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
 
+    def _real_loss(self, players: Players, real: Tensor) -> Tensor:
+        return self._loss(players, real, 1.0)
+
     @staticmethod
     def _loss(players: Players, images: Tensor, target: float) -> Tensor:
-        scores = players.discriminator(images)
-        return binary_cross_entropy_with_logits(scores, torch.full_like(scores, target))
+        return _cross_entropy(players.discriminator(images), target)
+
+
+@dataclass(frozen=True)
+class NonSaturatingR1(NonSaturating):
+    """The same with the R1 penalty: the squared slope of the score at real images (Mescheder et al. 2018).
+
+    It lets a small GAN go on until it reproduces its images; without it the discriminator runs away from the generator.
+    BatchNorm in the discriminator would mix the slopes of a batch's images.
+    """
+
+    penalty: float = setting(0.3, "weight of the discriminator's squared slope at real images", at_least=0)
+
+    def _real_loss(self, players: Players, real: Tensor) -> Tensor:
+        real = real.detach().requires_grad_()
+        scores = players.discriminator(real)
+        (slope,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
+        return _cross_entropy(scores, 1.0) + self.penalty * slope.square().flatten(1).sum(1).mean()
+
+
+def _cross_entropy(scores: Tensor, target: float) -> Tensor:
+    return binary_cross_entropy_with_logits(scores, torch.full_like(scores, target))

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes.settings import setting
-from ignite_unlearn.recipes.training.learning_steps import Hinge, LearningStep
+from ignite_unlearn.recipes.training.learning_steps import Hinge, LearningStep, NonSaturatingR1
 from ignite_unlearn.recipes.training.precision import PRECISIONS, Precision
 
 COMPILERS = ("none", "inductor", "aot_eager", "eager")  # torch.compile's backends; the last two to find faults with
+_TWICE = ("none", "eager")  # of which a gradient has gradients
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,16 @@ class Training:
     d_lr: float = setting(8e-4, "the discriminator's learning rate, likewise", above=0)
 
     def check(self, device: torch.device) -> None:
-        """Refuses what a device cannot do.
+        """Refuses what a device cannot do, and a compiler that cannot differentiate what the loss does.
 
         Raises:
             UnlearningError: if it cannot.
         """
         Precision(self.precision, device)
+        if isinstance(self.loss, NonSaturatingR1) and self.compile not in _TWICE:
+            raise UnlearningError(
+                f"--set compile={self.compile} cannot differentiate twice, as a penalty on slopes needs: leave it out."
+            )
 
     def iterations_on(self, images: int, of: int) -> int:
         """Returns how many iterations a training on so many images takes: as many epochs as on all of them."""

@@ -52,6 +52,15 @@ def test_the_small_set_and_the_unseen_set_share_nothing(tmp_path):
     assert torch.equal(data.images, load_small_mnist(tmp_path, trained=20, unseen=30).images)
 
 
+def test_a_small_part_may_be_shrunk_and_is_the_same_images(tmp_path):
+    write(tmp_path, 60)
+    whole, shrunk = (load_small_mnist(tmp_path, trained=20, unseen=30, size=size) for size in (28, 14))
+    assert shrunk.images.shape == (20, 1, 14, 14) and shrunk.unseen.shape == (30, 1, 14, 14)
+    blocks = whole.images.unflatten(2, (14, 2)).unflatten(4, (14, 2)).mean((3, 5))
+    assert torch.allclose(shrunk.images, blocks, atol=1e-6) and torch.equal(shrunk.labels, whole.labels)
+    assert whole.name == "a small part of MNIST" and shrunk.name == "a small part of MNIST, at 14 x 14"
+
+
 def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path):
     with pytest.raises(UnlearningError, match="give --data-root"):
         read_idx_images(None, "train", "MNIST")

@@ -1,0 +1,191 @@
+"""Trains and measures what stands in digits_items.md: items that a generator reproduces.
+
+python docs/benchmarks/digits_items.py originals|retrained|phases|tables --runs RUNS
+
+RUNS gets a folder for each request, s{seed}-n{items}-f{first}, and results.jsonl, a line for each GAN that is measured.
+What is there is neither trained nor measured again, and a training that was broken off goes on: call it as often as you
+like. Trainings come one after the other, on one thread. `--recipe mnist-items-few --data-root MNIST` takes another one.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from ignite_unlearn import GAN
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.metrics.fid import FID
+from ignite_unlearn.metrics.membership import DiscriminatorScore, NearestSample, auc
+from ignite_unlearn.recipes import load_recipe
+from ignite_unlearn.recipes.nets.nets import new_gan
+from ignite_unlearn.recipes.tasks.item_evaluation import ItemEvaluation
+from ignite_unlearn.record.figures import later_numbers
+from ignite_unlearn.runs.folder import RunFolder
+from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, original_of
+from ignite_unlearn.runs.run import Run, prepare_run
+from ignite_unlearn.runs.unlearning import Unlearning
+
+DRAWS = (1, 8, 16)  # items
+SHOWN = ("near_auc", "membership_auc", "retained_near_auc", "retained_auc")
+Row = dict[str, Any]
+Asked = Callable[[int, int, int], Run]
+
+
+def originals(asked: Asked, seeds: list[int], **_: Any) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """How well each image is told from unseen ones, as a share of these, by either attack on the original."""
+
+    def places(seed: int) -> Row:
+        run = asked(seed, 8, 0)
+        trained, data = original_of(run), run.split.data
+        order = torch.randperm(len(data.images), generator=torch.Generator().manual_seed(seed))  # as requests draw
+        with borrow(seed=JUDGED):
+            samples = trained.gan.sample(6000)
+        row: Row = {"seconds": trained.seconds}
+        for name, attack in (("near", NearestSample(samples)), ("D", DiscriminatorScore(trained.gan))):
+            unseen = attack(run.split.scoring[0]).cpu()
+            row[name] = [auc(score[None], unseen) for score in attack(data.images[order]).cpu()]
+        return row
+
+    for seed in seeds:
+        yield f"original s{seed}", partial(places, seed)
+
+
+def retrained(
+    asked: Asked, seeds: list[int], *, items: int, first: int, trainings: int, **_: Any
+) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """GANs that never saw the items of a request, from several seeds: their spread is what is to be met."""
+
+    def measured(seed: int, of: int) -> Row:
+        run = asked(seed, items, first)
+        content = {**run.retrained.fingerprint.content, "seed": of, "request_of_seed": seed}
+        stage = replace(run.retrained, seed=of, fingerprint=replace(run.retrained.fingerprint, content=content))
+        gan = new_gan(run.recipe.nets, run.split.data, seed=of, device=run.device)
+        trained = RunFolder(run.out / f"retrained-{of}", run.progress).retrained(gan, stage, resume=True)
+        return {"seconds": trained.seconds, **judged(run, trained.gan)}
+
+    for seed in seeds:
+        for of in range(100, 100 + trainings):
+            yield f"retrained s{seed} n{items} f{first} r{of}", partial(measured, seed, of)
+
+
+def phases(
+    asked: Asked, seeds: list[int], *, items: int, first: int, **_: Any
+) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """The recipe's phase, at its end and later."""
+
+    def measured(seed: int) -> Row:
+        run = asked(seed, items, first)
+        original, instruments = original_of(run).gan, instruments_of(run)
+        evaluation = ItemEvaluation(instruments, run.split, samples=run.recipe.samples, seed=JUDGED)
+        gan = run.new_gan()
+        gan.generator.load_state_dict(original.generator.state_dict())
+        gan.discriminator.load_state_dict(original.discriminator.state_dict())
+        phase = Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=run.progress)
+        start = time.perf_counter()
+        result = phase.run(original, None)
+        row: Row = {"seconds": time.perf_counter() - start, **evaluation(result.gan)}
+        row["fid_ratio"] = row["fid"] / FID.distance(evaluation.features(original), evaluation.real)
+        done = 0
+        for steps in (200, 2000):
+            phase.go_on(steps - done)
+            row |= later_numbers(evaluation.memory(phase.released), steps if done else None)
+            done = steps
+        return row
+
+    for seed in seeds:
+        yield f"phase s{seed} n{items} f{first}", partial(measured, seed)
+
+
+PARTS = {"originals": originals, "retrained": retrained, "phases": phases}
+
+
+def judged(run: Run, gan: GAN) -> Row:
+    """Returns what a record tells of a GAN's memory; distances of images need judges, and are left out."""
+    return ItemEvaluation(None, run.split, samples=run.recipe.samples, seed=JUDGED).memory(gan)
+
+
+def tables(rows: list[Row]) -> None:
+    """Prints the tables in Markdown."""
+    print("| seed | items | draws | near: mean (lowest to highest) | of at least .90 | D: mean (lowest to highest) |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for row in (row for row in rows if row["name"].startswith("original ")):
+        for items in DRAWS:
+            near, scores = (
+                [statistics.mean(row[attack][i : i + items]) for i in range(0, len(row[attack]) - items + 1, items)]
+                for attack in ("near", "D")
+            )
+            met = sum(value >= 0.9 for value in near)
+            print(f"| {row['name'][10:]} | {items} | {len(near)} | {spread(near)} | {met} | {spread(scores)} |")
+    for kind in ("retrained", "phase"):
+        found = [row for row in rows if row["name"].startswith(kind)]
+        endings = ("", "_later", "_later_2000") if kind == "phase" else ("",)
+        for ending in endings if found else ():
+            print(f"\n| {kind}{ending.replace('_', ' ')} | {' | '.join(SHOWN)} | seconds |")
+            print(f"|{' --- |' * (len(SHOWN) + 2)}")
+            for row in found:
+                cells = (f"{row[key + ending]:.3f}" for key in SHOWN)
+                print(f"| {row['name']} | {' | '.join(cells)} | {row['seconds']:.0f} |")
+
+
+def spread(values: list[float]) -> str:
+    """Returns numbers by their mean and their ends."""
+    return f"{statistics.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+@click.command()
+@click.argument("part", type=click.Choice([*PARTS, "tables"]))
+@click.option("--runs", type=click.Path(path_type=Path), required=True)
+@click.option("--recipe", default="digits-items", show_default=True)
+@click.option("--data-root", type=click.Path(path_type=Path, exists=True))
+@click.option("--seeds", default="0,1,2", show_default=True)
+@click.option("--items", default=8, show_default=True)
+@click.option("--first", default=0, show_default=True, help="Of the items, in the seed's order.")
+@click.option("--trainings", default=5, show_default=True, help="Retrained GANs for each seed.")
+@click.option("--set", "settings", multiple=True, help="As `ignite-unlearn run` takes it; give it a folder of its own.")
+def main(
+    part: str, runs: Path, recipe: str, data_root: Path | None, seeds: str, settings: tuple[str, ...], **options: int
+) -> None:
+    """Train and measure one part of the benchmark, or print its tables."""
+    runs.mkdir(parents=True, exist_ok=True)
+    out = runs / "results.jsonl"
+    rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+    if part == "tables":
+        tables(rows)
+        return
+
+    def asked(seed: int, items: int, first: int) -> Run:
+        chosen = (*settings, f"items={items}", f"first_item={first}")
+        folder = runs / f"s{seed}-n{items}-f{first}"
+        return prepare_run(
+            load_recipe(recipe),
+            settings=chosen,
+            out=folder,
+            seed=seed,
+            data_root=data_root,
+            resume=True,
+            progress=False,
+        )
+
+    done = {row["name"] for row in rows}
+    for name, measure in PARTS[part](asked, [int(seed) for seed in seeds.split(",")], **options):
+        if name in done:
+            continue
+        row = {"name": name, **measure()}
+        with out.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        told = {key: round(value, 3) for key, value in row.items() if isinstance(value, float)}
+        print(name, told, flush=True)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)  # as the trainings; another may run beside it
+    main()
