@@ -1,13 +1,13 @@
 """The cascade: the phase, its substitutions, fake labels and starts, and the steps of both nets."""
 
 from ignite_unlearn.cascade.cascade import CascadedUnlearning
+from ignite_unlearn.cascade.exchange_scores import ExchangeScores
 from ignite_unlearn.cascade.fake_labels.between import Between
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.fake_labels.fixed import Fixed
 from ignite_unlearn.cascade.fake_labels.generated import Generated
 from ignite_unlearn.cascade.fake_labels.unseen import Unseen
 from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
-from ignite_unlearn.cascade.exchange_scores import ExchangeScores
 from ignite_unlearn.cascade.gauss_newton import GaussNewton
 from ignite_unlearn.cascade.kfac import KFAC
 from ignite_unlearn.cascade.starts.drop_components import DropComponents

@@ -57,14 +57,14 @@ class CascadedUnlearning(UnlearningPhase):
         substitution: which image a forgotten latent is given; None: chosen.
         fake_label: which score a forgotten image is given; None: chosen.
         optimizer: makes the phase's own optimiser of a net's parameters, called once for each net, so that the
-            moments of the trainer's optimisers stay the trainer's. Default: Adam with a large eps.
+            moments of the trainer's optimisers stay the trainer's. None: Adam with a large eps.
         anchor: weight of the terms that hold retained latents and scores at the teacher's.
         batch_size: latents of either kind in an unlearning step, and images of a request for items.
         generator_steps: how many steps the generator takes in an unlearning step, each on new latents; the
             discriminator takes one, on the rows of the batch and images of the request. None: four for classes of a
             conditional GAN, else eight.
-        discriminator_step: moves the discriminator, such as ``GaussNewton(retained)``; None: chosen with the fake label,
-            and where that was given, the optimiser moves it.
+        discriminator_step: moves the discriminator, such as ``GaussNewton(retained)``; None: chosen with the fake
+            label, and where that was given, the optimiser moves it.
         start: changes the GAN in closed form before the first unlearning step, such as ``NearestEmbedding()``.
         every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
             comes back by itself, so that the next unlearning step can undo it.
@@ -116,7 +116,7 @@ class CascadedUnlearning(UnlearningPhase):
         unseen: Tensor | Images | None = None,
         substitution: Substitution | None = None,
         fake_label: FakeLabel | None = None,
-        optimizer: OptimizerFactory = adam,
+        optimizer: OptimizerFactory | None = None,
         anchor: float = 2.0,
         batch_size: int = 64,
         generator_steps: int | None = None,
@@ -132,7 +132,7 @@ class CascadedUnlearning(UnlearningPhase):
         parts = choose(
             gan, forget, looked_at,
             substitution=substitution, fake_label=fake_label, discriminator_step=discriminator_step,
-            generator_steps=generator_steps,
+            generator_steps=generator_steps, optimizer=optimizer,
         )  # fmt: skip
         super().__init__(
             gan,
@@ -144,8 +144,9 @@ class CascadedUnlearning(UnlearningPhase):
             metrics_prefix=metrics_prefix,
         )
         self.step = UnlearningStep(
-            gan, substitution=parts.substitution, fake_label=parts.fake_label, optimizer=optimizer, anchor=anchor,
-            batch_size=batch_size, generator_steps=parts.generator_steps, discriminator_step=parts.discriminator_step,
+            gan, substitution=parts.substitution, fake_label=parts.fake_label, optimizer=optimizer or adam,
+            anchor=anchor, batch_size=batch_size, generator_steps=parts.generator_steps,
+            discriminator_step=parts.discriminator_step,
         )  # fmt: skip
         self.start, self.chosen, self._unseen = start, parts.why, unseen
         self.self_stop = SelfStop(self, parts.substitution, measured_by) if chooses else None

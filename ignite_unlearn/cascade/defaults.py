@@ -12,7 +12,7 @@ from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.fake_labels.generated import Generated
 from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
 from ignite_unlearn.cascade.kfac import KFAC
-from ignite_unlearn.cascade.step import DiscriminatorStep
+from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory
 from ignite_unlearn.cascade.substitutions.other_class import OtherClass
 from ignite_unlearn.cascade.substitutions.retained_neighbour import RetainedNeighbour
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
@@ -53,6 +53,7 @@ def choose(
     fake_label: FakeLabel | None,
     discriminator_step: DiscriminatorStep | None,
     generator_steps: int | None,
+    optimizer: OptimizerFactory | None,
 ) -> Choice:
     """Returns the parts that were given, and for the others what fits.
 
@@ -64,6 +65,7 @@ def choose(
         fake_label: None: it is chosen.
         discriminator_step: None: it is chosen together with the fake label.
         generator_steps: None: it is chosen.
+        optimizer: makes optimisers; None: those that were tried with the parts.
     """
     why: dict[str, str] = {}
     items = forget.describe().images is not None
@@ -72,7 +74,7 @@ def choose(
     if fake_label is None:
         fake_label, why["fake label"] = _fake_label(gan, items, unseen)
         if discriminator_step is None:
-            discriminator_step, why["discriminator's step"] = _step(gan, items, unseen)
+            discriminator_step, why["discriminator's step"] = _step(gan, items, unseen, optimizer)
     if generator_steps is None:  # found latents lie scattered, which takes more steps than a label does
         generator_steps = _FEW if gan.labels is not None and not items else _MANY
     return Choice(substitution, fake_label, discriminator_step, generator_steps, why)
@@ -114,14 +116,17 @@ def _fake_label(gan: GAN, items: bool, unseen: Images | None) -> tuple[FakeLabel
     return Generated(quantile=_LOW, live=False), "the class's images count as less real than nine in ten generated ones"
 
 
-def _step(gan: GAN, items: bool, unseen: Images | None) -> tuple[DiscriminatorStep | None, str]:
+def _step(
+    gan: GAN, items: bool, unseen: Images | None, optimizer: OptimizerFactory | None
+) -> tuple[DiscriminatorStep | None, str]:
+    exchange = ExchangeScores() if optimizer is None else ExchangeScores(optimizer=optimizer)
     if not items:
-        return ExchangeScores(), "the class's images count as fakes, and substitutes under its label as real"
+        return exchange, "the class's images count as fakes, and substitutes under its label as real"
     labelled = unseen is not None and (gan.labels is None or unseen[1] is not None)
     if unseen is not None and labelled and any(map(_moves, gan.discriminator.modules())):
         images, labels = unseen
         return KFAC(unseen=images, unseen_labels=labels), "one layer forgets the items, and what a probe of it tells"
-    return ExchangeScores(), "no layer can be moved alone, or there are no unseen images to hold: all weights descend"
+    return exchange, "no layer can be moved alone, or there are no unseen images to hold: all weights descend"
 
 
 def _moves(layer: nn.Module) -> bool:

@@ -80,9 +80,7 @@ class ExchangeScores:
             numbers = dict(zip(("fake_label_loss", "discriminator_anchor_loss"), values, strict=True))
         return numbers
 
-    def _losses(
-        self, gan: GAN, teacher: GAN, rows: Rows, real: Images | None, aims: Aims
-    ) -> tuple[Tensor, Tensor]:
+    def _losses(self, gan: GAN, teacher: GAN, rows: Rows, real: Images | None, aims: Aims) -> tuple[Tensor, Tensor]:
         """Returns what is exchanged and what is held, as two losses."""
         n, nothing = self.batch_size, torch.zeros((), device=gan.device, requires_grad=True)
         (latents, labels), (kept, kept_labels) = aims.regions.forgotten(n), aims.regions.retained(n)

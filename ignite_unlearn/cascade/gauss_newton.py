@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from ignite_unlearn.cascade.layer_step import LayerStep, joined, numbers_of, solved
 from ignite_unlearn.cascade.aims import FakeScores, Images
+from ignite_unlearn.cascade.layer_step import LayerStep, joined, numbers_of, solved
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import score_gradients
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ignite_unlearn.cascade.layer_step import LayerStep, joined, numbers_of, solved
 from ignite_unlearn.cascade.aims import FakeScores, Images
+from ignite_unlearn.cascade.layer_step import LayerStep, joined, numbers_of, solved
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import score_gradients

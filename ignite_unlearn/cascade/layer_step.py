@@ -60,7 +60,9 @@ class LayerStep(ABC):
         name = type(self).__name__
         n = 1 if retained is None else len(retained)
         if n == 0 or rows < 1 or ridge <= 0:
-            raise UnlearningError(f"{name}() got {n} retained images, rows={rows}, ridge={ridge}: each must be positive.")
+            raise UnlearningError(
+                f"{name}() got {n} retained images, rows={rows}, ridge={ridge}: each must be positive."
+            )
         self._recent = retained is None
         first = (torch.zeros(0), None) if retained is None else (retained, labels)
         self.held: list[Images] = [first] + ([] if unseen is None else [(unseen, unseen_labels)])
@@ -72,7 +74,7 @@ class LayerStep(ABC):
         self.ridge = ridge
         self._looked_for: Tensor | None = None
 
-    def __call__(self, gan: GAN, teacher: GAN, rows: Rows, fake_label: FakeScores) -> dict[str, float]:
+    def __call__(self, gan: GAN, teacher: GAN, rows: Rows, aims: FakeScores) -> dict[str, float]:
         """Takes one step; see :class:`.DiscriminatorStep`."""
         if self._recent:
             self._remember(rows)
@@ -84,8 +86,8 @@ class LayerStep(ABC):
                 probed = [self._draw(i, _PROBED * self.rows, forgotten[0]) for i in range(2)]
                 members, others = (head_inputs(gan, *images) for images in probed)
             direction = fit_probe(members, others)
-            self._solve(along(gan, direction), along(teacher, direction), forgotten, fake_label)
-        return self._solve(gan, teacher, forgotten, fake_label)
+            self._solve(along(gan, direction), along(teacher, direction), forgotten, aims)
+        return self._solve(gan, teacher, forgotten, aims)
 
     @abstractmethod
     def _solve(self, gan: GAN, teacher: GAN, forgotten: Images, fake_label: FakeScores) -> dict[str, float]:

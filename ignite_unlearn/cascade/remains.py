@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from ignite_unlearn.cascade.aims import Images
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.forget.forget import Classifier, Forget
 from ignite_unlearn.forget.latent_search import LatentSearch, slack
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import head_inputs
@@ -34,8 +34,8 @@ class Remains:
       substitute (pixels, L2). For classes of a conditional GAN.
     * ``preferred_share``: share of forgotten latents of which the discriminator scores what the teacher made above the
       substitute, under the same label: where it does, the loop leads the generator back.
-    * ``forgotten_share``: share of samples that the request's classifier takes for what is to be forgotten; with labels,
-      of those made under a forgotten one. Where the request has a classifier.
+    * ``forgotten_share``: share of samples that the request's classifier takes for what is to be forgotten; with
+      labels, of those made under a forgotten one. Where the request has a classifier.
     * ``membership_auc``: ROC AUC of the discriminator's score, items against unseen images. One half says that they
       cannot be told apart; less is a mark too.
     * ``near_auc``: the same of minus the distance to the nearest of 4,000 samples.
@@ -115,7 +115,7 @@ class Remains:
             "preferred_share": float((of_was > of_substitutes).double().mean()),
         }
 
-    def _forgotten_share(self, gan: GAN, classes, classify) -> float:
+    def _forgotten_share(self, gan: GAN, classes: Sequence[int], classify: Classifier) -> float:
         n = _SAMPLES if gan.labels is not None else 4 * _SAMPLES
         latents, labels = gan.sample_latents(n), None
         if gan.labels is not None:

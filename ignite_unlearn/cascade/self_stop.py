@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from ignite.engine import Engine
 
@@ -35,9 +36,7 @@ class SelfStop(StopWhenForgotten):
 
     def __init__(self, unlearning: UnlearningPhase, substitution: Substitution, unseen: Images | None):
         nets = (unlearning.gan.generator, unlearning.gan.discriminator)
-        super().__init__(
-            unlearning, self._numbers, at_most={"drift": 1.0}, every=EVERY, patience=_PATIENCE, keep=nets
-        )
+        super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, every=EVERY, patience=_PATIENCE, keep=nets)
         self._substitution, self._unseen = substitution, unseen
         self.remains: Remains | None = None
 
@@ -67,5 +66,5 @@ class SelfStop(StopWhenForgotten):
         with self._stream():  # the same latents each time, so that noise does not pass for progress
             return self.remains(gan)
 
-    def _stream(self):
+    def _stream(self) -> AbstractContextManager[None]:
         return borrow(seed=step_seed(self.unlearning.seed, _MEASURE))

@@ -229,9 +229,7 @@ class ForgetItems(Forget):
         """
         if self.inversion is not None or self.search is not None or self.unseen is not None:
             return self
-        compared = ForgetItems(
-            self.images, self.labels, search=LatentSearch(), unseen=unseen, augmented=self.augmented
-        )
+        compared = ForgetItems(self.images, self.labels, search=LatentSearch(), unseen=unseen, augmented=self.augmented)
         compared._requests = self._requests
         return compared
 

@@ -79,7 +79,9 @@ def _holds(bound: Mapping[str, Any], value: float) -> bool:
 
 def _said(bound: Mapping[str, Any]) -> str:
     asked = " and ".join(
-        f"{words.replace('_', ' ')} {bound[words]:.3g}" for words in ("at_most", "at_least") if bound.get(words) is not None
+        f"{words.replace('_', ' ')} {bound[words]:.3g}"
+        for words in ("at_most", "at_least")
+        if bound.get(words) is not None
     )
     before = bound.get("of_original")
     name = str(bound["name"]).replace("_", " ")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ignite_unlearn.handlers.verdict import HEADLINES, Verdict
+from ignite_unlearn.handlers.verdict import Verdict
 from ignite_unlearn.record.figures import figure
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ def put_all(batch, images):
     ("options", "message"),
     [
         ({"optimizer": Fails}, "The unlearning step ended in NotImplementedError: no such kernel."),
-        ({"optimizer": lambda p: torch.optim.SGD(p, lr=float("inf"))}, None),
+        ({"optimizer": lambda p: torch.optim.SGD(p, lr=float("inf")), "generator_steps": 1}, None),
         ({"fake_label": Fixed(float("nan"))}, "The unlearning loss of the discriminator is not finite"),
         ({"start": lambda gan, teacher, regions, substitution: gan.generator.nothing()}, "has no attribute 'nothing'"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ignite_unlearn.record.verdict import HEADLINES
+from ignite_unlearn.handlers.verdict import HEADLINES
 from tests.record.records import record
 
 CONFUSED = {
