@@ -21,7 +21,6 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 
 _FEW, _MANY = 4, 8  # steps of the generator in an unlearning step
-_LOW = 0.1  # quantile
 _ENOUGH = 16  # unseen images, of which either half does something of its own
 
 
@@ -113,7 +112,7 @@ def _fake_label(gan: GAN, items: bool, unseen: Images | None) -> tuple[FakeLabel
     if items:
         lack = "without unseen images" if unseen is None else "unseen images came without labels"
         return Generated(), f"{lack}, the items get the level of generated images"
-    return Generated(quantile=_LOW, live=False), "the class's images count as less real than nine in ten generated ones"
+    return Generated(below=1.0, live=False), "the class's images count as less real than generated ones"
 
 
 def _step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -111,7 +112,7 @@ class ExchangeScores:
 
     def _optimizer_of(self, discriminator: nn.Module) -> torch.optim.Optimizer:
         if self._made is None or self._made[0] is not discriminator:
-            self._made = discriminator, self.optimizer(list(discriminator.parameters()))
+            self._made = discriminator, self.optimizer([p for p in discriminator.parameters() if p.requires_grad])
             if self._loaded is not None:
                 self._made[1].load_state_dict(dict(self._loaded))
                 self._loaded = None
@@ -123,7 +124,7 @@ class ExchangeScores:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Loads the optimiser's state."""
-        self._made, self._loaded = None, state or None
+        self._made, self._loaded = None, copy.deepcopy(state) or None
 
 
 def _retained(gan: GAN, rows: Rows) -> Images | None:

@@ -19,7 +19,7 @@ from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.metrics.membership import auc
 
 _SHARE = 0.01  # of a class's latents that may still look like what the teacher made of them
-_PREFERRED = 0.02  # of a class's latents whose discriminator may still like the teacher's image better
+_PREFERRED = 0.1  # of a class's latents whose discriminator may still like the teacher's image better
 _OF_SAMPLES = 0.1  # of the share that the original's samples had, where a classifier finds them
 _DRIFT = 0.3  # how far retained images may move, as a share of the teacher's variance
 _SAMPLES = 512

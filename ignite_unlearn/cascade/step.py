@@ -163,7 +163,7 @@ class UnlearningStep:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the optimisers' states, and that of the discriminator's step where it has one."""
-        own = getattr(self.discriminator_step, "state_dict", dict)()
+        own: dict[str, Any] = getattr(self.discriminator_step, "state_dict", dict)()
         states = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
         return {**states, "discriminator_step": own} if own else states
 

@@ -14,21 +14,22 @@ class Generated:
     """The mean score of generated retained images: "this one is not real".
 
     Args:
-        quantile: in place of the mean this quantile of the scores, such as 0.1: "less real than most"; None: the mean.
+        below: how far below the mean, in standard deviations of the scores, or in logits where a standard deviation is
+            less than one: "less real than most".
         live: judge the present generator's images by the present discriminator; False: both as in the teacher.
         samples: how many images the mean is taken over.
 
     Raises:
-        UnlearningError: if the quantile is none.
+        UnlearningError: if ``below`` is negative.
 
     Example:
         >>> fake_label = Generated(live=True)
     """
 
-    def __init__(self, *, quantile: float | None = None, live: bool = True, samples: int = 64):
-        if quantile is not None and not 0 <= quantile <= 1:
-            raise UnlearningError(f"Generated(quantile={quantile}) must lie in [0, 1].")
-        self.quantile = quantile
+    def __init__(self, *, below: float = 0.0, live: bool = True, samples: int = 64):
+        if below < 0:
+            raise UnlearningError(f"Generated(below={below}) must not be negative.")
+        self.below = below
         self.live = live
         self.samples = samples
 
@@ -37,7 +38,11 @@ class Generated:
         latents, labels = regions.retained(self.samples)
         source = gan if self.live else teacher
         found = _scores(source, source.sample(self.samples, labels, latents=latents), labels)
-        level = found.mean() if self.quantile is None else found.float().quantile(self.quantile)
+        level = found.mean()
+        if self.below:
+            spread = found.std()
+            # Of a discriminator that has no more to tell apart the scores hardly spread.
+            level = level - self.below * (spread if gan.scores == "critic" else spread.clamp_min(1.0))
         return level.to(scores.dtype).expand(len(scores))
 
 

@@ -1,0 +1,159 @@
+import copy
+
+import pytest
+import torch
+from ignite.engine import Engine
+from torch import nn
+from torch.nn.functional import softplus
+
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems, StopWhenForgotten
+from ignite_unlearn.cascade import OtherClass, Unseen
+
+LEVELS = torch.tensor([-0.8, 0.0, 0.8])
+
+
+class Painter(nn.Module):
+    def __init__(self, labels=3):
+        super().__init__()
+        self.embed = nn.Embedding(3, 8) if labels else None
+        self.body = nn.Sequential(nn.Linear(4 + (8 if labels else 0), 32), nn.ReLU(), nn.Linear(32, 4), nn.Tanh())
+
+    def forward(self, z, y=None):
+        return self.body(z if y is None else torch.cat([z, self.embed(y)], 1)).view(-1, 1, 2, 2)
+
+
+class Critic(nn.Module):
+    def __init__(self, labels=3):
+        super().__init__()
+        self.hidden, self.out = nn.Linear(4, 32), nn.Linear(32, 1)
+        self.embed = nn.Embedding(3, 32) if labels else None
+
+    def forward(self, x, y=None):
+        hidden = torch.relu(self.hidden(x.flatten(1)))
+        return self.out(hidden).squeeze(1) + (0 if y is None else (hidden * self.embed(y)).sum(1))
+
+
+def real(labels):
+    return (LEVELS[labels][:, None] + 0.1 * torch.randn(len(labels), 4)).view(-1, 1, 2, 2)
+
+
+def judged(images):
+    """Returns the class whose level each image is nearest to."""
+    return (images.flatten(1).mean(1, keepdim=True) - LEVELS).abs().argmin(1)
+
+
+class Loop:
+    """A conditional GAN of three levels of grey, and a loop that trains it."""
+
+    def __init__(self):
+        self.netG, self.netD = Painter(), Critic()
+        self.gan = GAN(self.netG, self.netD, latents=(4,), labels=3)
+        self.optG = torch.optim.Adam(self.netG.parameters(), 2e-3, betas=(0.5, 0.9))
+        self.optD = torch.optim.Adam(self.netD.parameters(), 2e-3, betas=(0.5, 0.9))
+
+    def step(self, engine, batch):
+        images, labels = batch
+        asked = labels[torch.randperm(len(labels))]
+        fake = self.netG(torch.randn(len(images), 4), asked)
+        loss = softplus(-self.netD(images, labels)).mean() + softplus(self.netD(fake.detach(), asked)).mean()
+        self.optD.zero_grad()
+        loss.backward()
+        self.optD.step()
+        loss = softplus(-self.netD(fake, asked)).mean()
+        self.optG.zero_grad()
+        loss.backward()
+        self.optG.step()
+
+    def batches(self, n, classes=(0, 1, 2)):
+        drawn = [torch.tensor(classes)[torch.randint(len(classes), (48,))] for _ in range(n)]
+        return [(real(labels), labels) for labels in drawn]
+
+    def share(self, k=2):
+        """Returns how often the label of a class shows it, by a judge that knows nothing of the phase."""
+        return float((judged(self.gan.sample(500, torch.full((500,), k))) == k).float().mean())
+
+
+@pytest.fixture(scope="module")
+def original():
+    torch.manual_seed(0)
+    loop = Loop()
+    for batch in loop.batches(1200):
+        loop.step(None, batch)
+    assert min(map(loop.share, range(3))) > 0.9
+    return loop
+
+
+@pytest.fixture
+def loop(original):
+    return copy.deepcopy(original)
+
+
+def unseen(n=60):
+    labels = torch.arange(n) % 3
+    return real(labels), labels
+
+
+def test_three_arguments_forget_a_class_end_by_themselves_and_it_stays_away(loop):
+    trainer = Engine(loop.step)
+    phase = CascadedUnlearning(loop.gan, forget=ForgetClasses({2}), unseen=unseen())
+    with phase.attach(trainer):
+        trainer.run(loop.batches(20), max_epochs=10)
+        assert trainer.state.epoch < 10
+    assert phase.verdict.value == "forgotten", phase.verdict
+    assert "its bounds were reached" in phase.stopped_because
+    assert loop.share() <= 0.03 and min(loop.share(0), loop.share(1)) > 0.87
+    for later in (100, 200):
+        Engine(loop.step).run(loop.batches(later, (0, 1)))
+        assert loop.share() <= 0.1, later  # retained data alone does not bring it back
+
+
+def test_a_budget_that_is_too_small_ends_in_not_forgotten_and_keeps_the_best_state(loop):
+    trainer, numbers = Engine(loop.step), []
+    frozen = CascadedUnlearning(
+        loop.gan, forget=ForgetClasses({2}), max_iterations=10, optimizer=lambda p: torch.optim.SGD(p, lr=0.0)
+    )
+    with frozen.attach(trainer):
+        trainer.run(loop.batches(20))
+        numbers = frozen.self_stop.best
+    assert frozen.iterations == 10 and frozen.verdict.value == "not-forgotten"
+    assert "Left share" in str(frozen.verdict) and numbers["left_share"] > 0.9
+    assert "bounds were not reached" in frozen.stopped_because
+
+
+def test_whoever_attaches_a_stop_of_their_own_decides(loop):
+    trainer = Engine(loop.step)
+    phase = CascadedUnlearning(loop.gan, forget=ForgetClasses({2}))
+    stop = StopWhenForgotten(phase, lambda gan: {"mine": 0.0}, at_most={"mine": 1.0}, every=3)
+    with phase.attach(trainer), stop.attach(trainer):
+        trainer.run(loop.batches(20))
+    assert phase.iterations == 3 and [bound["name"] for bound in phase.bounds] == ["mine"]
+    assert phase.self_stop.remains is None
+
+
+def test_items_without_unseen_images_are_not_measured_and_the_phase_says_so(loop):
+    trainer, batches = Engine(loop.step), loop.batches(4)
+    items, labels = (rows[:6] for rows in batches[0])
+    phase = CascadedUnlearning(loop.gan, forget=ForgetItems(items, labels), max_iterations=3)
+    with pytest.warns(UserWarning, match="nothing has measured whether it forgot"), phase.attach(trainer):
+        trainer.run(batches)
+    assert phase.verdict.value == "not-tested"
+
+
+def test_what_was_chosen_is_said(loop):
+    phase = CascadedUnlearning(loop.gan, forget=ForgetClasses({2}), unseen=unseen())
+    report = phase.check(loop.batches(2))
+    assert report, report
+    for said in (repr(phase), str(report)):
+        assert all(why in said for why in phase.chosen.values())
+    assert set(phase.chosen) == {"substitution", "fake label", "discriminator's step"}
+    given = CascadedUnlearning(loop.gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Unseen(*unseen()))
+    assert given.self_stop is None and not given.chosen
+
+
+def test_a_removed_handle_takes_all_off_the_trainer(loop):
+    trainer = Engine(loop.step)
+    handlers = {event: len(found) for event, found in trainer._event_handlers.items()}
+    CascadedUnlearning(loop.gan, forget=ForgetClasses({2})).attach(trainer).remove()
+    assert {event: len(found) for event, found in trainer._event_handlers.items() if found} == {
+        event: n for event, n in handlers.items() if n
+    }
