@@ -77,6 +77,7 @@ class CascadedUnlearning(UnlearningPhase):
     Attributes:
         step: the unlearning step.
         chosen: why each part that was not given is what it is, by the part's name.
+        expected: the AUC that items would have if the GAN had never seen them, as far as batches tell.
         self_stop: what measures, and ends the phase; None where all parts were given.
 
     All else that it has is :class:`~ignite_unlearn.UnlearningPhase`'s.
@@ -148,8 +149,8 @@ class CascadedUnlearning(UnlearningPhase):
             anchor=anchor, batch_size=batch_size, generator_steps=parts.generator_steps,
             discriminator_step=parts.discriminator_step,
         )  # fmt: skip
-        self.start, self.chosen, self._unseen = start, parts.why, unseen
-        self.self_stop = SelfStop(self, parts.substitution, measured_by) if chooses else None
+        self.start, self.chosen, self.expected, self._unseen = start, parts.why, parts.expected, unseen
+        self.self_stop = SelfStop(self, parts.substitution, measured_by, parts.expected) if chooses else None
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches the phase, and what ends it; see :meth:`.UnlearningPhase.attach`."""
@@ -190,9 +191,11 @@ class CascadedUnlearning(UnlearningPhase):
 
     def unlearn(self, original: Original, rows: Rows) -> dict[str, float]:
         """Leads the generator to substitute images, and the discriminator to fake labels."""
-        if self.self_stop is not None and self.iterations and self.iterations % EVERY == 0:
-            # Where the generator makes by now what is to be forgotten, for regions that can look.
-            getattr(original.regions, "look_again", lambda gan: None)(self.gan)
+        if self.self_stop is not None:
+            self.expected.see(rows.images[~rows.forgotten])
+            look_again = getattr(original.regions, "look_again", None)
+            if look_again is not None and self.iterations and self.iterations % EVERY == 0:
+                look_again(self.gan, self.expected.value)
         return self.step(original.teacher, original.regions, rows)
 
     def settings(self) -> dict[str, Any]:
@@ -204,12 +207,14 @@ class CascadedUnlearning(UnlearningPhase):
         }
 
     def method_state(self) -> dict[str, Any]:
-        """Returns the optimisers' states."""
-        return self.step.state_dict()
+        """Returns the states of optimisers and of parts."""
+        return {**self.step.state_dict(), "expected": self.expected.state_dict()}
 
     def load_method_state(self, state: Mapping[str, Any]) -> None:
-        """Loads the optimisers' states."""
+        """Loads what :meth:`method_state` returned."""
         self.step.load_state_dict(dict(state))
+        if "expected" in state:
+            self.expected.load_state_dict(state["expected"])
 
     def unseen_images(self) -> list[Tensor]:
         """Returns the sets of unseen images that the request and the cascade's parts were given, each once."""

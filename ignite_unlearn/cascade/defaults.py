@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.cascade.aims import Images
 from ignite_unlearn.cascade.exchange_scores import ExchangeScores
+from ignite_unlearn.cascade.expected import ExpectedPlace
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.fake_labels.generated import Generated
 from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
@@ -33,6 +35,7 @@ class Choice:
         fake_label: which score a forgotten image is given.
         discriminator_step: how the discriminator is led to it; None: by its optimiser.
         generator_steps: of an unlearning step.
+        expected: the AUC that items would have if the GAN had never seen them.
         why: a sentence for each part that was chosen, by the part's name.
     """
 
@@ -40,6 +43,7 @@ class Choice:
     fake_label: FakeLabel
     discriminator_step: DiscriminatorStep | None
     generator_steps: int
+    expected: ExpectedPlace
     why: dict[str, str] = field(default_factory=dict)
 
 
@@ -67,16 +71,21 @@ def choose(
         optimizer: makes optimisers; None: those that were tried with the parts.
     """
     why: dict[str, str] = {}
-    items = forget.describe().images is not None
+    told = forget.describe()
+    items = told.images is not None
+    expected = ExpectedPlace(
+        torch.zeros(0) if told.images is None or unseen is None else told.images,
+        torch.zeros(0) if unseen is None else unseen[0],
+    )
     if substitution is None:
         substitution, why["substitution"] = _substitution(gan, items)
     if fake_label is None:
-        fake_label, why["fake label"] = _fake_label(gan, items, unseen)
+        fake_label, why["fake label"] = _fake_label(gan, items, unseen, expected)
         if discriminator_step is None:
             discriminator_step, why["discriminator's step"] = _step(gan, items, unseen, optimizer)
     if generator_steps is None:  # found latents lie scattered, which takes more steps than a label does
         generator_steps = _FEW if gan.labels is not None and not items else _MANY
-    return Choice(substitution, fake_label, discriminator_step, generator_steps, why)
+    return Choice(substitution, fake_label, discriminator_step, generator_steps, expected, why)
 
 
 def halves(unseen: Tensor | Images | None) -> tuple[Images | None, Images | None]:
@@ -106,9 +115,10 @@ def _substitution(gan: GAN, items: bool) -> tuple[Substitution, str]:
     return RetainedNeighbour(), "forgotten latents show the image of the nearest retained latent"
 
 
-def _fake_label(gan: GAN, items: bool, unseen: Images | None) -> tuple[FakeLabel, str]:
+def _fake_label(gan: GAN, items: bool, unseen: Images | None, expected: ExpectedPlace) -> tuple[FakeLabel, str]:
     if items and unseen is not None and (gan.labels is None or unseen[1] is not None):
-        return UnseenQuantiles(*unseen), "the items' scores are to be spread as those of unseen images are"
+        label = UnseenQuantiles(*unseen, level=lambda: expected.value)
+        return label, "the items' scores are to be spread as those of unseen images that are as near to retained ones"
     if items:
         lack = "without unseen images" if unseen is None else "unseen images came without labels"
         return Generated(), f"{lack}, the items get the level of generated images"

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.cascade.aims import Images
+from ignite_unlearn.cascade.expected import ExpectedPlace
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier, Forget
-from ignite_unlearn.forget.latent_search import LatentSearch, slack
+from ignite_unlearn.forget.latent_search import SLACK, LatentSearch
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import head_inputs
 from ignite_unlearn.handlers.original import Original
@@ -48,10 +49,9 @@ class Remains:
         substitution: which image a forgotten latent is given.
         unseen: real images that the GAN was never trained on and the phase looked at for nothing else, with labels;
             None: items are not measured.
+        expected: the AUC that items would have if the GAN had never seen them.
 
     Attributes:
-        at_most: upper bounds by name.
-        at_least: lower bounds by name.
         of_original: the original GAN's numbers by name.
     """
 
@@ -59,33 +59,34 @@ class Remains:
     original: Original
     substitution: Substitution
     unseen: Images | None
-    at_most: dict[str, float] = field(init=False)
-    at_least: dict[str, float] = field(init=False)
+    expected: ExpectedPlace
     of_original: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
         self._features = _Features(self.original.teacher)
-        first = self.of_original = self._left(self.original.teacher)
-        self.at_most, self.at_least = {}, {}
-        told = self.forget.describe()
-        for name, value in first.items():
-            if name.endswith("_auc"):
-                assert told.images is not None and self.unseen is not None
-                chance = slack(len(told.images), len(self.unseen[0]))
-                self.at_most[name] = 0.5 + chance
-                # A generator that never made an item is left alone, wherever its samples lie.
-                if name == "membership_auc" or value > 0.5 + chance:
-                    self.at_least[name] = 0.5 - 2 * chance
-            elif name == "preferred_share":
-                self.at_most[name] = _PREFERRED
-            else:
-                self.at_most[name] = _SHARE if self.original.teacher.labels is not None else _OF_SAMPLES * value
-        if first:
-            self.at_most["drift"] = _DRIFT
+        self.of_original = self._left(self.original.teacher)
+
+    @property
+    def at_most(self) -> dict[str, float]:
+        """Upper bounds by name; those of items follow what is expected of them."""
+        shares = {"left_share": _SHARE, "preferred_share": _PREFERRED, "forgotten_share": _SHARE}
+        if self.original.teacher.labels is None and "forgotten_share" in self.of_original:
+            shares["forgotten_share"] = _OF_SAMPLES * self.of_original["forgotten_share"]
+        bounds = {name: shares.get(name, self.expected.value + SLACK) for name in self.of_original}
+        return {**bounds, "drift": _DRIFT} if bounds else {}
+
+    @property
+    def at_least(self) -> dict[str, float]:
+        """Lower bounds by name: an item that lies farther than expected is marked by that."""
+        lowest = self.expected.value - 2 * SLACK
+        # A generator that never made the items is left alone, wherever its samples lie.
+        known = self.of_original.get("near_auc", 0.0) > self.expected.value + SLACK
+        names = ["membership_auc"] if "membership_auc" in self.of_original else []
+        return dict.fromkeys([*names, *(["near_auc"] if known else [])], lowest)
 
     def __bool__(self) -> bool:
         """Whether there is anything that can be measured."""
-        return bool(self.at_most)
+        return bool(self.of_original)
 
     def __call__(self, gan: GAN) -> Mapping[str, float]:
         """Returns the numbers of a GAN."""

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from ignite.engine import Engine
 
 from ignite_unlearn.cascade.aims import Images
+from ignite_unlearn.cascade.expected import ExpectedPlace
 from ignite_unlearn.cascade.remains import Remains
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.gan.borrow import borrow, step_seed
@@ -29,15 +30,22 @@ class SelfStop(StopWhenForgotten):
         unlearning: the phase.
         substitution: which image a forgotten latent is given.
         unseen: real images that the GAN never saw, for measurements alone, with labels; None: there are none.
+        expected: the AUC that items would have if the GAN had never seen them.
 
     Attributes:
         remains: what is measured; None until the phase begins, and where somebody else decides.
     """
 
-    def __init__(self, unlearning: UnlearningPhase, substitution: Substitution, unseen: Images | None):
+    def __init__(
+        self,
+        unlearning: UnlearningPhase,
+        substitution: Substitution,
+        unseen: Images | None,
+        expected: ExpectedPlace,
+    ):
         nets = (unlearning.gan.generator, unlearning.gan.discriminator)
         super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, every=EVERY, patience=_PATIENCE, keep=nets)
-        self._substitution, self._unseen = substitution, unseen
+        self._substitution, self._unseen, self._expected = substitution, unseen, expected
         self.remains: Remains | None = None
 
     def _started(self, engine: Engine) -> None:
@@ -46,15 +54,15 @@ class SelfStop(StopWhenForgotten):
             assert self.unlearning.original is not None
             with self._stream():
                 self.remains = Remains(
-                    self.unlearning.forget, self.unlearning.original, self._substitution, self._unseen
+                    self.unlearning.forget, self.unlearning.original, self._substitution, self._unseen, self._expected
                 )
-            self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
             self.of_original = self.remains.of_original
         # Without a number that could tell, nobody knows whether it was forgotten, and the phase says so at its end.
         self.unlearning.measured = self.unlearning.stopping is not self or bool(self.remains)
 
     def _look(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:
+            self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
             super()._look(engine)
 
     def _ending(self, engine: Engine) -> None:

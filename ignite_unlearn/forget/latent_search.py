@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,17 +16,7 @@ _ANGLE = 0.1  # radians, of neighbours
 _BRIEFLY = 256
 _AGAIN = 3000  # latents of a further look
 _REMEMBERED = 8192  # latents that were found
-_LEAST_SLACK = 0.05
-
-
-def slack(items: int, unseen: int) -> float:
-    """Returns how far an AUC of so few images may be off one half by chance: a standard deviation, at least 0.05.
-
-    Example:
-        >>> round(slack(8, 250), 2), slack(1000, 1000)
-        (0.1, 0.05)
-    """
-    return max(_LEAST_SLACK, math.sqrt((items + unseen + 1) / (12 * items * unseen)))
+SLACK = 0.05  # how far an AUC may lie above what is expected: retrained GANs of a request differ by as much
 
 
 @dataclass(frozen=True)
@@ -51,14 +40,17 @@ class Nearness:
         """Within which distance an image counts as an item's: the mean one of unseen images."""
         return float(self.unseen.mean())
 
-    def known(self) -> Tensor:
+    def known(self, expected: float = 0.5) -> Tensor:
         """Returns which items the generator makes more closely than images that it never saw, bool ``(M,)``.
 
         All of them where they are told from unseen images as a whole; else those that stand out one by one.
+
+        Args:
+            expected: the AUC that they would have if it had never seen them.
         """
         items = self.apart.amin(0)
         below = (items[:, None] < self.unseen[None]).double() + 0.5 * (items[:, None] == self.unseen[None]).double()
-        if float(below.mean()) > 0.5 + slack(len(items), len(self.unseen)):
+        if float(below.mean()) > expected + SLACK:
             return torch.ones(len(items), dtype=torch.bool, device=items.device)
         return discoveries(items, self.unseen)
 
@@ -108,12 +100,18 @@ class SampledRegions:
         """Latents whose images are far from each item."""
         return _drawn(self._far, n)
 
-    def look_again(self, gan: GAN) -> None:
-        """Looks where the GAN makes items by now; where it makes none, none is forgotten until a further look."""
-        self._learn_from(replace(self._search, draws=min(self._search.draws, _AGAIN)).nearness(gan, *self._given))
+    def look_again(self, gan: GAN, expected: float = 0.5) -> None:
+        """Looks where the GAN makes items by now; where it makes none, none is forgotten until a further look.
 
-    def _learn_from(self, looked: Nearness) -> None:
-        known = looked.known()
+        Args:
+            gan: the GAN as it is now.
+            expected: the AUC of nearest samples, items against unseen images, that needs no memory of them.
+        """
+        brief = replace(self._search, draws=min(self._search.draws, _AGAIN))
+        self._learn_from(brief.nearness(gan, *self._given), expected)
+
+    def _learn_from(self, looked: Nearness, expected: float = 0.5) -> None:
+        known = looked.known(expected)
         near = (looked.apart[:, known] < looked.border).any(1)
         self.found = int(near.sum())
         latents, labels = self._near

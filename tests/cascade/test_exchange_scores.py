@@ -66,7 +66,10 @@ def levels(gan):
     labels = torch.full((64,), 2)
     forgotten, substitutes = gan.sample(64, labels), gan.sample(64, labels * 0)
     kept = torch.arange(64) % 2
-    return [float(gan.score(*pair).mean()) for pair in ((forgotten, labels), (substitutes, labels), (gan.sample(64, kept), kept))]
+    return [
+        float(gan.score(*pair).mean())
+        for pair in ((forgotten, labels), (substitutes, labels), (gan.sample(64, kept), kept))
+    ]
 
 
 def test_the_forgotten_class_and_its_substitutes_change_places_and_retained_pairs_stay():

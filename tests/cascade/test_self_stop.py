@@ -146,7 +146,9 @@ def test_what_was_chosen_is_said(loop):
     for said in (repr(phase), str(report)):
         assert all(why in said for why in phase.chosen.values())
     assert set(phase.chosen) == {"substitution", "fake label", "discriminator's step"}
-    given = CascadedUnlearning(loop.gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Unseen(*unseen()))
+    given = CascadedUnlearning(
+        loop.gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Unseen(*unseen())
+    )
     assert given.self_stop is None and not given.chosen
 
 

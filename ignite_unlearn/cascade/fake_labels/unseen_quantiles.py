@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -27,6 +29,8 @@ class UnseenQuantiles(Unseen):
         samples: as for :class:`Unseen`; the spread needs more of them than a mean does.
         trained: as for :class:`Unseen`.
         seed: of the places; give each request one of its own.
+        level: the mean of the places, in (0, 1): the AUC that the items are to have; None: one half. Other places are
+            the uniform ones, each to the same power.
 
     Raises:
         UnlearningError: as for :class:`Unseen`.
@@ -45,9 +49,10 @@ class UnseenQuantiles(Unseen):
         samples: int = 512,
         trained: Tensor | None = None,
         seed: int = 0,
+        level: Callable[[], float] | None = None,
     ):
         super().__init__(images, labels, live=live, samples=samples, trained=trained)
-        self.seed = seed
+        self.seed, self.level = seed, level
 
     def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions, requests: Tensor) -> Tensor:
         """Returns a quantile of the unseen images' scores for each image; see :class:`FakeLabel`."""
@@ -57,6 +62,8 @@ class UnseenQuantiles(Unseen):
             mine = scores[requests == request]
             ranks = mine.argsort().argsort()
             places = (torch.arange(len(mine)).to(scores) + self._shifts(request, len(mine)).to(scores)) / len(mine)
+            if self.level is not None:
+                places = places ** (1 / self.level() - 1)  # the mean of u ** p is 1 / (1 + p)
             targets[requests == request] = torch.quantile(unseen, places)[ranks]
         return targets
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ignite_unlearn.recipes.data import FewDigits
-from ignite_unlearn.recipes.methods import CascadeOnItems
+from ignite_unlearn.recipes.methods import ByItself
 from ignite_unlearn.recipes.nets import DCGAN
 from ignite_unlearn.recipes.recipe import Recipe
 from ignite_unlearn.recipes.stop import AfterIterations
@@ -15,19 +15,8 @@ RECIPE = Recipe(
     data=FewDigits(trained=64),
     nets=DCGAN(latent=32, g_width=64, d_width=32, g_blocks=2, d_norm=False),
     training=Training(iterations=4000, batch_size=32, loss=NonSaturatingR1(penalty=0.3), g_lr=1e-3, d_lr=1e-3),
-    task=Items(items=8, first_item=0, draws=20000),
-    method=CascadeOnItems(
-        substitution="retained_neighbour",
-        fake_label="unseen_quantiles",
-        start="fresh_discriminator",
-        discriminator_step="none",
-        unlearning_iterations=300,
-        unlearning_steps=4,
-        unlearning_batch_size=64,
-        unlearning_lr=5e-4,
-        unlearning_eps=1e-8,
-        anchor=8.0,
-    ),
+    task=Items(items=8, first_item=0, generator_half="phase"),
+    method=ByItself(unlearning_iterations=200),
     stop=AfterIterations(later=(200, 2000)),
     samples=2000,
 )

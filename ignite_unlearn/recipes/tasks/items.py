@@ -52,7 +52,9 @@ class Items:
         before=0,
     )
     generator_half: str = setting(
-        "where_known", "when the generator is unlearned", choices=("where_known", "always", "never")
+        "where_known",
+        "when the generator is unlearned; phase: the phase finds out by itself",
+        choices=("where_known", "always", "never", "phase"),
     )
     kind: ClassVar[str] = "items"
     classes: ClassVar[tuple[int, ...]] = ()
@@ -93,6 +95,8 @@ class Items:
     def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> ForgetItems:
         """Returns the request; a search or inversion tells where the images are, as far as the generator knows them."""
         images, labels = split.forget
+        if self.generator_half == "phase":
+            return ForgetItems(images, split.given(labels))
         if self.draws and self.generator_half != "never":
             search = LatentSearch(draws=self.draws)
             return ForgetItems(images, split.given(labels), search=search, unseen=split.calibration[0][:_COMPARED])
