@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.cascade.aims import Images
@@ -73,10 +72,7 @@ def choose(
     why: dict[str, str] = {}
     told = forget.describe()
     items = told.images is not None
-    expected = ExpectedPlace(
-        torch.zeros(0) if told.images is None or unseen is None else told.images,
-        torch.zeros(0) if unseen is None else unseen[0],
-    )
+    expected = ExpectedPlace(told.images, None if unseen is None else unseen[0])
     if substitution is None:
         substitution, why["substitution"] = _substitution(gan, items)
     if fake_label is None:

@@ -23,8 +23,8 @@ class ExpectedPlace:
     minus that distance is drawn seven tenths of the way from one half.
 
     Args:
-        items: images of the request ``(M, ...)``; none: one half is expected.
-        unseen: real images that the GAN was never trained on ``(K, ...)``.
+        items: images of the request ``(M, ...)``; None: one half is expected.
+        unseen: real images that the GAN was never trained on ``(K, ...)``; None: the same.
 
     Example:
         >>> retained, unseen = torch.zeros(5, 1, 2, 2), torch.linspace(1, 2, 9).view(-1, 1, 1, 1).expand(9, 1, 2, 2)
@@ -35,13 +35,14 @@ class ExpectedPlace:
         (0.5, 0.85)
     """
 
-    def __init__(self, items: Tensor, unseen: Tensor):
-        self._images = [images.detach().cpu().flatten(1).float() for images in (items, unseen)]
+    def __init__(self, items: Tensor | None, unseen: Tensor | None):
+        known = [] if items is None or unseen is None else [items, unseen]
+        self._images = [images.detach().cpu().flatten(1).float() for images in known]
         self._nearest = [torch.full((len(images),), torch.inf) for images in self._images]
 
     def see(self, retained: Tensor) -> None:
         """Looks at retained images ``(N, ...)`` of a batch; a collective call."""
-        if not len(self._images[0]):
+        if not self._images:
             return
         given = retained.detach().cpu().flatten(1).float()
         for images, nearest in zip(self._images, self._nearest, strict=True):
@@ -53,9 +54,9 @@ class ExpectedPlace:
     @property
     def value(self) -> float:
         """The AUC, in [0.15, 0.85]; one half before a retained image was seen."""
-        items, unseen = self._nearest
-        if not len(items) or not bool(items.isfinite().all()):
+        if not self._nearest or not bool(self._nearest[0].isfinite().all()):
             return 0.5
+        items, unseen = self._nearest
         return 0.5 + _SHRINK * (auc(-items, -unseen) - 0.5)
 
     def state_dict(self) -> dict[str, Any]:
