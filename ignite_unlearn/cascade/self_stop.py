@@ -17,12 +17,12 @@ from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 
 EVERY = 5  # iterations from one measurement to the next
-_PATIENCE = 4
+_PATIENCE, _PATIENCE_ITEMS = 4, 8  # measurements in a row; what a discriminator knew of items comes up again for longer
 _MEASURE = 4  # what a random number stream is for
 
 
 class SelfStop(StopWhenForgotten):
-    """Ends a phase when :class:`.Remains` is within its bounds, four times in a row.
+    """Ends a phase when :class:`.Remains` is within its bounds, four times in a row, eight times for items.
 
     Where somebody attaches a :class:`~ignite_unlearn.StopWhenForgotten` of their own, that one decides.
 
