@@ -143,7 +143,9 @@ class StopWhenForgotten:
         decided = idist.broadcast(torch.tensor(excess, dtype=torch.float64), src=0)
         assert isinstance(decided, torch.Tensor)
         excess = decided.item()
-        if excess <= self._least_excess:  # of equal ones the latest: it has held longest against the loop
+        if (
+            excess < math.inf and excess <= self._least_excess
+        ):  # of equal ones the latest: it has held longest against the loop
             self._least_excess, self.best = excess, numbers
             self._kept = KeptWeights(*self._keep)
         self._within = self._within + 1 if excess == 0 else 0

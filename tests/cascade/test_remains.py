@@ -5,6 +5,7 @@ from torch import nn
 
 from ignite_unlearn import GAN, ForgetClasses, ForgetItems
 from ignite_unlearn.cascade import OtherClass, RetainedNeighbour
+from ignite_unlearn.cascade.expected import ExpectedPlace
 from ignite_unlearn.cascade.remains import Remains
 from ignite_unlearn.handlers.original import Original
 
@@ -39,7 +40,7 @@ class Likes(nn.Module):
 def of_classes(classifier=None):
     gan = GAN(Table(), Likes(), latents=(4,), labels=3)
     forget = ForgetClasses({2}, classifier=classifier)
-    return gan, Remains(forget, Original(gan, forget, 0), OtherClass(target=0), None)
+    return gan, Remains(forget, Original(gan, forget, 0), OtherClass(target=0), None, ExpectedPlace(None, None))
 
 
 def test_a_class_is_left_until_its_label_shows_the_substitute():
@@ -92,7 +93,8 @@ def test_items_are_measured_from_both_sides_by_scores_and_by_samples():
         netD[1].weight.fill_(1.0)
     gan = GAN(Walk(), netD, latents=(4,))
     items, unseen = torch.rand(20, 1, 2, 2), 3 + torch.rand(40, 1, 2, 2)
-    remains = Remains(ForgetItems(items), Original(gan, ForgetItems(items), 0), RetainedNeighbour(), (unseen, None))
+    expected, request = ExpectedPlace(None, None), ForgetItems(items)
+    remains = Remains(request, Original(gan, request, 0), RetainedNeighbour(), (unseen, None), expected)
     numbers = remains(gan)
     assert numbers["near_auc"] == 1 and numbers["membership_auc"] == 0  # nearer to samples, and lower scores
     assert remains.at_least["membership_auc"] < 0.5 < remains.at_most["membership_auc"] < 0.65
@@ -102,4 +104,4 @@ def test_items_are_measured_from_both_sides_by_scores_and_by_samples():
 def test_without_unseen_images_nothing_of_items_is_measured():
     gan = GAN(Walk(), nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), latents=(4,))
     request = ForgetItems(torch.rand(3, 1, 2, 2))
-    assert not Remains(request, Original(gan, request, 0), RetainedNeighbour(), None)
+    assert not Remains(request, Original(gan, request, 0), RetainedNeighbour(), None, ExpectedPlace(None, None))

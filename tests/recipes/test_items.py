@@ -7,10 +7,7 @@ import pytest
 import torch
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.forget.latent_search import LatentSearch, SampledRegions
-from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.data import SmallMNIST
-from ignite_unlearn.recipes.methods.choices import STARTS
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.pipeline import carry_out
@@ -102,43 +99,13 @@ def test_every_choice_runs(finished, root, half, step):
     assert any(not torch.equal(v, before["generator"][k]) for k, v in after["generator"].items())
 
 
-def test_items_are_searched_for_and_the_discriminator_begins_anew_on_retained_images_alone(tmp_path, monkeypatch):
-    asked = []
-
-    def watched(self, teacher, items, labels, unseen):
-        asked.append((self.draws, items, unseen))
-        near = torch.arange(self.draws) < 10  # an untrained generator's images are all alike: nothing is far
-        return SampledRegions(teacher.sample_latents(self.draws), None, near=near, far=~near, border=1.0)
-
-    monkeypatch.setattr(LatentSearch, "__call__", watched)
-    few = ("items=3", "trained=20", "iterations=30", "batch_size=8", "g_width=4", "d_width=4", "samples=20", "later=1",
-           "unlearning_iterations=1", "unlearning_steps=1", "draws=300")  # fmt: skip
-    run = prepare_run(load_recipe("digits-items"), settings=few, out=tmp_path, device="cpu", progress=False)
-    start = STARTS[run.recipe.method.start].make(run.split)
-    assert [len(images) for images, _ in start.retained_images()] == [17]
-    record = carry_out(run)
-    ((_, items, unseen),) = [found for found in asked if found[0] == 300]
-    assert torch.equal(items, run.split.forget[0]) and len(unseen) == 512
-    assert record.as_dict()["seconds"]["inversion"] is None
-    before, after = (
-        torch.load(tmp_path / f"{name}.pt", weights_only=True)["discriminator"] for name in ("original", "unlearned")
-    )
-    assert not any(torch.allclose(before[name], after[name]) for name in before if before[name].dim() > 1)
-    # Only a generator that is left to the loop needs no search.
-    asked.clear()
-    run = prepare_run(load_recipe("digits-items"), settings=(*few, "generator_half=never"), out=tmp_path, device="cpu",
-                      resume=True, progress=False)  # fmt: skip
-    carry_out(run)
-    assert not asked
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ("items=60", "at least one must be retained"),
         ("items=0", "expected at least 1"),
         ("first_item=-1", "expected at least 0"),
-        ("generator_half=often", "choose of where_known, always, never"),
+        ("generator_half=often", "choose of where_known, always, never, phase"),
         ("discriminator_step=newton", "choose of gauss_newton"),
         ("fake_label=real", "choose of between"),
     ],

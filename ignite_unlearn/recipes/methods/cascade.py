@@ -31,7 +31,7 @@ from ignite_unlearn.recipes.nets.nets import Nets
 from ignite_unlearn.recipes.settings import same_setting, setting
 
 _LARGEST = 256  # images of a request for items in one step
-_TABLE_EPS = 3e-2  # of Adam
+_ITEMS_EPS, _TABLE_EPS = 5e-3, 3e-2  # of Adam
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,7 @@ class CascadeOnFoundClasses(Cascade):
     def phase(self, gan: GAN, forget: Forget, material: Material) -> CascadedUnlearning:
         """Returns the cascade; see :class:`.Method`."""
         start = STARTS[self.start]
-        made = start.make(material.split)
-        return self._phase(gan, start.request(forget), material, optimizer=self._optimizer(gan), start=made)
+        return self._phase(gan, start.request(forget), material, optimizer=self._optimizer(gan), start=start.make())
 
     def _optimizer(self, gan: GAN) -> OptimizerFactory:
         return _adam(self.unlearning_lr, self.unlearning_eps)
@@ -165,8 +164,6 @@ class CascadeOnItems(Cascade):
     unlearning_iterations: int = same_setting(Cascade, "unlearning_iterations", 8)
     unlearning_batch_size: int = same_setting(Cascade, "unlearning_batch_size", 64)
     unlearning_lr: float = same_setting(Cascade, "unlearning_lr", 1e-4)
-    unlearning_eps: float = same_setting(CascadeOnFoundClasses, "unlearning_eps", 5e-3)
-    start: str = setting("none", "what is done first", choices=("none", "fresh_discriminator"), before="none")
     every: int = setting(  # type: ignore[misc]
         1, "learning steps from one unlearning step to the next", at_least=1
     )
@@ -183,10 +180,7 @@ class CascadeOnItems(Cascade):
             gan,
             forget,
             material,
-            optimizer=lambda parameters: torch.optim.Adam(
-                parameters, self.unlearning_lr, (0.5, 0.99), eps=self.unlearning_eps
-            ),
-            start=STARTS[self.start].make(material.split),
+            optimizer=lambda parameters: torch.optim.Adam(parameters, self.unlearning_lr, (0.5, 0.99), eps=_ITEMS_EPS),
             batch_size=max(self.unlearning_batch_size, min(asked, _LARGEST)),
             discriminator_step=self._discriminator_step(material.split),
         )

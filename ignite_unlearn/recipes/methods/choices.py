@@ -15,7 +15,6 @@ from ignite_unlearn.cascade.fake_labels.generated import Generated
 from ignite_unlearn.cascade.fake_labels.unseen import Unseen
 from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
 from ignite_unlearn.cascade.starts.drop_components import DropComponents
-from ignite_unlearn.cascade.starts.fresh_discriminator import FreshDiscriminator
 from ignite_unlearn.cascade.starts.nearest_embedding import NearestEmbedding
 from ignite_unlearn.cascade.starts.start import Start
 from ignite_unlearn.cascade.substitutions.latent_direction import LatentDirection
@@ -28,7 +27,6 @@ from ignite_unlearn.cascade.substitutions.truncation import Truncation
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget, ForgetClasses
 from ignite_unlearn.forget.mixture import ForgetFromMixture
-from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.nets.nets import Nets
 
 Left: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -74,13 +72,13 @@ class OfferedStart:
     """A start in closed form on offer.
 
     Attributes:
-        make: makes it, given the images of the run; None: there is no start.
+        make: makes it; None: there is no start.
         needs: what it needs of the nets, in words.
         fits: whether such nets have that.
         request: the request for classes as the start takes it.
     """
 
-    make: Callable[[Split], Start | None]
+    make: Callable[[], Start | None]
     needs: str = ""
     fits: Callable[[Nets], bool] = lambda nets: True
     request: Callable[[Forget], Forget] = lambda forget: forget
@@ -92,20 +90,17 @@ def _from_mixture(forget: Forget) -> Forget:
 
 
 STARTS: dict[str, OfferedStart] = {
-    "none": OfferedStart(lambda split: None),
+    "none": OfferedStart(lambda: None),
     "nearest_embedding": OfferedStart(
-        lambda split: NearestEmbedding(),
+        NearestEmbedding,
         "a table of labels, and this recipe's GAN has none",
         lambda nets: nets.conditional,
     ),
     "drop_components": OfferedStart(
-        lambda split: DropComponents(),
+        DropComponents,
         "a GAN without labels, and --set components of at least 2",
         lambda nets: not nets.conditional and nets.components >= 2,
         _from_mixture,
-    ),
-    "fresh_discriminator": OfferedStart(
-        lambda split: FreshDiscriminator(split.retain[0], split.given(split.retain[1])),
     ),
 }
 

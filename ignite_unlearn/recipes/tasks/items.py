@@ -14,7 +14,6 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier
 from ignite_unlearn.forget.inversion import Inversion
 from ignite_unlearn.forget.items import ForgetItems
-from ignite_unlearn.forget.latent_search import LatentSearch
 from ignite_unlearn.gan.borrow import step_seed
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.audit_budget import AuditBudget
@@ -45,12 +44,6 @@ class Items:
     first_item: int = setting(0, "which of the seed's order of training images is the first to forget", at_least=0)
     candidates: int = setting(2048, "latents that an inversion begins with", at_least=1)
     inversion_steps: int = setting(0, "gradient steps of an inversion", at_least=0)
-    draws: int = setting(
-        0,
-        "latents drawn to find all that make an item, in place of an inversion; 0: it is inverted",
-        at_least=0,
-        before=0,
-    )
     generator_half: str = setting(
         "where_known",
         "when the generator is unlearned; phase: the phase finds out by itself",
@@ -93,13 +86,10 @@ class Items:
         return "items"
 
     def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> ForgetItems:
-        """Returns the request; a search or inversion tells where the images are, as far as the generator knows them."""
+        """Returns the request; inversion tells where the images are, as far as the generator knows them."""
         images, labels = split.forget
         if self.generator_half == "phase":
             return ForgetItems(images, split.given(labels))
-        if self.draws and self.generator_half != "never":
-            search = LatentSearch(draws=self.draws)
-            return ForgetItems(images, split.given(labels), search=search, unseen=split.calibration[0][:_COMPARED])
         look = Inversion(candidates=self.candidates, steps=self.inversion_steps, progress=progress)
         timed = timer.timing(look)
         return ForgetItems(
