@@ -1,0 +1,254 @@
+"""Measures what stands in shadow_attack.md: a per-example attack on unlearned GANs, with shadow GANs.
+
+python docs/benchmarks/shadow_attack.py train|unlearn --runs RUNS --shadows 60
+python docs/benchmarks/shadow_attack.py attack --runs RUNS
+
+Shadows that are there are not made again, so each part can be stopped and called once more, also with more shadows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from ignite.engine import Engine
+from sklearn.datasets import load_digits
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+from tqdm.auto import tqdm
+
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetItems
+from ignite_unlearn.audits import (
+    ByDiscriminatorScore,
+    ByNearestSample,
+    ShadowAttack,
+    TargetStatus,
+    draw_status,
+    quantile_logits,
+    two_halves,
+)
+from ignite_unlearn.audits.attacks import attack_scores
+from ignite_unlearn.cascade import Fixed, FreshDiscriminator, RetainedNeighbour
+from ignite_unlearn.forget import LatentSearch
+from ignite_unlearn.metrics.linear_probe import LinearProbe
+from ignite_unlearn.metrics.membership import Attack
+
+TARGETS, REST, FOR_PHASE, FOR_QUANTILES = 48, 32, 500, 800
+LATENTS, BATCH, PENALTY = 32, 32, 0.3
+ITERATIONS, PHASE, LATER = 1500, 100, 200  # of training, of the phase, and after it
+SAMPLES = 4000
+SAID = {"trained": "before", "unlearned": "now", "later": "later"}  # of each stage
+
+
+class Images:
+    """The digits, 8x8 pixels in [-1, 1], in four parts that share no image."""
+
+    def __init__(self) -> None:
+        images = torch.tensor(load_digits().images, dtype=torch.float32)[:, None] / 8 - 1
+        images = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))]
+        sizes = [TARGETS, REST, FOR_PHASE, FOR_QUANTILES]
+        self.targets, self.rest, self.for_phase, self.for_quantiles = images[: sum(sizes)].split(sizes)
+
+    def trained_on(self, status: Tensor) -> Tensor:
+        """Returns a shadow's training images."""
+        return torch.cat([self.rest, self.targets[status != TargetStatus.OUT]])
+
+    def kept(self, status: Tensor) -> Tensor:
+        """Returns the training images that are not to be forgotten."""
+        return torch.cat([self.rest, self.targets[status == TargetStatus.IN]])
+
+    def forgotten(self, status: Tensor) -> Tensor:
+        """Returns those that are."""
+        return self.targets[status == TargetStatus.UNLEARNED]
+
+
+class Shadow:
+    """A small DCGAN in a loop of its own, as a user would write it."""
+
+    def __init__(self, seed: int):
+        torch.manual_seed(seed)
+        self.generator = nn.Sequential(
+            nn.Linear(LATENTS, 64 * 4, bias=False), nn.Unflatten(1, (64, 2, 2)), nn.BatchNorm2d(64), nn.ReLU(),
+            nn.ConvTranspose2d(64, 32, 4, 2, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
+            nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Tanh(),
+        )  # fmt: skip
+        self.discriminator = nn.Sequential(
+            nn.Conv2d(1, 32, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(32, 64, 4, 2, 1), nn.LeakyReLU(0.2),
+            nn.Flatten(), nn.Linear(256, 1), nn.Flatten(0),
+        )  # fmt: skip
+        nets = (self.generator, self.discriminator)
+        self.optimizers = [torch.optim.Adam(net.parameters(), 2e-3, betas=(0.5, 0.99), fused=True) for net in nets]
+        self.trainer = Engine(self.learn)
+
+    def learn(self, engine: Engine, real: Tensor) -> None:
+        """Takes the loop's learning step."""
+        of_generator, of_discriminator = self.optimizers
+        fake = self.generator(torch.randn(len(real), LATENTS))
+        real = real.clone().requires_grad_()
+        scores = self.discriminator(real)
+        (slope,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
+        penalty = PENALTY * slope.square().flatten(1).sum(1).mean()
+        of_discriminator.zero_grad()
+        (softplus(-scores).mean() + softplus(self.discriminator(fake.detach())).mean() + penalty).backward()
+        of_discriminator.step()
+        of_generator.zero_grad()
+        softplus(-self.discriminator(fake)).mean().backward()
+        of_generator.step()
+
+    def run(self, images: Tensor, iterations: int, seed: int) -> None:
+        """Runs the loop on batches of these images."""
+        self.trainer.run(batches(images, iterations, seed), max_epochs=1, epoch_length=iterations)
+
+    def state(self) -> dict[str, Any]:
+        """Returns all that the loop needs to go on."""
+        nets = {"generator": self.generator.state_dict(), "discriminator": self.discriminator.state_dict()}
+        return {**nets, "optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+
+    def load(self, state: dict[str, Any]) -> Shadow:
+        """Goes on from such a state."""
+        self.generator.load_state_dict(state["generator"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        return self
+
+
+def batches(images: Tensor, iterations: int, seed: int) -> Iterator[Tensor]:
+    """Yields so many batches."""
+    random = torch.Generator().manual_seed(seed)
+    for _ in range(iterations):
+        yield images[torch.randint(len(images), (BATCH,), generator=random)]
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Writes a file that is there whole or not at all."""
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)
+
+
+def kept_at(runs: Path, stage: str, number: int) -> Path:
+    """Returns where a shadow is kept, at one stage of its life."""
+    return runs / f"{stage}-{number:03}.pt"
+
+
+def shadow_at(runs: Path, stage: str, number: int) -> Shadow:
+    """Returns a shadow as it was at one stage of its life."""
+    return Shadow(number).load(torch.load(kept_at(runs, stage, number), weights_only=True))
+
+
+def train(runs: Path, number: int, status: Tensor, images: Images) -> None:
+    """Trains a shadow on all but its OUT targets."""
+    shadow, start = Shadow(number), time.perf_counter()
+    shadow.run(images.trained_on(status), ITERATIONS, number)
+    save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, "trained", number))
+
+
+def phase(gan: GAN, forgotten: Tensor, kept: Tensor, unseen: Tensor) -> CascadedUnlearning:
+    """Returns the phase under attack."""
+    return CascadedUnlearning(
+        gan, forget=ForgetItems(forgotten, unseen=unseen, search=LatentSearch()), substitution=RetainedNeighbour(),
+        fake_label=Fixed(0.0), start=FreshDiscriminator(kept), discriminator_step=lambda *_: {}, generator_steps=4,
+        max_iterations=100,
+    )  # fmt: skip
+
+
+def unlearn(runs: Path, number: int, status: Tensor, images: Images) -> None:
+    """Has a shadow forget its UNLEARNED targets, and then learn on without them."""
+    shadow, start = shadow_at(runs, "trained", number), time.perf_counter()
+    gan = gan_of(shadow)
+    unlearning = phase(gan, images.forgotten(status), images.kept(status), images.for_phase)
+    unlearning.measured = True  # by the attack
+    torch.manual_seed(number)
+    with unlearning.attach(shadow.trainer):
+        shadow.run(images.trained_on(status), PHASE, number)
+    save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, "unlearned", number))
+    shadow.run(images.kept(status), LATER, number)
+    save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, "later", number))
+
+
+def gan_of(shadow: Shadow) -> GAN:
+    """Returns the library's view of a shadow."""
+    return GAN(shadow.generator, shadow.discriminator, latents=(LATENTS,), trained=shadow.optimizers)
+
+
+class ByProbe:
+    """A linear probe of the discriminator's last hidden features, taught on images that are no targets."""
+
+    key, title = "probe", "linear probe"
+
+    def __init__(self, images: Images):
+        self.images = images
+
+    def __call__(self, gan: GAN) -> Attack:
+        """Returns the attack on a GAN."""
+        hidden = nn.Sequential(*list(gan.discriminator.children())[:-2])
+        return LinearProbe(hidden, self.images.rest, self.images.for_phase)
+
+
+def statistics(runs: Path, stage: str, shadows: int, images: Images) -> dict[str, Tensor]:
+    """Returns what each statistic says of each target in each shadow, ``(N, T)``; all together, ``(N, T, 3)``."""
+    found: dict[str, list[Tensor]] = {}
+    for number in tqdm(range(shadows), desc=stage):
+        gan = gan_of(shadow_at(runs, stage, number))
+        for attack in (ByDiscriminatorScore(), ByNearestSample(samples=SAMPLES), ByProbe(images)):
+            both = attack_scores(gan, attack, images.targets, images.for_quantiles, None, None, seed=0)
+            found.setdefault(attack.title, []).append(quantile_logits(*both))
+    single = {name: torch.stack(rows) for name, rows in found.items()}
+    return {**single, "all together": torch.stack(list(single.values()), 2)}
+
+
+def row(told: str, statistic: str, attack: ShadowAttack) -> str:
+    """Returns a line of the table."""
+    found = attack.rates()
+    cells = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in (found.auc, found.tpr)]
+    if attack.values.dim() == 2:  # one statistic
+        p_values = attack.p_values()
+        cells += [f"{int((p_values <= 0.05).sum())} of {len(p_values)}", f"{attack.epsilons().mean():.2f}"]
+    else:
+        cells += ["", ""]
+    return f"| {' | '.join([told, statistic, *cells])} |"
+
+
+def table(runs: Path, shadows: int, images: Images) -> Iterator[str]:
+    """Yields the lines of the page's tables."""
+    status, kept = draw_status(shadows, TARGETS), TargetStatus.IN
+    at = {stage: statistics(runs, stage, shadows, images) for stage in SAID}
+    yield "| told apart | statistic | AUC | TPR at 1 % FPR | targets by KS | epsilon |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for stage, when in SAID.items():
+        for name, values in at[stage].items():
+            yield row(f"kept / out, {when}", name, ShadowAttack(values, status, member=kept))
+            forgotten = "to be forgotten" if stage == "trained" else "unlearned"
+            yield row(f"{forgotten} / out, {when}", name, ShadowAttack(values, status))
+            yield row(f"out / out, {when}", name, ShadowAttack(values, two_halves(status)))
+    for name, values in at["unlearned"].items():
+        out = (status == TargetStatus.OUT).view(*status.shape, *[1] * (values.dim() - 2))
+        mixed = torch.where(out, at["trained"][name], values)
+        yield row("unlearned / out in GANs without a phase", name, ShadowAttack(mixed, status))
+
+
+@click.command()
+@click.argument("part", type=click.Choice(["train", "unlearn", "attack"]))
+@click.option("--runs", type=click.Path(path_type=Path), required=True)
+@click.option("--shadows", default=60, show_default=True)
+def main(part: str, runs: Path, shadows: int) -> None:
+    """Make one part of the benchmark."""
+    runs.mkdir(parents=True, exist_ok=True)
+    images = Images()
+    if part == "attack":
+        click.echo("\n".join(table(runs, shadows, images)))
+        return
+    make, stage = (train, "trained") if part == "train" else (unlearn, "later")
+    for number, status in enumerate(tqdm(draw_status(shadows, TARGETS), desc=part)):
+        if not kept_at(runs, stage, number).exists():
+            make(runs, number, status, images)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)  # another may run beside it
+    main()
