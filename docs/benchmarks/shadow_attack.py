@@ -1,7 +1,7 @@
 """Measures what stands in shadow_attack.md: a per-example attack on unlearned GANs, with shadow GANs.
 
-python docs/benchmarks/shadow_attack.py train|unlearn --runs RUNS --shadows 60
-python docs/benchmarks/shadow_attack.py attack --runs RUNS
+python docs/benchmarks/shadow_attack.py train --runs RUNS
+python docs/benchmarks/shadow_attack.py unlearn|attack --runs RUNS --phase cascade|learning
 
 Shadows that are there are not made again, so each part can be stopped and called once more, also with more shadows.
 """
@@ -40,8 +40,7 @@ from ignite_unlearn.metrics.membership import Attack
 TARGETS, REST, FOR_PHASE, FOR_QUANTILES = 48, 32, 500, 800
 LATENTS, BATCH, PENALTY = 32, 32, 0.3
 ITERATIONS, PHASE, LATER = 1500, 100, 200  # of training, of the phase, and after it
-SAMPLES = 4000
-SAID = {"trained": "before", "unlearned": "now", "later": "later"}  # of each stage
+SAMPLES, HALVES = 4000, 500  # of the attack
 
 
 class Images:
@@ -148,27 +147,33 @@ def train(runs: Path, number: int, status: Tensor, images: Images) -> None:
     save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, "trained", number))
 
 
-def phase(gan: GAN, forgotten: Tensor, kept: Tensor, unseen: Tensor) -> CascadedUnlearning:
+def cascade(gan: GAN, forgotten: Tensor, kept: Tensor, unseen: Tensor) -> CascadedUnlearning:
     """Returns the phase under attack."""
     return CascadedUnlearning(
         gan, forget=ForgetItems(forgotten, unseen=unseen, search=LatentSearch()), substitution=RetainedNeighbour(),
         fake_label=Fixed(0.0), start=FreshDiscriminator(kept), discriminator_step=lambda *_: {}, generator_steps=4,
-        max_iterations=100,
+        max_iterations=PHASE,
     )  # fmt: skip
 
 
-def unlearn(runs: Path, number: int, status: Tensor, images: Images) -> None:
+PHASES = {"cascade": cascade, "learning": None}  # None: the loop goes on with kept images, and nothing else is done
+
+
+def unlearn(runs: Path, name: str, number: int, status: Tensor, images: Images) -> None:
     """Has a shadow forget its UNLEARNED targets, and then learn on without them."""
-    shadow, start = shadow_at(runs, "trained", number), time.perf_counter()
-    gan = gan_of(shadow)
-    unlearning = phase(gan, images.forgotten(status), images.kept(status), images.for_phase)
-    unlearning.measured = True  # by the attack
+    shadow, make, kept = shadow_at(runs, "trained", number), PHASES[name], images.kept(status)
     torch.manual_seed(number)
-    with unlearning.attach(shadow.trainer):
-        shadow.run(images.trained_on(status), PHASE, number)
-    save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, "unlearned", number))
-    shadow.run(images.kept(status), LATER, number)
-    save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, "later", number))
+    start = time.perf_counter()
+    if make is None:
+        shadow.run(kept, PHASE, number)
+    else:
+        unlearning = make(gan_of(shadow), images.forgotten(status), kept, images.for_phase)
+        unlearning.measured = True  # by the attack
+        with unlearning.attach(shadow.trainer):
+            shadow.run(images.trained_on(status), PHASE, number)
+    save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, f"{name}-now", number))
+    shadow.run(kept, LATER, number)
+    save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, f"{name}-later", number))
 
 
 def gan_of(shadow: Shadow) -> GAN:
@@ -204,7 +209,7 @@ def statistics(runs: Path, stage: str, shadows: int, images: Images) -> dict[str
 
 def row(told: str, statistic: str, attack: ShadowAttack) -> str:
     """Returns a line of the table."""
-    found = attack.rates()
+    found = attack.rates(halves=HALVES)
     cells = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in (found.auc, found.tpr)]
     if attack.values.dim() == 2:  # one statistic
         p_values = attack.p_values()
@@ -214,39 +219,44 @@ def row(told: str, statistic: str, attack: ShadowAttack) -> str:
     return f"| {' | '.join([told, statistic, *cells])} |"
 
 
-def table(runs: Path, shadows: int, images: Images) -> Iterator[str]:
-    """Yields the lines of the page's tables."""
-    status, kept = draw_status(shadows, TARGETS), TargetStatus.IN
-    at = {stage: statistics(runs, stage, shadows, images) for stage in SAID}
+def table(runs: Path, name: str, shadows: int, images: Images) -> Iterator[str]:
+    """Yields the lines of a table: before any phase, at the end of this one, and later."""
+    status = draw_status(shadows, TARGETS)
+    stages = {"before": "trained", "now": f"{name}-now", "later": f"{name}-later"}
+    at = {when: statistics(runs, stage, shadows, images) for when, stage in stages.items()}
     yield "| told apart | statistic | AUC | TPR at 1 % FPR | targets by KS | epsilon |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for stage, when in SAID.items():
-        for name, values in at[stage].items():
-            yield row(f"kept / out, {when}", name, ShadowAttack(values, status, member=kept))
-            forgotten = "to be forgotten" if stage == "trained" else "unlearned"
-            yield row(f"{forgotten} / out, {when}", name, ShadowAttack(values, status))
-            yield row(f"out / out, {when}", name, ShadowAttack(values, two_halves(status)))
-    for name, values in at["unlearned"].items():
+    for when, found in at.items():
+        for statistic, values in found.items():
+            yield row(f"kept from out, {when}", statistic, ShadowAttack(values, status, member=TargetStatus.IN))
+            asked = "to be forgotten" if when == "before" else "unlearned"
+            yield row(f"{asked} from out, {when}", statistic, ShadowAttack(values, status))
+            yield row(f"out from out, {when}", statistic, ShadowAttack(values, two_halves(status)))
+    for statistic, values in at["now"].items():
         out = (status == TargetStatus.OUT).view(*status.shape, *[1] * (values.dim() - 2))
-        mixed = torch.where(out, at["trained"][name], values)
-        yield row("unlearned / out in GANs without a phase", name, ShadowAttack(mixed, status))
+        mixed = torch.where(out, at["before"][statistic], values)
+        yield row("unlearned, now, from out, before", statistic, ShadowAttack(mixed, status))
+    noise = torch.randn(status.shape, generator=torch.Generator().manual_seed(0))
+    yield row("unlearned from out", "random numbers", ShadowAttack(noise, status))
 
 
 @click.command()
 @click.argument("part", type=click.Choice(["train", "unlearn", "attack"]))
-@click.option("--runs", type=click.Path(path_type=Path), required=True)
+@click.option("--runs", type=click.Path(path_type=Path), required=True, help="Where shadows are kept.")
 @click.option("--shadows", default=60, show_default=True)
-def main(part: str, runs: Path, shadows: int) -> None:
+@click.option("--phase", type=click.Choice(list(PHASES)), default="cascade", show_default=True)
+def main(part: str, runs: Path, shadows: int, phase: str) -> None:
     """Make one part of the benchmark."""
     runs.mkdir(parents=True, exist_ok=True)
     images = Images()
     if part == "attack":
-        click.echo("\n".join(table(runs, shadows, images)))
+        click.echo("\n".join(table(runs, phase, shadows, images)))
         return
-    make, stage = (train, "trained") if part == "train" else (unlearn, "later")
     for number, status in enumerate(tqdm(draw_status(shadows, TARGETS), desc=part)):
-        if not kept_at(runs, stage, number).exists():
-            make(runs, number, status, images)
+        if part == "train" and not kept_at(runs, "trained", number).exists():
+            train(runs, number, status, images)
+        if part == "unlearn" and not kept_at(runs, f"{phase}-later", number).exists():
+            unlearn(runs, phase, number, status, images)
 
 
 if __name__ == "__main__":
