@@ -9,7 +9,7 @@ Shadows that are there are not made again, so each part can be stopped and calle
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ TARGETS, REST, FOR_PHASE, FOR_QUANTILES = 48, 32, 500, 800
 LATENTS, BATCH, PENALTY = 32, 32, 0.3
 ITERATIONS, PHASE, LATER = 1500, 100, 200  # of training, of the phase, and after it
 SAMPLES, HALVES = 4000, 500  # of the attack
+HEAD = (
+    "| when | statistic | AUC | TPR at 1 % FPR | targets by KS | epsilon |",
+    "| --- | --- | --- | --- | --- | --- |",
+)
 
 
 class Images:
@@ -207,8 +211,8 @@ def statistics(runs: Path, stage: str, shadows: int, images: Images) -> dict[str
     return {**single, "all together": torch.stack(list(single.values()), 2)}
 
 
-def row(told: str, statistic: str, attack: ShadowAttack) -> str:
-    """Returns a line of the table."""
+def row(when: str, statistic: str, attack: ShadowAttack) -> str:
+    """Returns a line of a table."""
     found = attack.rates(halves=HALVES)
     cells = [f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in (found.auc, found.tpr)]
     if attack.values.dim() == 2:  # one statistic
@@ -216,28 +220,29 @@ def row(told: str, statistic: str, attack: ShadowAttack) -> str:
         cells += [f"{int((p_values <= 0.05).sum())} of {len(p_values)}", f"{attack.epsilons().mean():.2f}"]
     else:
         cells += ["", ""]
-    return f"| {' | '.join([told, statistic, *cells])} |"
+    return f"| {' | '.join([when, statistic, *cells])} |"
 
 
-def table(runs: Path, name: str, shadows: int, images: Images) -> Iterator[str]:
-    """Yields the lines of a table: before any phase, at the end of this one, and later."""
+def tables(runs: Path, name: str, shadows: int, images: Images) -> Iterator[str]:
+    """Yields the lines of the tables: each kind of target, before any phase, at the end of this one, and later."""
     status = draw_status(shadows, TARGETS)
     stages = {"before": "trained", "now": f"{name}-now", "later": f"{name}-later"}
     at = {when: statistics(runs, stage, shadows, images) for when, stage in stages.items()}
-    yield "| told apart | statistic | AUC | TPR at 1 % FPR | targets by KS | epsilon |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    for when, found in at.items():
-        for statistic, values in found.items():
-            yield row(f"kept from out, {when}", statistic, ShadowAttack(values, status, member=TargetStatus.IN))
-            asked = "to be forgotten" if when == "before" else "unlearned"
-            yield row(f"{asked} from out, {when}", statistic, ShadowAttack(values, status))
-            yield row(f"out from out, {when}", statistic, ShadowAttack(values, two_halves(status)))
+    noise = torch.randn(status.shape, generator=torch.Generator().manual_seed(0))
+    kinds: dict[str, Callable[[Tensor], ShadowAttack]] = {
+        "unlearned": lambda values: ShadowAttack(values, status),
+        "kept": lambda values: ShadowAttack(values, status, member=TargetStatus.IN),
+        "out, halved": lambda values: ShadowAttack(values, two_halves(status)),
+    }
+    for kind, attack in kinds.items():
+        yield from ("", f"{kind} against out", "", *HEAD)
+        for when, found in at.items():
+            yield from (row(when, statistic, attack(values)) for statistic, values in found.items())
+        yield row("", "random numbers", attack(noise))
+    yield from ("", "unlearned, at the end of the phase, against out, before it", "", *HEAD)
     for statistic, values in at["now"].items():
         out = (status == TargetStatus.OUT).view(*status.shape, *[1] * (values.dim() - 2))
-        mixed = torch.where(out, at["before"][statistic], values)
-        yield row("unlearned, now, from out, before", statistic, ShadowAttack(mixed, status))
-    noise = torch.randn(status.shape, generator=torch.Generator().manual_seed(0))
-    yield row("unlearned from out", "random numbers", ShadowAttack(noise, status))
+        yield row("", statistic, ShadowAttack(torch.where(out, at["before"][statistic], values), status))
 
 
 @click.command()
@@ -250,7 +255,7 @@ def main(part: str, runs: Path, shadows: int, phase: str) -> None:
     runs.mkdir(parents=True, exist_ok=True)
     images = Images()
     if part == "attack":
-        click.echo("\n".join(table(runs, phase, shadows, images)))
+        click.echo("\n".join(tables(runs, phase, shadows, images)))
         return
     for number, status in enumerate(tqdm(draw_status(shadows, TARGETS), desc=part)):
         if part == "train" and not kept_at(runs, "trained", number).exists():
