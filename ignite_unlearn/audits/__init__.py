@@ -14,11 +14,14 @@ from ignite_unlearn.audits.recovery import Recovery
 from ignite_unlearn.audits.relearning import Relearning
 from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.audits.set_membership import SetMembership
+from ignite_unlearn.audits.shadow_attack import ShadowAttack, ShadowRates
+from ignite_unlearn.audits.shadows import TargetStatus, draw_status, quantile_logits, two_halves
 
 __all__ = [  # noqa: RUF022 - the audits first
     "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers",
     "ByDiscriminatorScore", "ByNearestSample", "ByMonteCarlo", "MembershipAttack",
     "Audit", "AuditResult", "NotTested", "audit_gans", "verdict",
     "Leftover", "in_folder", "in_objects", "only_of", "delete",
+    "ShadowAttack", "ShadowRates", "TargetStatus", "draw_status", "quantile_logits", "two_halves",
     "NearCopies", "Realism", "too_near",
 ]  # fmt: skip

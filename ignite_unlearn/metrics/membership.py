@@ -180,7 +180,24 @@ def auc(members: Tensor, unseen: Tensor) -> float:
     Raises:
         UnlearningError: if there are no scores of a kind, or they are not one an image, or hold NaN.
     """
-    return float(_places(_scores(members), _scores(unseen)).mean())
+    return float(places(members, unseen).mean())
+
+
+def places(members: Tensor, unseen: Tensor) -> Tensor:
+    """Returns each member's quantile among the unseen scores: float64 ``(N,)``, in [0, 1]; ties count half.
+
+    Raises:
+        UnlearningError: if there are no scores of a kind, or they are not one an image, or hold NaN.
+
+    Example:
+        >>> import torch
+        >>> places(torch.tensor([0.5, 9.0]), torch.tensor([0.0, 1.0])).tolist()
+        [0.5, 1.0]
+    """
+    found, values = _scores(members), _scores(unseen).sort().values
+    left = torch.searchsorted(values, found, right=False)
+    right = torch.searchsorted(values, found, right=True)
+    return (left + right).double() / (2 * len(values))
 
 
 def bootstrap(
@@ -236,11 +253,3 @@ def _mask(is_member: Any) -> Tensor:
             f"is_member of shape {tuple(found.shape)} and {found.dtype}: expected a mask (N,) of bools or of 0 and 1."
         )
     return found.bool()
-
-
-def _places(members: Tensor, unseen: Tensor) -> Tensor:
-    """Returns each member's quantile among the unseen scores, in [0, 1]."""
-    values = unseen.sort().values
-    left = torch.searchsorted(values, members, right=False)
-    right = torch.searchsorted(values, members, right=True)
-    return (left + right).double() / (2 * len(values))
