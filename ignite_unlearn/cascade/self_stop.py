@@ -44,7 +44,8 @@ class SelfStop(StopWhenForgotten):
         expected: ExpectedPlace,
     ):
         nets = (unlearning.gan.generator, unlearning.gan.discriminator)
-        super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, every=EVERY, patience=_PATIENCE, keep=nets)
+        patience = _PATIENCE if unlearning.forget.describe().images is None else _PATIENCE_ITEMS
+        super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, every=EVERY, patience=patience, keep=nets)
         self._substitution, self._unseen, self._expected = substitution, unseen, expected
         self.remains: Remains | None = None
 
