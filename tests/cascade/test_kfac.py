@@ -4,6 +4,7 @@ from torch import nn
 
 from ignite_unlearn import GAN, UnlearningDivergedError, UnlearningError
 from ignite_unlearn.cascade.kfac import KFAC
+from ignite_unlearn.handlers import Rows
 from tests.cascade.test_gauss_newton import constant, images, make, plus, rows
 
 
@@ -78,3 +79,23 @@ def test_what_does_not_fit_is_said_in_a_sentence():
     with pytest.raises(UnlearningDivergedError, match="not finite"):
         KFAC(retained)(gan, gan.teacher(), rows(images(2, 0)), plus(float("nan")))
     assert torch.equal(before, gan.discriminator[1].weight)
+
+
+def test_without_images_those_of_the_batches_are_held_and_a_state_goes_on_with_them():
+    netD = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+    made = GAN(torch.nn.Linear(2, 16), netD, latents=(2,))
+    images = torch.eye(16).view(16, 1, 4, 4)
+    given, recent = KFAC(images[:14]), KFAC()
+    copies = [made.learner() for _ in range(2)]
+    rows = Rows(images, None, torch.arange(16) >= 14)
+    torch.manual_seed(1)
+    given(copies[0], made.teacher(), rows, lambda scores, gan, teacher: scores + 0.01)
+    torch.manual_seed(1)
+    recent(copies[1], made.teacher(), rows, lambda scores, gan, teacher: scores + 0.01)
+    assert torch.equal(copies[0].discriminator[1].weight, copies[1].discriminator[1].weight)
+    assert given.state_dict() == {}
+    other = KFAC()
+    other.load_state_dict(recent.state_dict())
+    assert torch.equal(other.held[0][0], images[:14])
+    other(copies[1], made.teacher(), rows, lambda scores, gan, teacher: scores)
+    assert len(other.held[0][0]) == 28 and len(recent.held[0][0]) == 14

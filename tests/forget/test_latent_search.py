@@ -72,3 +72,17 @@ def test_what_does_not_fit_is_said_in_a_sentence():
         ForgetItems(images, search=LatentSearch())
     with pytest.raises(UnlearningError, match="Images of all 50 latents drawn"):
         LatentSearch(draws=50)(gan(), images, None, torch.full((8, 1, 2, 2), 90.0))
+
+
+def test_items_that_lie_no_nearer_than_unseen_images_are_left_alone_and_a_further_look_finds_what_came():
+    torch.manual_seed(0)
+    teacher, unseen = gan(), torch.randn(100, 1, 2, 2)
+    unseen[:, :, 1] = unseen[:, :, 0]  # as the generator's images are
+    strangers = torch.randn(6, 1, 2, 2) + torch.tensor([2.5, -2.5]).view(1, 1, 2, 1)
+    regions = LatentSearch(draws=400)(teacher, strangers, None, unseen)
+    assert regions.found == 0 and len(regions.forgotten(5)[0]) == 0
+    items = unseen[:6] + 0.01
+    regions = LatentSearch(draws=400)(teacher, items, None, unseen[6:])
+    wanted = 1.0 if regions.found else 0.0  # as many are expected: then none is known
+    regions.look_again(teacher, expected=wanted)
+    assert regions.found == 0
