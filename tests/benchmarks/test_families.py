@@ -1,0 +1,46 @@
+"""That the benchmark of families runs; what it finds, docs/benchmarks tell."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+DOCS = Path(__file__).parents[2] / "docs" / "benchmarks"
+
+
+@pytest.fixture
+def families(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS)
+    return importlib.import_module("families")
+
+
+def test_a_family_is_unlearned_and_measured_once_and_told_in_a_table(families, tmp_path):
+    def run():
+        arguments = ["ls-embed", "--runs", f"{tmp_path}", "--at-most", "3", "--retrained"]
+        return CliRunner().invoke(families.main, arguments, catch_exceptions=False).stdout.splitlines()
+
+    lines = run()
+    phase, retrained = map(json.loads, (tmp_path / "results.jsonl").read_text().splitlines())
+    assert list(phase["numbers"]) == ["original", "at once", "after 100", "after 200", "after 2,000"]
+    assert all(0 <= value <= 1 for numbers in phase["numbers"].values() for value in numbers.values())
+    assert 3 <= phase["iterations"] <= 12  # of four epochs of three
+    assert (phase["request"], retrained["kind"]) == ("ls-embed s0", "retrained")
+    assert "retrained" in lines[0] and lines[2].startswith("| ls-embed s0 | share under the forgotten label |")
+    assert len({line.count("|") for line in lines}) == 1 and len(lines) == 2 + 3
+
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert run() == lines
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == kept
+
+
+def test_items_are_told_from_images_that_neither_gan_nor_phase_gets(families, tmp_path):
+    family = next(family for family in families.FAMILIES if family.name == "style-mem")
+    request = families.Request(families.Bench(tmp_path, None, 3), family, seed=0, draw=1)
+    assert request.forgotten.sum() == families.ITEMS and len(request.data.images) == family.trained
+    gan = request.original().gan
+    phase, judged = request.phase(gan), request.data.unseen[1::2]
+    for images in (request.data.images, *phase.unseen_images()):
+        assert not (judged[:, None] == images[None]).flatten(2).all(2).any()
+    assert set(request.measured(gan)) == {"near_auc", "d_auc", "retained_near_auc", "retained_d_auc"}
