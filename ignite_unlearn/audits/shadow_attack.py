@@ -8,7 +8,6 @@ from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 import torch
-from scipy.stats import false_discovery_control, ks_2samp
 from torch import Tensor
 
 from ignite_unlearn.audits.shadows import TargetStatus
@@ -147,6 +146,8 @@ class ShadowAttack:
         Raises:
             UnlearningError: if there are several statistics.
         """
+        from scipy.stats import false_discovery_control, ks_2samp  # here: importing it takes a second
+
         found = self._each_target(lambda a, b: float(ks_2samp(a.numpy(), b.numpy()).pvalue))
         return torch.from_numpy(false_discovery_control(found.numpy(), method="bh"))
 
