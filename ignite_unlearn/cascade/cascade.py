@@ -208,13 +208,17 @@ class CascadedUnlearning(UnlearningPhase):
 
     def method_state(self) -> dict[str, Any]:
         """Returns the states of optimisers and of parts."""
-        return {**self.step.state_dict(), "expected": self.expected.state_dict()}
+        if self.self_stop is None:
+            return self.step.state_dict()
+        own = {"expected": self.expected.state_dict(), "self_stop": self.self_stop.state_dict()}
+        return {**self.step.state_dict(), **own}
 
     def load_method_state(self, state: Mapping[str, Any]) -> None:
         """Loads what :meth:`method_state` returned."""
         self.step.load_state_dict(dict(state))
-        if "expected" in state:
+        if self.self_stop is not None and "self_stop" in state:
             self.expected.load_state_dict(state["expected"])
+            self.self_stop.load_state_dict(state["self_stop"])
 
     def unseen_images(self) -> list[Tensor]:
         """Returns the sets of unseen images that the request and the cascade's parts were given, each once."""

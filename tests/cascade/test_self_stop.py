@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from ignite.engine import Engine
+from ignite.engine import Engine, Events
 from torch import nn
 from torch.nn.functional import softplus
 
@@ -159,3 +159,40 @@ def test_a_removed_handle_takes_all_off_the_trainer(loop):
     assert {event: len(found) for event, found in trainer._event_handlers.items() if found} == {
         event: n for event, n in handlers.items() if n
     }
+
+
+def test_a_phase_that_is_taken_up_from_its_state_goes_on_as_if_it_had_not_been_interrupted(loop):
+    batches, other = loop.batches(14), copy.deepcopy(loop)
+
+    def run(made, phase, rows, at=0):
+        trainer = Engine(made.step)
+        if at:
+            trainer.load_state_dict({"iteration": at, "epoch_length": len(batches), "max_epochs": 1})
+        with phase.attach(trainer), trainer.add_event_handler(Events.ITERATION_STARTED, seeded):
+            trainer.run(rows, max_epochs=1, epoch_length=None if at else len(rows))
+            phase.max_iterations = None  # leaving the block must put nothing back
+            return copy.deepcopy((made.netG.state_dict(), made.netD.state_dict(), phase.state_dict()))
+
+    def seeded(engine):
+        torch.manual_seed(len(engine.state.batch[0]) + int(1000 * engine.state.batch[0].sum()))
+
+    def phase(made):
+        return CascadedUnlearning(
+            GAN(made.netG, made.netD, latents=(4,), labels=3), forget=ForgetClasses({2}), unseen=unseen_images
+        )
+
+    unseen_images = unseen()
+    whole = run(loop, phase(loop), batches)
+    first = phase(other)
+    netG, netD, state = run(other, first, batches[:7])
+    third = copy.deepcopy(other)
+    third.netG.load_state_dict(netG), third.netD.load_state_dict(netD)
+    third.optG = torch.optim.Adam(third.netG.parameters(), 2e-3, betas=(0.5, 0.9))
+    third.optG.load_state_dict(other.optG.state_dict())
+    third.optD = torch.optim.Adam(third.netD.parameters(), 2e-3, betas=(0.5, 0.9))
+    third.optD.load_state_dict(other.optD.state_dict())
+    second = phase(third)
+    second.load_state_dict(state)
+    resumed = run(third, second, batches[7:], at=7)
+    for one, two in zip(whole[:2], resumed[:2], strict=True):
+        assert all(torch.equal(one[name], two[name]) for name in one)

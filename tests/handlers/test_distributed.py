@@ -65,7 +65,22 @@ def class_phase(gan, images):
     )  # fmt: skip
 
 
-PHASES = {"classes": class_phase, "items": items_phase, "descent": partial(items_phase, descent=True)}
+def by_itself(gan, images, items=False):
+    """A phase that chooses, looks again and measures."""
+    request = ForgetItems(global_batch(0)[0][:2], torch.tensor([2, 2])) if items else ForgetClasses({2})
+    return CascadedUnlearning(
+        gan, forget=request, unseen=(images, torch.arange(len(images)) % CLASSES), batch_size=10, max_iterations=20,
+        generator_steps=2,
+    )  # fmt: skip
+
+
+PHASES = {
+    "classes": class_phase,
+    "items": items_phase,
+    "descent": partial(items_phase, descent=True),
+    "classes, by itself": by_itself,
+    "items, by itself": partial(by_itself, items=True),
+}
 
 
 def train(rank, path, phase):
@@ -107,7 +122,14 @@ def train(rank, path, phase):
 
 
 @pytest.mark.parametrize(
-    ("phase", "steps"), [("classes", ITERATIONS), ("items", -(-ITERATIONS // 3)), ("descent", -(-ITERATIONS // 3))]
+    ("phase", "steps"),
+    [
+        ("classes", ITERATIONS),
+        ("items", -(-ITERATIONS // 3)),
+        ("descent", -(-ITERATIONS // 3)),
+        ("classes, by itself", 20),
+        ("items, by itself", 20),
+    ],
 )
 def test_two_processes_equal_one(tmp_path, phase, steps):
     train(0, tmp_path / "one.pt", phase)
@@ -115,7 +137,7 @@ def test_two_processes_equal_one(tmp_path, phase, steps):
     one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
     assert (one["world"], two["world"], two["iterations"]) == (1, 2, steps)
     seen = [torch.load(tmp_path / f"{name}.pt.seen", weights_only=True) for name in ("one", "two")]
-    assert seen[0] == seen[1] and seen[0][0] > 0 and (seen[0][1] is None) == (phase == "classes")
+    assert seen[0] == seen[1] and seen[0][0] > 0 and (seen[0][1] is None) == phase.startswith("classes")
     torch.manual_seed(0)
     untrained = Generator().double().state_dict()
     for net in ("g", "d"):
