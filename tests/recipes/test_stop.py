@@ -1,10 +1,12 @@
 """When a phase ends."""
 
+from dataclasses import replace
+
 import pytest
 
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe
-from ignite_unlearn.recipes.methods import CascadeOnClasses
+from ignite_unlearn.recipes.methods import CascadeOnClasses, CascadeOnItems
 from ignite_unlearn.recipes.recipe import with_settings
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.pipeline import carry_out
@@ -45,11 +47,11 @@ def test_items_are_unlearned_for_as_long_as_was_asked_and_looked_at_again_later(
 
 
 FEW = ("items=2", "trained=20", "iterations=4", "batch_size=8", "g_width=4", "d_width=4", "samples=20",
-       "unlearning_iterations=1", "unlearning_steps=1", "start=none", "draws=0")  # fmt: skip
+       "unlearning_iterations=1", "unlearning_steps=1", "generator_half=never", "discriminator_step=none")  # fmt: skip
 
 
 def test_a_second_look_finds_what_a_look_at_that_step_alone_would(tmp_path):
-    recipe = load_recipe("digits-items")
+    recipe = replace(load_recipe("digits-items"), method=CascadeOnItems())
 
     def later(out, *steps):
         settings = (*FEW, f"later={','.join(map(str, steps))}")
