@@ -177,9 +177,9 @@ class StopWhenForgotten:
         if not reached and self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
             shown = [f"{_said(name)} {_shown(left[name])} (at most {b:.4g})" for name, b in self.at_most.items()]
             shown += [f"{_said(name)} {_shown(left[name])} (at least {b:.4g})" for name, b in self.at_least.items()]
-            self.unlearning.stop(
-                f"{self.unlearning.stopped_because}, and its bounds were not reached: {', '.join(shown)}"
-            )
+            held = self.excess(left) == 0
+            missed = f"held in fewer than {self.patience} measurements in a row" if held else "were not reached"
+            self.unlearning.stop(f"{self.unlearning.stopped_because}, and its bounds {missed}: {', '.join(shown)}")
 
 
 def _said(name: str) -> str:
