@@ -137,5 +137,6 @@ def test_a_record_is_about_the_weights_that_are_left_in_either_order_of_attachin
 def test_bounds_that_did_not_hold_for_long_enough_are_told_from_bounds_that_were_missed():
     unlearning, _, _ = run([{"a": v} for v in (5, 1, 1)], at_most={"a": 2}, patience=3)
     assert unlearning.stopped_because == (
-        "its budget of 3 iterations is spent, and its bounds held in fewer than 3 measurements in a row: a 1 (at most 2)"
+        "its budget of 3 iterations is spent, "
+        "and its bounds held in fewer than 3 measurements in a row: a 1 (at most 2)"
     )
