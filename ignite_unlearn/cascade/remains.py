@@ -77,7 +77,7 @@ class Remains:
 
     @property
     def at_least(self) -> dict[str, float]:
-        """Lower bounds by name: an item that lies farther than expected is marked by that."""
+        """Lower bounds by name, for an item that lies farther than expected is marked by that."""
         lowest = self.expected.value - 2 * SLACK
         # A generator that never made the items is left alone, wherever its samples lie.
         known = self.of_original.get("near_auc", 0.0) > self.expected.value + SLACK

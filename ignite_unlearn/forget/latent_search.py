@@ -37,7 +37,7 @@ class Nearness:
 
     @property
     def border(self) -> float:
-        """Within which distance an image counts as an item's: the mean one of unseen images."""
+        """Within which distance an image counts as an item's, the mean one of unseen images."""
         return float(self.unseen.mean())
 
     def known(self, expected: float = 0.5) -> Tensor:
@@ -175,7 +175,7 @@ class LatentSearch:
         return SampledRegions(self, teacher, items, labels, unseen)
 
     def nearness(self, gan: GAN, items: Tensor, labels: Tensor | None, unseen: Tensor) -> Nearness:
-        """Returns how near drawn images of a GAN come to items and unseen images; see :meth:`__call__`."""
+        """Returns how near drawn images of a GAN come to items and unseen images, given as in a call."""
         latents, asked = gan.sample_latents(self.draws), gan.sample_labels(self.draws)
         wanted, others = (images.to(gan.device).flatten(1) for images in (items, unseen))
         to_items, to_unseen = [], []

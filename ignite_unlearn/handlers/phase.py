@@ -171,7 +171,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
 
     @property
     def verdict(self) -> Verdict:
-        """What was measured says of whether it forgot: by the bounds that it was asked to reach; printable."""
+        """What was measured says of whether it forgot, by the bounds that it was asked to reach; printable."""
         return verdict_by(self.bounds)
 
     @property
