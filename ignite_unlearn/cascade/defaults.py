@@ -88,7 +88,7 @@ def halves(unseen: Tensor | Images | None) -> tuple[Images | None, Images | None
     """Returns unseen images for the phase to look at, and others to measure it by; all for both where they are few.
 
     Raises:
-        UnlearningError: if labels are as many as no images are.
+        UnlearningError: if there are no images, or not one label for each.
     """
     if unseen is None:
         return None, None

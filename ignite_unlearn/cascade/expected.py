@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ignite_unlearn.metrics.membership import auc
 
-_SHRINK = 0.7  # of what pixels tell, so much is seen in retrained GANs; see docs/decisions/items.md
+_SHRINK = 0.7  # of what pixels tell, so much is seen in retrained GANs; see docs/decisions/by_itself.md
 
 
 class ExpectedPlace:

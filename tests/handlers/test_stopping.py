@@ -140,3 +140,9 @@ def test_bounds_that_did_not_hold_for_long_enough_are_told_from_bounds_that_were
         "its budget of 3 iterations is spent, "
         "and its bounds held in fewer than 3 measurements in a row: a 1 (at most 2)"
     )
+
+
+def test_of_equally_good_states_the_latest_is_put_back():
+    unlearning, _, weights = run([{"a": v} for v in (4, 4, 7)], keep=True, at_most={"a": 2})
+    assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
+    assert not torch.equal(weights[0], weights[1])
