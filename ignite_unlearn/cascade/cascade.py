@@ -44,8 +44,9 @@ class CascadedUnlearning(UnlearningPhase):
     ``repr`` and ``check()`` say what and why. Such a phase looks every five iterations where the generator makes by now
     what is to be forgotten, and measures what is left (:class:`.Remains`). It ends by itself, and the run with it, when
     that is forgotten and the rest has stayed, or at its budget; then the best state is kept, and ``verdict`` says what
-    is left. Its discriminator's step need not follow the optimiser's ``lr``, and a best state that is put back undoes the
-    loop's own steps since, so such a phase is never bit-identical to the loop alone. Whoever gives both substitution and fake label says when it ends, by ``StopWhenForgotten``.
+    is left. Its discriminator's step need not follow the optimiser's ``lr``, and a best state that is put back undoes
+    the loop's own steps since, so such a phase is never bit-identical to the loop alone. Whoever gives both
+    substitution and fake label says when it ends, by ``StopWhenForgotten``.
 
     The ideas are those of the abstract of Sun et al. (2023, arXiv 2308.09881); the rest can be exchanged.
 

@@ -196,3 +196,28 @@ def test_a_phase_that_is_taken_up_from_its_state_goes_on_as_if_it_had_not_been_i
     resumed = run(third, second, batches[7:], at=7)
     for one, two in zip(whole[:2], resumed[:2], strict=True):
         assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_phase_that_measures_looks_again_where_the_generator_makes_it_now_and_says_what_is_expected(loop):
+    seen, batches = [], loop.batches(11)
+
+    class Regions:
+        retained_classes = (0, 1)
+
+        def forgotten(self, n):
+            return torch.randn(n, 4), torch.full((n,), 2)
+
+        def retained(self, n):
+            return torch.randn(n, 4), torch.arange(n) % 2
+
+        def look_again(self, gan, expected):
+            seen.append((gan, expected))
+
+    class Mine(ForgetClasses):
+        def regions(self, teacher):
+            return Regions()
+
+    phase = CascadedUnlearning(loop.gan, forget=Mine({2}))
+    with phase.attach(Engine(loop.step)) as handle:
+        handle._trainer().run(batches)
+    assert seen == [(loop.gan, 0.5)] * 2  # before the steps after five and ten
