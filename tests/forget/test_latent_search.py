@@ -4,6 +4,7 @@ from torch import nn
 
 from ignite_unlearn import GAN, ForgetItems, UnlearningError
 from ignite_unlearn.forget import LatentSearch
+from ignite_unlearn.forget.latent_search import Nearness
 
 
 class Walk(nn.Module):
@@ -74,15 +75,24 @@ def test_what_does_not_fit_is_said_in_a_sentence():
         LatentSearch(draws=50)(gan(), images, None, torch.full((8, 1, 2, 2), 90.0))
 
 
-def test_items_that_lie_no_nearer_than_unseen_images_are_left_alone_and_a_further_look_finds_what_came():
+def test_items_are_known_as_a_whole_above_what_is_expected_of_them_and_else_one_by_one():
+    unseen, items = torch.linspace(0, 1, 101), torch.tensor([[0.2, 0.25, 0.3]])
+    looked = Nearness(torch.zeros(1, 2), None, items, unseen)
+    assert looked.known().all() and looked.known(0.65).all()  # their AUC is 0.75
+    assert not looked.known(0.72).any()
+    alone = Nearness(torch.zeros(1, 2), None, torch.tensor([[-1.0, 0.5, 0.9]]), unseen)
+    assert alone.known(0.9).tolist() == [True, False, False]
+
+
+def test_nothing_is_forgotten_while_the_generator_makes_no_item_and_all_that_was_found_when_it_does_again():
     torch.manual_seed(0)
-    teacher, unseen = gan(), torch.randn(100, 1, 2, 2)
-    unseen[:, :, 1] = unseen[:, :, 0]  # as the generator's images are
-    strangers = torch.randn(6, 1, 2, 2) + torch.tensor([2.5, -2.5]).view(1, 1, 2, 1)
-    regions = LatentSearch(draws=400)(teacher, strangers, None, unseen)
+    teacher, away = gan(), gan()
+    away.generator.scale.data.fill_(0.0)
+    items, unseen = teacher.sample(6) + 0.001, teacher.sample(100) + 0.3 * torch.randn(100, 1, 2, 2)
+    regions = LatentSearch(draws=400)(teacher, items, None, unseen)
+    found = regions.found
+    assert found > 0 and len(regions.forgotten(5)[0]) == 5
+    regions.look_again(away, expected=1.0)
     assert regions.found == 0 and len(regions.forgotten(5)[0]) == 0
-    items = unseen[:6] + 0.01
-    regions = LatentSearch(draws=400)(teacher, items, None, unseen[6:])
-    wanted = 1.0 if regions.found else 0.0  # as many are expected: then none is known
-    regions.look_again(teacher, expected=wanted)
-    assert regions.found == 0
+    regions.look_again(teacher)
+    assert regions.found > 0 and len(regions.forgotten(5)[0]) == 5
