@@ -154,8 +154,7 @@ def test_what_was_chosen_is_said(loop):
 
 def test_a_removed_handle_takes_all_off_so_that_the_phase_can_be_attached_again(loop):
     phase = CascadedUnlearning(loop.gan, forget=ForgetClasses({2}))
-    for _ in range(2):
-        trainer = Engine(loop.step)
+    for trainer in [Engine(loop.step), Engine(loop.step)]:  # both stay alive
         phase.attach(trainer).remove()
         assert not any(trainer._event_handlers.values())
 
