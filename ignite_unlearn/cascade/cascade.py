@@ -151,7 +151,8 @@ class CascadedUnlearning(UnlearningPhase):
             anchor=anchor, batch_size=batch_size, generator_steps=parts.generator_steps,
             discriminator_step=parts.discriminator_step,
         )  # fmt: skip
-        self.start, self.chosen, self.expected, self._unseen = start, parts.why, parts.expected, unseen
+        self.start, self.chosen, self.expected = start, parts.why, parts.expected
+        self._unseen = unseen[0] if isinstance(unseen, (tuple, list)) else unseen
         self.self_stop = SelfStop(self, parts.substitution, measured_by, parts.expected) if chooses else None
 
     def attach(self, trainer: Engine) -> PhaseHandle:
@@ -225,9 +226,8 @@ class CascadedUnlearning(UnlearningPhase):
     def unseen_images(self) -> list[Tensor]:
         """Returns the sets of unseen images that the request and the cascade's parts were given, each once."""
         parts = (self.step.fake_label, self.step.discriminator_step)
-        given, _ = (self._unseen, None) if isinstance(self._unseen, Tensor) else self._unseen or (None, None)
-        if given is not None:
-            return [given]
+        if self._unseen is not None:  # of which the parts were given a half each
+            return [self._unseen]
         found = super().unseen_images() + [t for part in parts for t in getattr(part, "unseen_images", list)()]
         return list({images.data_ptr(): images for images in found}.values())
 

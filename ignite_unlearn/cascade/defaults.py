@@ -73,12 +73,14 @@ def choose(
     told = forget.describe()
     items = told.images is not None
     expected = ExpectedPlace(told.images, None if unseen is None else unseen[0])
+    # Unseen images that the discriminator can score.
+    scored = None if unseen is None or (gan.labels is not None and unseen[1] is None) else unseen
     if substitution is None:
         substitution, why["substitution"] = _substitution(gan, items)
     if fake_label is None:
-        fake_label, why["fake label"] = _fake_label(gan, items, unseen, expected)
+        fake_label, why["fake label"] = _fake_label(items, scored, expected)
         if discriminator_step is None:
-            discriminator_step, why["discriminator's step"] = _step(gan, items, unseen, optimizer)
+            discriminator_step, why["discriminator's step"] = _step(gan, items, scored, optimizer)
     if generator_steps is None:  # found latents lie scattered, which takes more steps than a label does
         generator_steps = _FEW if gan.labels is not None and not items else _MANY
     return Choice(substitution, fake_label, discriminator_step, generator_steps, expected, why)
@@ -111,13 +113,15 @@ def _substitution(gan: GAN, items: bool) -> tuple[Substitution, str]:
     return RetainedNeighbour(), "forgotten latents show the image of the nearest retained latent"
 
 
-def _fake_label(gan: GAN, items: bool, unseen: Images | None, expected: ExpectedPlace) -> tuple[FakeLabel, str]:
-    if items and unseen is not None and (gan.labels is None or unseen[1] is not None):
+def _fake_label(items: bool, unseen: Images | None, expected: ExpectedPlace) -> tuple[FakeLabel, str]:
+    if items and unseen is not None:
         label = UnseenQuantiles(*unseen, level=lambda: expected.value)
         return label, "the items' scores are to be spread as those of unseen images that are as near to retained ones"
     if items:
-        lack = "without unseen images" if unseen is None else "unseen images came without labels"
-        return Generated(), f"{lack}, the items get the level of generated images"
+        return (
+            Generated(),
+            "without unseen images, and labels where the GAN takes them, items get the level of generated ones",
+        )
     return Generated(below=1.0, live=False), "the class's images count as less real than generated ones"
 
 
@@ -127,8 +131,7 @@ def _step(
     exchange = ExchangeScores() if optimizer is None else ExchangeScores(optimizer=optimizer)
     if not items:
         return exchange, "the class's images count as fakes, and substitutes under its label as real"
-    labelled = unseen is not None and (gan.labels is None or unseen[1] is not None)
-    if unseen is not None and labelled and any(map(_moves, gan.discriminator.modules())):
+    if unseen is not None and any(map(_moves, gan.discriminator.modules())):
         images, labels = unseen
         return KFAC(unseen=images, unseen_labels=labels), "one layer forgets the items, and what a probe of it tells"
     return exchange, "no layer can be moved alone, or there are no unseen images to hold: all weights descend"
