@@ -115,7 +115,7 @@ def _substitution(gan: GAN, items: bool) -> tuple[Substitution, str]:
 
 def _fake_label(items: bool, unseen: Images | None, expected: ExpectedPlace) -> tuple[FakeLabel, str]:
     if items and unseen is not None:
-        label = UnseenQuantiles(*unseen, level=lambda: expected.value)
+        label = UnseenQuantiles(*unseen, level=expected.level)
         return label, "the items' scores are to be spread as those of unseen images that are as near to retained ones"
     if items:
         return (

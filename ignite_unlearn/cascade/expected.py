@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ignite_unlearn.metrics.membership import auc
 
+_LEAST = 0.01  # a level of 0 or 1 is no place among scores
 _SHRINK = 0.7  # of what pixels tell, so much is seen in retrained GANs; see docs/decisions/by_itself.md
 
 
@@ -26,6 +27,10 @@ class ExpectedPlace:
         items: images of the request ``(M, ...)``; None: one half is expected.
         unseen: real images that the GAN was never trained on ``(K, ...)``; None: the same.
 
+    Attributes:
+        of_original: the AUC of the original discriminator's scores, where somebody measured it. A phase aims at no
+            more: what does not know an item is not to be taught it.
+
     Example:
         >>> retained, unseen = torch.zeros(5, 1, 2, 2), torch.linspace(1, 2, 9).view(-1, 1, 1, 1).expand(9, 1, 2, 2)
         >>> expected = ExpectedPlace(unseen[:1] / 2, unseen)
@@ -39,6 +44,7 @@ class ExpectedPlace:
         known = [] if items is None or unseen is None else [items, unseen]
         self._images = [images.detach().cpu().flatten(1).float() for images in known]
         self._nearest = [torch.full((len(images),), torch.inf) for images in self._images]
+        self.of_original = 1.0
 
     def see(self, retained: Tensor) -> None:
         """Looks at retained images ``(N, ...)`` of a batch; a collective call."""
@@ -58,6 +64,10 @@ class ExpectedPlace:
             return 0.5
         items, unseen = self._nearest
         return 0.5 + _SHRINK * (auc(-items, -unseen) - 0.5)
+
+    def level(self) -> float:
+        """Returns the AUC that scores are led to, in (0, 1): what is expected, or the original's where that is less."""
+        return min(max(min(self.value, self.of_original), _LEAST), 1 - _LEAST)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the distances; they hold no image."""

@@ -72,17 +72,20 @@ class Remains:
         shares = {"left_share": _SHARE, "preferred_share": _PREFERRED, "forgotten_share": _SHARE}
         if self.original.teacher.labels is None and "forgotten_share" in self.of_original:
             shares["forgotten_share"] = _OF_SAMPLES * self.of_original["forgotten_share"]
-        bounds = {name: shares.get(name, self.expected.value + SLACK) for name in self.of_original}
+        bounds = {name: shares.get(name, self._level(name) + SLACK) for name in self.of_original}
         return {**bounds, "drift": _DRIFT} if bounds else {}
 
     @property
     def at_least(self) -> dict[str, float]:
         """Lower bounds by name, for an item that lies farther than expected is marked by that."""
-        lowest = self.expected.value - 2 * SLACK
         # A generator that never made the items is left alone, wherever its samples lie.
         known = self.of_original.get("near_auc", 0.0) > self.expected.value + SLACK
-        names = ["membership_auc"] if "membership_auc" in self.of_original else []
-        return dict.fromkeys([*names, *(["near_auc"] if known else [])], lowest)
+        names = [name for name in ("membership_auc", "near_auc") if name in self.of_original]
+        return {name: self._level(name) - 2 * SLACK for name in names if known or name != "near_auc"}
+
+    def _level(self, name: str) -> float:
+        # More than the original knew is nothing to aim at.
+        return min(self.expected.value, self.of_original[name])
 
     def __bool__(self) -> bool:
         """Whether there is anything that can be measured."""

@@ -58,6 +58,7 @@ class SelfStop(StopWhenForgotten):
                     self.unlearning.forget, self.unlearning.original, self._substitution, self._unseen, self._expected
                 )
             self.of_original = self.remains.of_original
+            self._expected.of_original = self.of_original.get("membership_auc", 1.0)
         # Without a number that could tell, nobody knows whether it was forgotten, and the phase says so at its end.
         self.unlearning.measured = self.unlearning.stopping is not self or bool(self.remains)
 

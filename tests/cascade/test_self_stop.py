@@ -1,4 +1,5 @@
 import copy
+import warnings
 
 import pytest
 import torch
@@ -219,3 +220,31 @@ def test_a_phase_that_measures_looks_again_where_the_generator_makes_it_now_and_
     with phase.attach(Engine(loop.step)) as handle:
         handle._trainer().run(batches)
     assert seen == [(loop.gan, 0.5)] * 2  # before the steps after five and ten
+
+
+class Rough(nn.Module):
+    """Scores an image by how rough it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return self.scale * x.flatten(1).std(1)
+
+
+def test_items_that_the_original_does_not_know_are_never_led_up_to_what_is_expected_of_them():
+    smooth, rough = torch.zeros(12, 1, 2, 2) + 0.01 * torch.randn(12, 1, 1, 1), 0.5 * torch.randn(40, 1, 2, 2)
+    gan = GAN(Painter(labels=0), Rough(), latents=(4,))
+    phase = CascadedUnlearning(
+        gan, forget=ForgetItems(smooth), unseen=rough, max_iterations=2, discriminator_step=lambda *_: {}
+    )
+    retained = torch.zeros(48, 1, 2, 2) + 0.02 * torch.randn(48, 1, 2, 2)
+    with warnings.catch_warnings(), phase.attach(Engine(lambda engine, batch: None)) as handle:
+        warnings.simplefilter("ignore")
+        handle._trainer().run([torch.cat([retained, smooth])] * 6)
+    assert phase.expected.value > 0.8  # they lie near to what is retained
+    of_original = phase.self_stop.remains.of_original["membership_auc"]
+    assert of_original < 0.1 and phase.step.fake_label.level() == pytest.approx(max(of_original, 0.01))
+    assert phase.self_stop.remains.at_least["membership_auc"] <= of_original
+    assert phase.verdict.value != "forgotten"
