@@ -7,7 +7,9 @@ from ignite_unlearn.audits.leftovers import Leftovers
 from ignite_unlearn.audits.membership import Membership
 from ignite_unlearn.audits.near_copies import NearCopies
 from ignite_unlearn.audits.nearness import too_near
+from ignite_unlearn.audits.null_directions import NullDirections
 from ignite_unlearn.audits.plan import NotTested, audit_gans
+from ignite_unlearn.audits.quantized import Quantized, rounded
 from ignite_unlearn.audits.realism import Realism
 from ignite_unlearn.audits.reconstruction import Reconstruction
 from ignite_unlearn.audits.recovery import Recovery
@@ -18,10 +20,10 @@ from ignite_unlearn.audits.shadow_attack import ShadowAttack, ShadowRates
 from ignite_unlearn.audits.shadows import TargetStatus, draw_status, quantile_logits, two_halves
 
 __all__ = [  # noqa: RUF022 - the audits first
-    "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers",
+    "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers", "Quantized", "NullDirections",
     "ByDiscriminatorScore", "ByNearestSample", "ByMonteCarlo", "MembershipAttack",
     "Audit", "AuditResult", "NotTested", "audit_gans", "verdict",
     "Leftover", "in_folder", "in_objects", "only_of", "delete",
     "ShadowAttack", "ShadowRates", "TargetStatus", "draw_status", "quantile_logits", "two_halves",
-    "NearCopies", "Realism", "too_near",
+    "NearCopies", "Realism", "rounded", "too_near",
 ]  # fmt: skip
