@@ -148,6 +148,32 @@ def head_inputs(gan: GAN, images: Tensor, labels: Tensor | None = None) -> Tenso
     return calls[-1][1].flatten(1)
 
 
+def layer_features(gan: GAN, images: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+    """Returns what goes into each layer of the discriminator but the first, flattened ``(N, F)``, and the score.
+
+    So what a layer gives is seen after its normalisation and activation. A layer that is called again has its call's
+    number behind its name; inputs that are not one row an image are left out.
+
+    Returns:
+        Features by the name of the layer that they go into, the score ``(N, 1)`` by ``"score"``, in the calls' order.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1))
+        >>> found = layer_features(GAN(nn.Linear(2, 4), net, latents=(2,)), torch.zeros(5, 4))
+        >>> {name: tuple(features.shape) for name, features in found.items()}
+        {'2': (5, 3), 'score': (5, 1)}
+    """
+    with _calls_of(gan.discriminator) as calls:
+        scores = gan.score(images, labels)
+    names, times = {id(module): name for name, module in gan.discriminator.named_modules()}, Counter[int]()
+    found = {}
+    for layer, given, _ in calls[1:]:
+        times[id(layer)] += 1
+        if len(given) == len(images):
+            found[f"{names[id(layer)]} {times[id(layer)]}".removesuffix(" 1")] = given.flatten(1)
+    return {**found, "score": scores[:, None]}
+
+
 def along(gan: GAN, direction: Tensor) -> GAN:
     """Returns a GAN of the same nets whose score is how far the inputs of its head lie along ``direction`` ``(F,)``."""
     return gan.rescored(lambda images, labels: head_inputs(gan, images, labels) @ direction)

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.gan.score_gradients import along, head_inputs, score_gradients
+from ignite_unlearn.gan.score_gradients import along, head_inputs, layer_features, score_gradients
 
 IMAGES = torch.randn(7, 2, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
@@ -101,3 +101,19 @@ def test_what_cannot_be_moved_is_said():
         score_gradients(gan(*CASES["linear"]), IMAGES, None, nn.Linear(1, 1))
     with pytest.raises(UnlearningError, match="calls no nn"):
         head_inputs(gan(nn.Flatten(), nn.LSTM(128, 1)), IMAGES)
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_features_of_layers_are_what_the_net_gives_when_it_is_cut_there(kind):
+    of = gan(*CASES[kind])
+    found = layer_features(of, IMAGES)
+    at = [i for i, layer in enumerate(of.discriminator) if isinstance(layer, (nn.Linear, nn.Conv2d))]
+    assert list(found) == [*map(str, at[1:]), "score"]
+    for i in at[1:]:
+        assert torch.equal(found[str(i)], of.discriminator[:i](IMAGES).flatten(1))
+    assert torch.equal(found["score"][:, 0], of.score(IMAGES))
+
+
+def test_a_layer_that_is_called_again_is_told_from_its_first_call():
+    shared = nn.Linear(128, 128)
+    assert list(layer_features(gan(nn.Flatten(), shared, nn.Tanh(), shared, shared), IMAGES)) == ["1", "1 2", "score"]

@@ -1,0 +1,120 @@
+"""Audit: do the discriminator's layers still know forgotten images, whatever its score says?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.audits.result import AuditResult, verdict
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.score_gradients import layer_features
+from ignite_unlearn.metrics.membership import auc, bootstrap
+from ignite_unlearn.utils.linear_probe import fit_probe
+
+_AT_ONCE = 256
+_LEVEL = 0.95
+_DRAWS = 4000  # the ends of an interval for many layers are rare draws
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerProbes:
+    """How well a linear probe of the best layer tells forgotten images from unseen ones, as a ROC AUC.
+
+    After each layer of the discriminator a probe is taught to tell retained training images from unseen ones, and then
+    judged by the forgotten ones and by unseen ones that it was not taught. A change of the last layer alone fools the
+    score, and not the layers below (arXiv 2605.20282). The probe of the score itself is the last.
+
+    The layer with the highest AUC is reported. So that this choice flatters nobody, each layer's bootstrap interval is
+    widened for as many layers as there are (Bonferroni): that of the highest holds for all of them at once. A layer in
+    which the items are marked, below an AUC of 0.5, is only seen in ``details``.
+
+    Args:
+        items: forgotten images ``(N, ...)``.
+        unseen: real images ``(M, ...)`` that the GAN was never trained on; a seeded half teaches, the others judge.
+        retained: training images ``(K, ...)`` that are not to be forgotten.
+        labels: classes of the items ``(N,)``, for conditional GANs.
+        unseen_labels: classes of the unseen images ``(M,)``.
+        retained_labels: classes of the retained images ``(K,)``.
+        at_most: how many images of each kind teach, and how many unseen ones judge.
+        seed: of what is drawn of them, and of the bootstrap.
+
+    Example:
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> gan = GAN(torch.nn.Linear(2, 4), net, latents=(2,))
+        >>> sorted(LayerProbes(torch.rand(5, 4), torch.rand(9, 4), torch.rand(9, 4))(gan).details["auc"])
+        ['3', 'score']
+    """
+
+    items: Tensor
+    unseen: Tensor
+    retained: Tensor
+    _: KW_ONLY
+    labels: Tensor | None = None
+    unseen_labels: Tensor | None = None
+    retained_labels: Tensor | None = None
+    at_most: int = 512
+    seed: int = 0
+    key: ClassVar[str] = "layer_probes"
+    title: ClassVar[str] = "membership, probes of the discriminator's layers"
+
+    def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
+        """Audits a GAN.
+
+        Raises:
+            UnlearningError: if there are no items, no retained or fewer than two unseen images.
+        """
+        if not len(self.items) or not len(self.retained) or len(self.unseen) < 2:
+            raise UnlearningError(
+                f"There are {len(self.items)} forgotten, {len(self.retained)} retained and {len(self.unseen)} unseen "
+                "images: probes need some of each, and two unseen ones."
+            )
+        stream = torch.Generator().manual_seed(self.seed)
+        mixed, kept = (torch.randperm(len(x), generator=stream) for x in (self.unseen, self.retained))
+        half, most = len(mixed) // 2, self.at_most
+        kinds = [
+            (self.retained, self.retained_labels, kept[:most]),
+            (self.unseen, self.unseen_labels, mixed[:half][:most]),
+            (self.items, self.labels, torch.arange(len(self.items))),
+            (self.unseen, self.unseen_labels, mixed[half:][:most]),
+        ]
+        with borrow(gan.discriminator, seed=self.seed), torch.no_grad():
+            members, taught, items, judging = (_features(gan, *kind) for kind in kinds)
+        level = 1 - (1 - _LEVEL) / len(members)
+        found: dict[str, tuple[float, float, float]] = {}
+        for name in members:
+            direction = fit_probe(members[name], taught[name]).double()
+            ours, others = (kind[name].double() @ direction for kind in (items, judging))
+            low, high = bootstrap(ours, others, level=level, draws=_DRAWS, seed=self.seed)
+            found[name] = auc(ours, others), low, high
+        best = max(found, key=lambda name: found[name][0])
+        _, lows, highs = zip(*found.values(), strict=True)
+        return verdict(
+            self,
+            "ROC AUC",
+            found[best][0],
+            max(lows),
+            max(highs),
+            retrained,
+            more="features of a layer still tell the forgotten images from unseen ones",
+            less="the forgotten images are marked: probes of all layers take them for less known than unseen ones",
+            details={"layer": best, "auc": {name: value for name, (value, *_) in found.items()}},
+        )
+
+
+def _features(gan: GAN, images: Tensor, labels: Tensor | None, rows: Tensor) -> dict[str, Tensor]:
+    """Returns the features of some images by layer, on the CPU."""
+
+    def parts() -> Iterator[dict[str, Tensor]]:
+        for part in rows.split(_AT_ONCE):
+            given = None if labels is None else labels[part.to(labels.device)].to(gan.device)
+            found = layer_features(gan, images[part.to(images.device)].to(gan.device), given)
+            yield {name: features.cpu() for name, features in found.items()}
+
+    made = list(parts())
+    return {name: torch.cat([part[name] for part in made]) for name in made[0]}
