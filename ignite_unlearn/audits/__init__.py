@@ -2,6 +2,7 @@
 
 from ignite_unlearn.audits.attacks import ByDiscriminatorScore, ByMonteCarlo, ByNearestSample, MembershipAttack
 from ignite_unlearn.audits.audit import Audit
+from ignite_unlearn.audits.closer_to_retrained import CloserToRetrained, DistanceToItems
 from ignite_unlearn.audits.layer_probes import LayerProbes
 from ignite_unlearn.audits.leftover_search import Leftover, delete, in_folder, in_objects, only_of
 from ignite_unlearn.audits.leftovers import Leftovers
@@ -21,10 +22,10 @@ from ignite_unlearn.audits.shadow_attack import ShadowAttack, ShadowRates
 from ignite_unlearn.audits.shadows import TargetStatus, draw_status, quantile_logits, two_halves
 
 __all__ = [  # noqa: RUF022 - the audits first
-    "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers", "Quantized", "NullDirections", "LayerProbes",
+    "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers", "Quantized", "NullDirections", "LayerProbes", "CloserToRetrained",
     "ByDiscriminatorScore", "ByNearestSample", "ByMonteCarlo", "MembershipAttack",
     "Audit", "AuditResult", "NotTested", "audit_gans", "verdict",
     "Leftover", "in_folder", "in_objects", "only_of", "delete",
     "ShadowAttack", "ShadowRates", "TargetStatus", "draw_status", "quantile_logits", "two_halves",
-    "NearCopies", "Realism", "rounded", "too_near",
+    "DistanceToItems", "NearCopies", "Realism", "rounded", "too_near",
 ]  # fmt: skip
