@@ -22,7 +22,8 @@ from ignite_unlearn.audits.shadow_attack import ShadowAttack, ShadowRates
 from ignite_unlearn.audits.shadows import TargetStatus, draw_status, quantile_logits, two_halves
 
 __all__ = [  # noqa: RUF022 - the audits first
-    "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers", "Quantized", "NullDirections", "LayerProbes", "CloserToRetrained",
+    "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers",
+    "Quantized", "NullDirections", "LayerProbes", "CloserToRetrained",
     "ByDiscriminatorScore", "ByNearestSample", "ByMonteCarlo", "MembershipAttack",
     "Audit", "AuditResult", "NotTested", "audit_gans", "verdict",
     "Leftover", "in_folder", "in_objects", "only_of", "delete",

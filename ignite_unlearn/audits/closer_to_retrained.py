@@ -64,7 +64,7 @@ class CloserToRetrained:
     itself, has no chance of training in it.
 
     Args:
-        original: the GAN before.
+        before: the original GAN.
         reference: a GAN that was trained without what is to be forgotten.
         features: images to rows ``(N, F)``, such as ``DistanceToItems(items)``.
         second: another such GAN, of another seed.
@@ -79,7 +79,7 @@ class CloserToRetrained:
         True
     """
 
-    original: GAN
+    before: GAN
     reference: GAN
     features: Callable[[Tensor], Any]
     _: KW_ONLY
@@ -96,10 +96,12 @@ class CloserToRetrained:
         Raises:
             UnlearningError: if there are fewer than ten samples, or the features do not fit.
         """
-        near, far = self._drawn(self.reference, 1), self._drawn(self.original, 2)
+        near, far = self._drawn(self.reference, 1), self._drawn(self.before, 2)
         found = relative_mmd(self._drawn(gan, 0), near, far)
         low, high = _interval(found)
-        floor = None if retrained is None or retrained.high is None else (retrained.value, retrained.low, retrained.high)
+        floor: tuple[Any, ...] | None = (
+            None if retrained is None or retrained.high is None else (retrained.value, retrained.low, retrained.high)
+        )
         details = {}
         if self.second is not None:
             other = relative_mmd(self._drawn(self.second, 0), near, far)
@@ -132,4 +134,6 @@ def _judged(low: float, high: float, floor: tuple[Any, ...] | None) -> tuple[boo
         return None, "no verdict, since a retrained GAN is not found closer to another one than to the original"
     if high < 0:
         return True, "closer to the retrained GAN than to the original"
-    return (False, "closer to the original than to the retrained GAN") if low > 0 else (None, "no verdict, between both")
+    return (
+        (False, "closer to the original than to the retrained GAN") if low > 0 else (None, "no verdict, between both")
+    )

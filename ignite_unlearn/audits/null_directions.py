@@ -31,10 +31,10 @@ class NullDirections:
 
     Each weight with two dimensions or more, of either net, is looked at as a matrix, a kernel by its output and by its
     input channels; so is what each linear layer of the generator makes of the labels' embeddings. Singular values after
-    a first fall by ``drop`` count, and a matrix of zeros counts whole. Of a square matrix, whose last
-    singular value is often small by chance (Edelman 1988), the fall must be by the square of ``drop``. An embedding with
-    more rows than columns has no direction left over: there rows that are copies of others count. The interval is what
-    is counted at a third of ``drop`` and at three times it.
+    a first fall by ``drop`` count, and a matrix of zeros counts whole. Of a square matrix, whose last singular value is
+    often small by chance (Edelman 1988), the fall must be by the square of ``drop``. An embedding with more rows than
+    columns has no direction left over: there rows that are copies of others count. The interval is what is counted at a
+    third of ``drop`` and at three times it.
 
     What both GANs have, such as a layer that began at zero and was never used, tells them not apart. A direction that a
     matrix is too wide to hold is not seen, and neither is one that was redrawn: this looks for a mark, and that there

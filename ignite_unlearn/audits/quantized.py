@@ -26,8 +26,8 @@ class Quantized:
 
     Args:
         audit: what is asked of the copy, such as ``Membership(items, unseen)``.
-        bits: 16, all weights and buffers become bfloat16; 8 or 4, matrices and kernels become whole numbers of that many
-            bits, symmetric about 0, times one scale an output channel; vectors and buffers stay, as is usual.
+        bits: 16, all weights and buffers become bfloat16; 8 or 4, matrices and kernels become whole numbers of that
+            many bits, symmetric about 0, times one scale an output channel; vectors and buffers stay, as is usual.
 
     Raises:
         UnlearningError: if ``bits`` is another number.

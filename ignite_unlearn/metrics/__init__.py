@@ -10,8 +10,9 @@ from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.metrics.frechet import feature_distance, frechet_distance
 from ignite_unlearn.metrics.inception import load_inception
-from ignite_unlearn.metrics.intervals import wilson
+from ignite_unlearn.metrics.intervals import normal_interval, wilson
 from ignite_unlearn.metrics.kid import KID, kernel_distance
+from ignite_unlearn.metrics.latent_smoothness import LatentSmoothness, PathLengths, latent_smoothness, path_lengths
 from ignite_unlearn.metrics.linear_probe import LinearProbe
 from ignite_unlearn.metrics.membership import (
     DiscriminatorScore,
@@ -30,7 +31,8 @@ __all__ = [  # noqa: RUF022 - the metrics first
     "FID", "KID", "ClassShare", "PUL", "MembershipAUC", "Collected", "FeatureDistance",
     "FeatureExtractor", "load_inception", "CleanResize", "cached_features",
     "image_quality", "density_and_coverage", "feature_distance", "frechet_distance", "kernel_distance", "relative_mmd",
+    "latent_smoothness", "path_lengths", "LatentSmoothness", "PathLengths",
     "downstream_accuracy", "train_classifier",
     "DiscriminatorScore", "NearestSample", "MonteCarlo", "LinearProbe", "auc", "bootstrap", "pixel_distances",
-    "wilson",
+    "normal_interval", "wilson",
 ]  # fmt: skip

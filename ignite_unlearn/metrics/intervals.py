@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from statistics import NormalDist
 
+from torch import Tensor
+
 from ignite_unlearn.errors import UnlearningError
 
 
@@ -29,3 +31,21 @@ def wilson(hits: int, trials: int, *, level: float = 0.95) -> tuple[float, float
     middle = (share + width / 2) / (1 + width)
     half = z / (1 + width) * (share * (1 - share) / trials + width / (4 * trials)) ** 0.5
     return (middle - half if hits else 0.0), (middle + half if hits < trials else 1.0)
+
+
+def normal_interval(values: Tensor, *, level: float = 0.95) -> tuple[float, float]:
+    """Returns the normal interval of the mean of values ``(N,)``.
+
+    Raises:
+        UnlearningError: if there are fewer than two values, or ``level`` is not between 0 and 1.
+
+    Example:
+        >>> import torch
+        >>> [round(end, 2) for end in normal_interval(torch.tensor([1.0, 2.0, 3.0]))]
+        [0.87, 3.13]
+    """
+    if len(values) < 2 or not 0 < level < 1:
+        raise UnlearningError(f"normal_interval() of {len(values)}, {level=}: expected two values, a level in (0, 1).")
+    half = NormalDist().inv_cdf((1 + level) / 2) * float(values.double().std()) / len(values) ** 0.5
+    mean = float(values.double().mean())
+    return mean - half, mean + half
