@@ -19,7 +19,7 @@ from ignite_unlearn.utils.linear_probe import fit_probe
 
 _AT_ONCE = 256
 _LEVEL = 0.95
-_DRAWS = 4000  # the ends of an interval for many layers are rare draws
+_DRAWS = 2000  # the ends of an interval for many layers are rare draws
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from ignite_unlearn.audits import Audit, Membership, NotTested, Realism, Recovery
+from ignite_unlearn.audits import Audit, Membership, NotTested, NullDirections, Realism, Recovery
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.classes import PUL, ClassShare
@@ -50,6 +50,7 @@ def class_audits(
             unseen_labels=split.given(data.unseen_labels[unseen]),
         ),
         _recovery(classes, split, instruments, budget),
+        NullDirections(),
         relearning(split, training, level, reached=reached, give_up=budget.give_up),
     ]
 

@@ -6,9 +6,13 @@ from collections.abc import Mapping
 
 from ignite_unlearn.audits import (
     Audit,
+    ByDiscriminatorScore,
     ByMonteCarlo,
     ByNearestSample,
+    LayerProbes,
     Membership,
+    NullDirections,
+    Quantized,
     Reconstruction,
     SetMembership,
 )
@@ -32,11 +36,19 @@ def item_audits(split: Split, gans: Mapping[str, GAN], training: Training, budge
         return auc(score(items).cpu(), score(few).cpu())
 
     reached = _CHANCE + BACK * (level(gans["original"]) - _CHANCE)
+    by_score, by_samples = (
+        Membership(items, unseen, attack=attack)
+        for attack in (ByDiscriminatorScore(), ByNearestSample(calibration=calibration))
+    )
     return [
-        Membership(items, unseen),
-        Membership(items, unseen, attack=ByNearestSample(calibration=calibration)),
+        by_score,
+        by_samples,
         Membership(items, unseen, attack=ByMonteCarlo()),
         SetMembership(items, unseen),
         Reconstruction(items, few),
+        LayerProbes(items, unseen, split.retain[0]),
+        Quantized(by_score),
+        Quantized(by_samples),
+        NullDirections(),
         relearning(split, training, level, reached=reached, give_up=budget.give_up),
     ]
