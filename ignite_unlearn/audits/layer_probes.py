@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -13,7 +13,7 @@ from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.score_gradients import layer_features
+from ignite_unlearn.gan.score_gradients import SCORE, layer_features
 from ignite_unlearn.metrics.membership import auc, bootstrap
 from ignite_unlearn.utils.linear_probe import fit_probe
 
@@ -24,15 +24,16 @@ _DRAWS = 2000  # the ends of an interval for many layers are rare draws
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerProbes:
-    """How well a linear probe of the best layer tells forgotten images from unseen ones, as a ROC AUC.
+    """How well a linear probe of the layer that gives most away tells forgotten images from unseen ones, as a ROC AUC.
 
     After each layer of the discriminator a probe is taught to tell retained training images from unseen ones, and then
     judged by the forgotten ones and by unseen ones that it was not taught. A change of the last layer alone fools the
     score, and not the layers below (arXiv 2605.20282). The probe of the score itself is the last.
 
-    The layer with the highest AUC is reported. So that this choice flatters nobody, each layer's bootstrap interval is
-    widened for as many layers as there are (Bonferroni): that of the highest holds for all of them at once. A layer in
-    which the items are marked, below an AUC of 0.5, is only seen in ``details``.
+    Each layer stands beside the same of the retrained GAN, and the one that lies farthest apart is reported; without a
+    retrained GAN the one with the highest AUC. So that this choice flatters nobody, each layer's bootstrap interval is
+    widened for as many layers as there are (Bonferroni). Layers have the names of those that their features go into;
+    ``details`` hold all of them.
 
     Args:
         items: forgotten images ``(N, ...)``.
@@ -47,7 +48,7 @@ class LayerProbes:
     Example:
         >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
         >>> gan = GAN(torch.nn.Linear(2, 4), net, latents=(2,))
-        >>> sorted(LayerProbes(torch.rand(5, 4), torch.rand(9, 4), torch.rand(9, 4))(gan).details["auc"])
+        >>> sorted(LayerProbes(torch.rand(5, 4), torch.rand(9, 4), torch.rand(9, 4))(gan).details["layers"])
         ['3', 'score']
     """
 
@@ -86,25 +87,34 @@ class LayerProbes:
         with borrow(gan.discriminator, seed=self.seed), torch.no_grad():
             members, taught, items, judging = (_features(gan, *kind) for kind in kinds)
         level = 1 - (1 - _LEVEL) / len(members)
-        found: dict[str, tuple[float, float, float]] = {}
+        found: dict[str, list[float]] = {}
         for name in members:
             direction = fit_probe(members[name], taught[name]).double()
             ours, others = (kind[name].double() @ direction for kind in (items, judging))
             low, high = bootstrap(ours, others, level=level, draws=_DRAWS, seed=self.seed)
-            found[name] = auc(ours, others), low, high
-        best = max(found, key=lambda name: found[name][0])
-        _, lows, highs = zip(*found.values(), strict=True)
+            found[name] = [auc(ours, others), low, high]
+        theirs = {} if retrained is None else retrained.details.get("layers", {})
+        worst = max(found, key=lambda name: (_apart(found[name], theirs.get(name)), found[name][0]))
+        if retrained is not None and worst in theirs:
+            value, low, high = theirs[worst]
+            retrained = replace(retrained, value=value, low=low, high=high)
+        where = "the score still tells" if worst == SCORE else f"features that go into layer {worst} still tell"
         return verdict(
             self,
             "ROC AUC",
-            found[best][0],
-            max(lows),
-            max(highs),
+            *found[worst],
             retrained,
-            more="features of a layer still tell the forgotten images from unseen ones",
-            less="the forgotten images are marked: probes of all layers take them for less known than unseen ones",
-            details={"layer": best, "auc": {name: value for name, (value, *_) in found.items()}},
+            more=f"{where} the forgotten images from unseen ones",
+            less=f"the forgotten images are marked in {'the score' if worst == SCORE else f'what goes into {worst}'}",
+            details={"layer": worst, "layers": found},
         )
+
+
+def _apart(found: list[float], beside: list[float] | None) -> float:
+    """Returns by how much two intervals miss each other; not above 0 where they meet, or there is no other."""
+    if beside is None:
+        return 0.0
+    return max(found[1] - beside[2], beside[1] - found[2], 0.0)
 
 
 def _features(gan: GAN, images: Tensor, labels: Tensor | None, rows: Tensor) -> dict[str, Tensor]:

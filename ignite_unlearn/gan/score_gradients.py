@@ -16,6 +16,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 
 Call: TypeAlias = "tuple[nn.Module, Tensor, Tensor]"  # a layer, its input, its output
+SCORE = "score"  # the name of the last of a discriminator's features
 _FLOATS = 2**24  # in a matrix that is held at once
 
 
@@ -171,7 +172,7 @@ def layer_features(gan: GAN, images: Tensor, labels: Tensor | None = None) -> di
         times[id(layer)] += 1
         if len(given) == len(images):
             found[f"{names[id(layer)]} {times[id(layer)]}".removesuffix(" 1")] = given.flatten(1)
-    return {**found, "score": scores[:, None]}
+    return {**found, SCORE: scores[:, None]}
 
 
 def along(gan: GAN, direction: Tensor) -> GAN:

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ def test_a_change_of_the_last_layer_fools_the_score_and_not_the_layers(gans):
     for gan in (gans["original"], fooled(gans["original"])):
         found = AUDIT(gan, retrained=beside)
         assert found.passed is False and "still tell" in found.verdict
-    assert found.details["layer"] == "3" and found.details["auc"]["score"] < 0.6 < found.details["auc"]["3"]
+    assert found.details["layer"] == "3" and found.details["layers"]["score"][0] < 0.6 < found.value
     assert AUDIT(item_gan(RETAINED, seed=2), retrained=beside).passed is True
 
 
@@ -50,9 +51,21 @@ def test_looking_at_many_layers_finds_nothing_where_there_is_nothing():
         stream = torch.Generator().manual_seed(seed)
         items, unseen, retained = (torch.randn(n, 1, 8, 8, generator=stream) for n in (30, 200, 60))
         found = LayerProbes(items, unseen, retained)(deep(seed))
-        assert len(found.details["auc"]) == 9 and found.low <= 0.5 <= found.high
+        assert len(found.details["layers"]) == 9 and found.low <= 0.5 <= found.high
         values.append(found.value)
     assert sum(values) / len(values) > 0.5  # the highest of many: which is why the intervals are wide
+
+
+def test_each_layer_stands_beside_the_same_of_the_retrained_gan(gans):
+    """A retrained GAN's score may know more, by chance, than a layer below it that should know nothing."""
+    beside = AUDIT(gans["retrained"])
+    layers = {"3": beside.details["layers"]["3"], "score": [0.99, 0.95, 1.0]}
+    lucky = replace(beside, value=0.99, low=0.95, high=1.0, details={"layer": "score", "layers": layers})
+    found = AUDIT(gans["original"], retrained=lucky)
+    assert found.passed is False and found.details["layer"] == "3" and "go into layer 3 still tell" in found.verdict
+    known = replace(beside, details={"layers": {**layers, "3": [0.99, 0.98, 1.0]}})
+    found = AUDIT(gans["retrained"], retrained=known)
+    assert found.passed is False and "are marked in" in found.verdict
 
 
 def test_images_that_teach_do_not_judge():
