@@ -95,14 +95,16 @@ class LayerProbes:
             found[name] = [auc(ours, others), low, high]
         theirs = {} if retrained is None else retrained.details.get("layers", {})
         worst = max(found, key=lambda name: (_apart(found[name], theirs.get(name)), found[name][0]))
+        value, low, high = found[worst]
         if retrained is not None and worst in theirs:
-            value, low, high = theirs[worst]
-            retrained = replace(retrained, value=value, low=low, high=high)
+            retrained = replace(retrained, **dict(zip(("value", "low", "high"), theirs[worst], strict=True)))
         where = "the score still tells" if worst == SCORE else f"features that go into layer {worst} still tell"
         return verdict(
             self,
             "ROC AUC",
-            *found[worst],
+            value,
+            low,
+            high,
             retrained,
             more=f"{where} the forgotten images from unseen ones",
             less=f"the forgotten images are marked in {'the score' if worst == SCORE else f'what goes into {worst}'}",

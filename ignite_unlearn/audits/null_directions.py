@@ -18,23 +18,24 @@ from ignite_unlearn.gan.layers import label_embeddings, readers
 _ABOUT = 3  # the interval is what is counted at a third and at three times the threshold
 _FLOOR = 1e-8  # of the largest singular value: below it nothing is told from rounding
 _LATENTS = 8
+_ROWS = 4096
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NullDirections:
     """How many directions the nets' weights map to all but zero, and how many rows of label embeddings are copies.
 
-    A closed-form erasure leaves such a direction, some epochs of learning after it do not fill it, and one look at the
+    A closed-form erasure leaves such a direction, an epoch of learning after it does not fill it, and one look at the
     singular values finds it. That zeros tell what was erased: arXiv 2603.06640. Training from noise leaves none: in the
-    recipes' trained GANs no singular value is below half of the one before it; of an erasure it is a hundredth and
-    less, an epoch later too.
+    trained GANs of ``mnist-class`` and ``digits-class`` no singular value is below half of the one before it; of an
+    erasure the last is a hundredth of it and less.
 
     Each weight with two dimensions or more, of either net, is looked at as a matrix, a kernel by its output and by its
     input channels; so is what each linear layer of the generator makes of the labels' embeddings. Singular values after
     a first fall by ``drop`` count, and a matrix of zeros counts whole. Of a square matrix, whose last singular value is
     often small by chance (Edelman 1988), the fall must be by the square of ``drop``. An embedding with more rows than
-    columns has no direction left over: there rows that are copies of others count. The interval is what is counted at a
-    third of ``drop`` and at three times it.
+    columns has no direction left over: there rows that are copies of others count, up to 4,096 rows. The interval is
+    what is counted at a third of ``drop`` and at three times it.
 
     What both GANs have, such as a layer that began at zero and was never used, tells them not apart. A direction that a
     matrix is too wide to hold is not seen, and neither is one that was redrawn: this looks for a mark, and that there
@@ -131,7 +132,9 @@ def _nulls(matrix: Tensor, drop: float) -> int:
 
 
 def _copies(table: Tensor, drop: float) -> int:
-    """Returns how many rows are all but equal to one before them."""
+    """Returns how many rows are all but equal to one before them; of a vocabulary, too long to compare, none."""
+    if len(table) > _ROWS:
+        return 0
     apart = torch.cdist(table, table, compute_mode="donot_use_mm_for_euclid_dist")
     before = torch.ones_like(apart).tril(-1).bool()
     return int(((apart <= drop * apart[before].median()) & before).any(1).sum())
