@@ -105,7 +105,7 @@ def test_an_unconditional_gan_is_audited(tmp_path, monkeypatch):
     few = AuditBudget(restarts=8, give_up=5, shown=50)
     asked = replace(asked, recipe=replace(asked.recipe, audits=few))
     record = audits.audit_run(Finished(asked, carry_out(asked)))
-    names = ["membership, discriminator's score", "recovery by search", "relearning"]
+    names = ["membership, discriminator's score", "recovery by search", "null directions of weights", "relearning"]
     assert [result["audit"] for result in record.audits["retrained"]] == names
     assert record.metrics["original"]["relearn_iterations"] == 0
     assert 0 <= record.metrics["unlearned"]["recovery_share"] <= 1
