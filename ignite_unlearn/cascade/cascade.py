@@ -79,7 +79,7 @@ class CascadedUnlearning(UnlearningPhase):
     Attributes:
         step: the unlearning step.
         chosen: why each part that was not given is what it is, by the part's name.
-        expected: the AUC that items would have if the GAN had never seen them, as far as batches tell.
+        expected: what is to be expected of items without any memory of them, as far as batches tell.
         self_stop: what measures, and ends the phase; None where all parts were given.
 
     All else that it has is :class:`~ignite_unlearn.UnlearningPhase`'s.
@@ -179,6 +179,8 @@ class CascadedUnlearning(UnlearningPhase):
         Raises:
             UnlearningError: if images that a part was given as retained ones are in the forget set.
         """
+        if self.self_stop is not None:
+            self.expected.ask(original.teacher)
         if self.start is not None:
             self._refuse_forgotten(self.start)
             self.start(self.gan, original.teacher, original.regions, self.step.substitution)
@@ -195,10 +197,12 @@ class CascadedUnlearning(UnlearningPhase):
     def unlearn(self, original: Original, rows: Rows) -> dict[str, float]:
         """Leads the generator to substitute images, and the discriminator to fake labels."""
         if self.self_stop is not None:
-            self.expected.see(rows.images[~rows.forgotten])
+            retained = rows.images[~rows.forgotten]
+            self.expected.see(retained)
+            self.self_stop.expected.see(retained)
             look_again = getattr(original.regions, "look_again", None)
-            if look_again is not None and self.iterations and self.iterations % EVERY == 0:
-                look_again(self.gan, self.expected.value)
+            if look_again is not None and self.iterations % EVERY == 0:
+                look_again(self.gan, self.expected)
         return self.step(original.teacher, original.regions, rows)
 
     def settings(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Choice:
         fake_label: which score a forgotten image is given.
         discriminator_step: how the discriminator is led to it; None: by its optimiser.
         generator_steps: of an unlearning step.
-        expected: the AUC that items would have if the GAN had never seen them.
+        expected: what is to be expected of items without any memory of them.
         why: a sentence for each part that was chosen, by the part's name.
     """
 
@@ -72,7 +72,7 @@ def choose(
     why: dict[str, str] = {}
     told = forget.describe()
     items = told.images is not None
-    expected = ExpectedPlace(told.images, None if unseen is None else unseen[0])
+    expected = ExpectedPlace(told.images, unseen)
     # Unseen images that the discriminator can score.
     scored = None if unseen is None or (gan.labels is not None and unseen[1] is None) else unseen
     if substitution is None:

@@ -9,42 +9,54 @@ import ignite.distributed as idist
 import torch
 from torch import Tensor
 
+from ignite_unlearn.cascade.aims import Images
+from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import auc
 
 _LEAST = 0.01  # a level of 0 or 1 is no place among scores
-_SHRINK = 0.7  # of what pixels tell, so much is seen in retrained GANs; see docs/decisions/by_itself.md
+_FEW = 3  # unseen images through which no line is laid
+_QUANTILES = 64  # of what the line leaves open
 
 
 class ExpectedPlace:
-    """The ROC AUC, items against unseen images, that is to be expected without any memory of the items.
+    """What is to be expected of items without any memory of them.
 
-    Some images are more like the retained ones than others are, and a GAN that was never trained on them makes images
-    near them, and scores them higher, for that alone. One half is right for the mean of all requests, but not for each.
-    So of items and unseen images the distance to the nearest retained image is taken, as batches go by, and the AUC of
-    minus that distance is drawn seven tenths of the way from one half.
+    Some images are more like the retained ones than others are. A GAN that was never trained on them makes images near
+    them, and scores them higher, for that alone: one half is the right ROC AUC for the mean of all requests, but not
+    for each. How much that counts in this GAN is told by unseen images, which it never saw either: a straight line (by
+    least squares) tells a number of theirs from their distance to the nearest retained image, and is read at the items.
 
     Args:
-        items: images of the request ``(M, ...)``; None: one half is expected.
-        unseen: real images that the GAN was never trained on ``(K, ...)``; None: the same.
+        items: images of the request ``(M, ...)``; None: nothing is expected of them but what unseen images have.
+        unseen: real images that the GAN was never trained on ``(K, ...)``, and their class labels ``(K,)`` or None;
+            None: the same.
 
     Attributes:
+        scores: what the original discriminator says of the unseen images ``(K,)``; None where it was not asked.
         of_original: the AUC of the original discriminator's scores, where somebody measured it. A phase aims at no
             more: what does not know an item is not to be taught it.
 
     Example:
-        >>> retained, unseen = torch.zeros(5, 1, 2, 2), torch.linspace(1, 2, 9).view(-1, 1, 1, 1).expand(9, 1, 2, 2)
-        >>> expected = ExpectedPlace(unseen[:1] / 2, unseen)
-        >>> before = expected.value
+        >>> retained, far = torch.zeros(5, 1, 2, 2), torch.linspace(1, 2, 9).view(-1, 1, 1, 1).expand(9, 1, 2, 2)
+        >>> expected = ExpectedPlace(far[:1] / 2, (far, None))
         >>> expected.see(retained)
-        >>> before, expected.value
-        (0.5, 0.85)
+        >>> items, unseen = expected.given(torch.linspace(10, 20, 9))
+        >>> items.tolist(), expected.auc(torch.linspace(10, 20, 9))
+        ([5.0], 0.0)
     """
 
-    def __init__(self, items: Tensor | None, unseen: Tensor | None):
-        known = [] if items is None or unseen is None else [items, unseen]
+    def __init__(self, items: Tensor | None, unseen: Images | None):
+        known = [] if items is None or unseen is None else [items, unseen[0]]
+        self._unseen = unseen
         self._images = [images.detach().cpu().flatten(1).float() for images in known]
         self._nearest = [torch.full((len(images),), torch.inf) for images in self._images]
+        self.scores: Tensor | None = None
         self.of_original = 1.0
+
+    def ask(self, original: GAN) -> None:
+        """Asks the original's discriminator for the scores of the unseen images, where it can score them."""
+        if self._images and self._unseen is not None and (original.labels is None or self._unseen[1] is not None):
+            self.scores = original.score(*self._unseen).cpu()
 
     def see(self, retained: Tensor) -> None:
         """Looks at retained images ``(N, ...)`` of a batch; a collective call."""
@@ -57,22 +69,40 @@ class ExpectedPlace:
             if idist.get_world_size() > 1:
                 nearest.copy_(torch.as_tensor(idist.all_reduce(nearest, op="MIN")))
 
-    @property
-    def value(self) -> float:
-        """The AUC, in [0.15, 0.85]; one half before a retained image was seen."""
-        if not self._nearest or not bool(self._nearest[0].isfinite().all()):
+    def given(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns what is expected of items ``(M,)`` and of unseen images ``(K,)``, from a number of each unseen image.
+
+        Before a retained image was seen that is the mean, as it is of three unseen images or fewer.
+        """
+        wanted = values.detach().double().cpu()
+        items, unseen = (nearest.double() for nearest in self._nearest)
+        slope, mean = 0.0, wanted.mean()
+        if len(wanted) > _FEW and bool(unseen.isfinite().all() and unseen.std() > 0):
+            slope = float(torch.cov(torch.stack([unseen, wanted]))[0, 1] / unseen.var())
+            at = unseen.mean()
+            items, unseen = mean + slope * (items - at), mean + slope * (unseen - at)
+        else:
+            items, unseen = mean.expand(len(items)), mean.expand(len(unseen))
+        return items.to(values), unseen.to(values)
+
+    def auc(self, values: Tensor) -> float:
+        """Returns the expected AUC of items against unseen images by a number, from the unseen images' ``(K,)``."""
+        if not self._nearest:
             return 0.5
-        items, unseen = self._nearest
-        return 0.5 + _SHRINK * (auc(-items, -unseen) - 0.5)
+        items, unseen = self.given(values)
+        left = torch.quantile(values - unseen, torch.linspace(0, 1, _QUANTILES).to(values))
+        return auc((items[:, None] + left).flatten().cpu(), values.cpu())
 
     def level(self) -> float:
         """Returns the AUC that scores are led to, in (0, 1): what is expected, or the original's where that is less."""
-        return min(max(min(self.value, self.of_original), _LEAST), 1 - _LEAST)
+        expected = 0.5 if self.scores is None else self.auc(self.scores)
+        return min(max(min(expected, self.of_original), _LEAST), 1 - _LEAST)
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the distances; they hold no image."""
-        return {"nearest": list(self._nearest)}
+        """Returns distances and scores; they hold no image."""
+        return {"nearest": list(self._nearest), "scores": self.scores, "of_original": self.of_original}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Loads what :meth:`state_dict` returned."""
         self._nearest = [nearest.clone() for nearest in state["nearest"]]
+        self.scores, self.of_original = state["scores"], state["of_original"]

@@ -156,6 +156,8 @@ def solved(gram: Tensor, wanted: Tensor, ridge: float) -> Tensor:
         UnlearningDivergedError: if it has none.
     """
     gram = gram.double()
+    if not bool(gram.any()):  # no weight of the layer moves these scores, such as behind units that are dead
+        return torch.zeros_like(wanted, dtype=gram.dtype)
     gram.diagonal().add_(ridge * gram.diagonal().mean())
     shares, failed = torch.linalg.solve_ex(gram, wanted.double())
     if bool(failed) or not bool(shares.isfinite().all()):

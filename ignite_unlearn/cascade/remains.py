@@ -49,7 +49,7 @@ class Remains:
         substitution: which image a forgotten latent is given.
         unseen: real images that the GAN was never trained on and the phase looked at for nothing else, with labels;
             None: items are not measured.
-        expected: the AUC that items would have if the GAN had never seen them.
+        expected: what is to be expected of items without any memory of them, by these unseen images.
 
     Attributes:
         of_original: the original GAN's numbers by name.
@@ -64,6 +64,7 @@ class Remains:
 
     def __post_init__(self) -> None:
         self._features = _Features(self.original.teacher)
+        self._of_unseen: dict[str, Tensor] = {}  # what the original GAN says of them
         self.of_original = self._left(self.original.teacher)
 
     @property
@@ -72,20 +73,22 @@ class Remains:
         shares = {"left_share": _SHARE, "preferred_share": _PREFERRED, "forgotten_share": _SHARE}
         if self.original.teacher.labels is None and "forgotten_share" in self.of_original:
             shares["forgotten_share"] = _OF_SAMPLES * self.of_original["forgotten_share"]
-        bounds = {name: shares.get(name, self._level(name) + SLACK) for name in self.of_original}
+        bounds = {name: shares[name] if name in shares else self._level(name) + SLACK for name in self.of_original}
         return {**bounds, "drift": _DRIFT} if bounds else {}
 
     @property
     def at_least(self) -> dict[str, float]:
         """Lower bounds by name, for an item that lies farther than expected is marked by that."""
         # A generator that never made the items is left alone, wherever its samples lie.
-        known = self.of_original.get("near_auc", 0.0) > self.expected.value + SLACK
-        names = [name for name in ("membership_auc", "near_auc") if name in self.of_original]
-        return {name: self._level(name) - 2 * SLACK for name in names if known or name != "near_auc"}
+        names = [name for name in self._of_unseen if name != "near_auc" or self._excess(name) > SLACK]
+        return {name: self._level(name) - 2 * SLACK for name in names}
 
     def _level(self, name: str) -> float:
         # More than the original knew is nothing to aim at.
-        return min(self.expected.value, self.of_original[name])
+        return min(self.expected.auc(self._of_unseen[name]), self.of_original[name])
+
+    def _excess(self, name: str) -> float:
+        return self.of_original[name] - self.expected.auc(self._of_unseen[name])
 
     def __bool__(self) -> bool:
         """Whether there is anything that can be measured."""
@@ -131,10 +134,13 @@ class Remains:
         assert self.unseen is not None
         unseen, unseen_labels = self.unseen
         near = LatentSearch(draws=_DRAWS).nearness(gan, items, labels, unseen)
-        numbers = {"near_auc": auc(-near.apart.amin(0).cpu(), -near.unseen.cpu())}
+        of_unseen = {"near_auc": -near.unseen.cpu()}
+        numbers = {"near_auc": auc(-near.apart.amin(0).cpu(), of_unseen["near_auc"])}
         if gan.labels is None or unseen_labels is not None:
             members, others = self._scores(gan, items, labels), self._scores(gan, unseen, unseen_labels)
-            numbers["membership_auc"] = auc(members.cpu(), others.cpu())
+            of_unseen["membership_auc"] = others.cpu()
+            numbers["membership_auc"] = auc(members.cpu(), of_unseen["membership_auc"])
+        self._of_unseen = self._of_unseen or of_unseen
         return numbers
 
     def _scores(self, gan: GAN, images: Tensor, labels: Tensor | None) -> Tensor:

@@ -17,12 +17,15 @@ from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 
 EVERY = 5  # iterations from one measurement to the next
-_PATIENCE, _PATIENCE_ITEMS = 4, 8  # measurements in a row; what a discriminator knew of items comes up again for longer
+_PATIENCE, _PATIENCE_ITEMS = 4, 6  # measurements in a row; what a discriminator knew of items comes up again for longer
 _MEASURE = 4  # what a random number stream is for
 
 
 class SelfStop(StopWhenForgotten):
-    """Ends a phase when :class:`.Remains` is within its bounds, four times in a row, eight times for items.
+    """Ends a phase when :class:`.Remains` is within its bounds, four times in a row, six times for items.
+
+    What a GAN knew of single images comes back while it learns on others. So with each measurement within the bounds
+    twice as many learning steps are left between two unlearning steps, and measurements are taken at the end of these.
 
     Where somebody attaches a :class:`~ignite_unlearn.StopWhenForgotten` of their own, that one decides.
 
@@ -30,9 +33,10 @@ class SelfStop(StopWhenForgotten):
         unlearning: the phase.
         substitution: which image a forgotten latent is given.
         unseen: real images that the GAN never saw, for measurements alone, with labels; None: there are none.
-        expected: the AUC that items would have if the GAN had never seen them.
+        aimed: what is expected of items, by other unseen images; is told what the original's discriminator knew.
 
     Attributes:
+        expected: what is expected of items, by the unseen images of the measurements.
         remains: what is measured; None until the phase begins, and where somebody else decides.
     """
 
@@ -41,12 +45,13 @@ class SelfStop(StopWhenForgotten):
         unlearning: UnlearningPhase,
         substitution: Substitution,
         unseen: Images | None,
-        expected: ExpectedPlace,
+        aimed: ExpectedPlace,
     ):
         nets = (unlearning.gan.generator, unlearning.gan.discriminator)
         patience = _PATIENCE if unlearning.forget.describe().images is None else _PATIENCE_ITEMS
         super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, every=EVERY, patience=patience, keep=nets)
-        self._substitution, self._unseen, self._expected = substitution, unseen, expected
+        self._substitution, self._unseen, self._aimed = substitution, unseen, aimed
+        self.expected = ExpectedPlace(unlearning.forget.describe().images, unseen)
         self.remains: Remains | None = None
 
     def _started(self, engine: Engine) -> None:
@@ -55,10 +60,10 @@ class SelfStop(StopWhenForgotten):
             assert self.unlearning.original is not None
             with self._stream():
                 self.remains = Remains(
-                    self.unlearning.forget, self.unlearning.original, self._substitution, self._unseen, self._expected
+                    self.unlearning.forget, self.unlearning.original, self._substitution, self._unseen, self.expected
                 )
             self.of_original = self.remains.of_original
-            self._expected.of_original = self.of_original.get("membership_auc", 1.0)
+            self._aimed.of_original = self.of_original.get("membership_auc", 1.0)
         # Without a number that could tell, nobody knows whether it was forgotten, and the phase says so at its end.
         self.unlearning.measured = self.unlearning.stopping is not self or bool(self.remains)
 
@@ -66,6 +71,8 @@ class SelfStop(StopWhenForgotten):
         if self.unlearning.stopping is self and self.remains:
             self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
             super()._look(engine)
+            if self.unlearning.forget.describe().images is not None:
+                self.unlearning.gap = self.unlearning.every * 2**self._within
 
     def _ending(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:

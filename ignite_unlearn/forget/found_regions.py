@@ -64,7 +64,7 @@ class FoundRegions:
         """Latents whose images are retained."""
         return _choose(self._retained, n), None
 
-    def look_again(self, gan: GAN, expected: float = 0.5) -> None:
+    def look_again(self, gan: GAN, expected: object = None) -> None:
         """Adds latents whose images are forgotten ones by now, and retained ones that are so in both GANs."""
         latents = self._teacher.sample_latents(2 * self._pool)
         now, before = (self._mask(made.sample(len(latents), latents=latents), None) for made in (gan, self._teacher))

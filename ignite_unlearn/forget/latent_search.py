@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,13 @@ _BRIEFLY = 256
 _AGAIN = 3000  # latents of a further look
 _REMEMBERED = 8192  # latents that were found
 SLACK = 0.05  # how far an AUC may lie above what is expected: retrained GANs of a request differ by as much
+
+
+class Expected(Protocol):
+    """What is to be expected of items that a GAN never saw, by their likeness to retained images."""
+
+    def given(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns what is expected of items ``(M,)`` and unseen images ``(K,)``, from a number of each unseen image."""
 
 
 @dataclass(frozen=True)
@@ -35,24 +43,42 @@ class Nearness:
     apart: Tensor
     unseen: Tensor
 
-    @property
-    def border(self) -> float:
-        """Within which distance an image counts as an item's, the mean one of unseen images."""
-        return float(self.unseen.mean())
+    def borders(self, expected: Expected | None = None) -> tuple[Tensor, Tensor]:
+        """Returns within which distance an image is an item's ``(M,)``, and which items are known, bool ``(M,)``.
 
-    def known(self, expected: float = 0.5) -> Tensor:
-        """Returns which items the generator makes more closely than images that it never saw, bool ``(M,)``.
-
-        All of them where they are told from unseen images as a whole; else those that stand out one by one.
+        Both are told by how much nearer images come to items than is expected of them, beside the same of unseen
+        images. Known are all items where they can be told from unseen images as a whole, else those that stand out one
+        by one. The borders are such that the items, kept outside of them, are spread as unseen images are: the item
+        that is made most closely gets the lowest quantile.
 
         Args:
-            expected: the AUC that they would have if it had never seen them.
+            expected: what is expected of images that the generator never saw; None: of each the mean.
         """
-        items = self.apart.amin(0)
-        below = (items[:, None] < self.unseen[None]).double() + 0.5 * (items[:, None] == self.unseen[None]).double()
-        if float(below.mean()) > expected + SLACK:
-            return torch.ones(len(items), dtype=torch.bool, device=items.device)
-        return discoveries(items, self.unseen)
+        nearest = self.apart.amin(0)
+        of_items, of_unseen = self._expected(expected)
+        items, unseen = nearest - of_items, self.unseen - of_unseen
+        places = (items.argsort().argsort() + 0.5) / len(items)
+        below = (items[:, None] < unseen[None]).double() + 0.5 * (items[:, None] == unseen[None]).double()
+        known = torch.full_like(items, float(below.mean()) > 0.5 + SLACK, dtype=torch.bool) | discoveries(items, unseen)
+        return of_items + torch.quantile(unseen, places.to(unseen)), known
+
+    def _expected(self, expected: Expected | None) -> tuple[Tensor, Tensor]:
+        if expected is None:
+            mean = self.unseen.mean()
+            return mean.expand(self.apart.shape[1]), mean.expand(len(self.unseen))
+        return expected.given(self.unseen)
+
+    def __getitem__(self, rows: Tensor | slice) -> Nearness:
+        """Returns some of the latents."""
+        labels = None if self.labels is None else self.labels[rows]
+        return replace(self, latents=self.latents[rows], labels=labels, apart=self.apart[rows])
+
+    def __add__(self, other: Nearness) -> Nearness:
+        """Returns these latents and others after them; what is told of unseen images is this one's."""
+        both = self.labels is not None and other.labels is not None
+        labels = torch.cat([self.labels, other.labels]) if both else None  # type: ignore[list-item]
+        latents, apart = torch.cat([self.latents, other.latents]), torch.cat([self.apart, other.apart])
+        return replace(self, latents=latents, labels=labels, apart=apart)
 
 
 class SampledRegions:
@@ -66,7 +92,8 @@ class SampledRegions:
         unseen: real images that the GAN was never trained on ``(K, ...)``.
 
     Attributes:
-        border: the distance within which an image counts as an item's.
+        borders: the distances within which an image counts as an item's, ``(M,)``; minus infinity for those that the
+            generator does not know.
         found: how many latents were found by the last look.
     """
 
@@ -74,22 +101,14 @@ class SampledRegions:
 
     def __init__(self, search: LatentSearch, teacher: GAN, items: Tensor, labels: Tensor | None, unseen: Tensor):
         self._search, self._given = search, (items, labels, unseen)
-        looked = search.nearness(teacher, *self._given)
-        self.border = looked.border
-        far = looked.apart.amin(1) >= search.margin * self.border
-        if not bool(far.any()):
-            raise UnlearningError(
-                f"Images of all {search.draws} latents drawn are as near to an item as the generator comes to unseen "
-                "images: there is nothing to lead them to. Check that unseen images have the items' value range, or "
-                "forget less."
-            )
-        self._far = looked.latents[far], None if looked.labels is None else looked.labels[far]
-        self._near = looked.latents[:0], None if looked.labels is None else looked.labels[:0]
-        self._learn_from(looked)
+        self._first = search.nearness(teacher, *self._given)
+        self._later = self._first[torch.arange(0)]
+        self._learn(None)
+        self.found = len(self._near.latents)
 
     def forgotten(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Latents that were found, half of them turned a little; none while no item can be told from unseen images."""
-        latents, labels = _drawn(self._near, n if self.found else 0)
+        """Latents that were found, half of them turned a little; none where the generator knows no item."""
+        latents, labels = _drawn(self._near, n)
         if len(latents):
             angles = _ANGLE * torch.rand(n).to(latents)
             angles[: (n + 1) // 2] = 0
@@ -97,35 +116,47 @@ class SampledRegions:
         return latents, labels
 
     def retained(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Latents whose images are far from each item."""
+        """Latents whose images are far from each item that the generator knows."""
         return _drawn(self._far, n)
 
-    def look_again(self, gan: GAN, expected: float = 0.5) -> None:
-        """Looks where the GAN makes items by now; where it makes none, none is forgotten until a further look.
+    def look_again(self, gan: GAN, expected: Expected | None = None) -> None:
+        """Looks where the GAN makes items by now.
 
         Args:
             gan: the GAN as it is now.
-            expected: the AUC of nearest samples, items against unseen images, that needs no memory of them.
+            expected: what is expected of images that it never saw; None: of each the mean.
         """
-        brief = replace(self._search, draws=min(self._search.draws, _AGAIN))
-        self._learn_from(brief.nearness(gan, *self._given), expected)
+        brief = replace(self._search, draws=min(self._search.draws, _AGAIN)).nearness(gan, *self._given)
+        self._learn(expected)
+        near = brief.apart < self.borders
+        self.found = int(near.any(1).sum())
+        self._later = (self._later + brief[near.any(1)])[-_REMEMBERED:]
+        # An item that is made no more rests: whoever goes on overshoots, and an item farther off than others is marked.
+        looked = self._first + self._later
+        self._near = looked[(looked.apart < self.borders)[:, near.any(0)].any(1)]
 
-    def _learn_from(self, looked: Nearness, expected: float = 0.5) -> None:
-        known = looked.known(expected)
-        near = (looked.apart[:, known] < looked.border).any(1)
-        self.found = int(near.sum())
-        latents, labels = self._near
-        more = None if labels is None or looked.labels is None else torch.cat([labels, looked.labels[near]])
-        self._near = (
-            torch.cat([latents, looked.latents[near]])[-_REMEMBERED:],
-            None if more is None else more[-_REMEMBERED:],
-        )
+    def _learn(self, expected: Expected | None) -> None:
+        """Finds borders, and the latents on either side of them."""
+        borders, known = self._first.borders(expected)
+        self.borders = borders.masked_fill(~known, -torch.inf)
+        for margin in (self._search.margin, 1.0):  # nearer ones, where there are no others
+            far = (self._first.apart >= margin * self.borders).all(1)
+            if bool(far.any()):
+                break
+        else:
+            raise UnlearningError(
+                f"Images of all {self._search.draws} latents drawn are as near to an item as the generator comes to "
+                "unseen images: there is nothing to lead them to. Check that unseen images have the items' value "
+                "range, or forget less."
+            )
+        self._far = self._first[far]
+        looked = self._first + self._later
+        self._near = looked[(looked.apart < self.borders).any(1)]
 
 
-def _drawn(pool: tuple[Tensor, Tensor | None], n: int) -> tuple[Tensor, Tensor | None]:
-    latents, labels = pool
-    rows = torch.randint(max(len(latents), 1), (n if len(latents) else 0,)).to(latents.device)
-    return latents[rows], None if labels is None else labels[rows]
+def _drawn(pool: Nearness, n: int) -> tuple[Tensor, Tensor | None]:
+    rows = torch.randint(max(len(pool.latents), 1), (n if len(pool.latents) else 0,)).to(pool.latents.device)
+    return pool.latents[rows], None if pool.labels is None else pool.labels[rows]
 
 
 @dataclass(frozen=True)
@@ -140,7 +171,8 @@ class LatentSearch:
 
     Args:
         draws: how many latents are drawn.
-        margin: images of retained latents are at least so many times farther from each item than the border is.
+        margin: images of retained latents are at least so many times farther from each item than its border is, where
+            there are such.
 
     Raises:
         UnlearningError: if a number does not fit.
@@ -154,7 +186,7 @@ class LatentSearch:
     """
 
     draws: int = 20000
-    margin: float = 1.15
+    margin: float = 1.5
 
     def __post_init__(self) -> None:
         if self.draws < 1 or self.margin < 1:

@@ -77,7 +77,7 @@ class RestartAverage:
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
-        return PhaseHandle(self, trainer, {UnlearningEvents.UNLEARNING_STEP_COMPLETED: self._restart})
+        return PhaseHandle(self, trainer, {UnlearningEvents.UNLEARNING_STEP_TAKEN: self._restart})
 
     @torch.no_grad()
     def _restart(self, engine: Engine) -> None:

@@ -61,6 +61,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
     Attributes:
         original: the original GAN, as teacher; None until the phase is attached.
         iterations: how many unlearning steps were taken.
+        gap: learning steps from the next unlearning step to the one after it; ``every``, until somebody changes it.
         stopped_because: why the phase ended; None while it goes on, and where the run ended first.
         bounds: what a :class:`~ignite_unlearn.StopWhenForgotten` was asked to reach: ``name``, ``value`` when the phase
             ended, ``at_most``, ``at_least``; empty where there was none.
@@ -106,7 +107,8 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self.handle: PhaseHandle | None = None
         Watching.__init__(self, gan, forget)
         self._last_good: KeptWeights | None = None
-        self._running = self._stepped = self._learning = False
+        self._running = self._learning = False
+        self.gap, self._since = every, -1  # learning steps since the last unlearning step; -1: the next one is due
         self.shown, self._clock = Shown(metrics_prefix), Stopwatch()
 
     def check(self, loader: Any) -> CheckReport:
@@ -187,6 +189,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         return {
             "iterations": self.iterations,
             "stopped_because": self.stopped_because,
+            "gap": [self.gap, self._since],
             "seen": self._watch.state_dict(),
             "step": self.method_state(),
             "original": self.original.state_dict(),
@@ -198,7 +201,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         Raises:
             UnlearningError: if the state is not a phase's, or is of other nets; nothing is loaded then.
         """
-        missing = {"iterations", "stopped_because", "seen", "step", "original"} - state.keys()
+        missing = {"iterations", "stopped_because", "gap", "seen", "step", "original"} - state.keys()
         if missing:
             raise UnlearningError(f"The state is not one of {type(self).__name__}: it lacks {sorted(missing)}.")
         original = self.original or Original(self.gan, self.forget, self.seed)
@@ -208,17 +211,18 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self._watch.load_state_dict(state["seen"])
         self.iterations = int(state["iterations"])
         self.stopped_because = state["stopped_because"]
+        self.gap, self._since = map(int, state["gap"])
 
     def _before_learning(self, engine: Engine) -> None:
         assert self.original is not None, "attach() keeps it"
         batch = engine.state.batch
         rows = self._watch.rows(batch)
-        self._stepped, self._learning = False, True
+        self._learning = True
         if self.active:
             self._clock.start()
             if not self._running:
                 self._begin(engine, self.original)
-            if self.active and (engine.state.iteration - 1) % self.every == 0:
+            if self.active and self._since < 0:
                 self._unlearn(self.original, rows)
         self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
         # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
@@ -246,18 +250,23 @@ class UnlearningPhase(UnlearningMethod, Watching):
                 self._last_good.restore()
                 raise
         self.iterations += 1
-        self._stepped = True
+        self._since = 0
 
     def _after_learning(self, engine: Engine) -> None:
         self._watch.end_step()
         # After the step: some loops assign state.metrics anew in every iteration.
         numbers = {**self.metrics, "rows_replaced": float(self._replaced), "iterations": float(self.iterations)}
         self.shown.show(engine, numbers)
-        if self._stepped:
-            self._step_completed(engine)
+        if self._since >= 0:
+            self._since += 1
+            if self._since == 1:
+                self._fire(engine, UnlearningEvents.UNLEARNING_STEP_TAKEN)
+            if self._since >= self.gap or not self.active:
+                self._step_completed(engine)
         self._learning = False
 
     def _step_completed(self, engine: Engine) -> None:
+        self._since = -1
         self._watch.step_was_taken()
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
         self._fire(engine, UnlearningEvents.UNLEARNING_STEP_COMPLETED)
@@ -272,7 +281,10 @@ class UnlearningPhase(UnlearningMethod, Watching):
             self._last_good.renew()  # weights that are not finite are told now
             self._clock.stop()
         elif self._running:
-            self._end(engine)
+            if self._since >= 0:
+                self._step_completed(engine)
+            if self._running:
+                self._end(engine)
 
     def _end(self, engine: Engine) -> None:
         self._running = False

@@ -19,6 +19,13 @@ class Walk(nn.Module):
         return torch.cat([z, z], 1).view(-1, 1, 2, 2)
 
 
+class OneSide(nn.Module):
+    """Throws latents with a negative first number far away."""
+
+    def forward(self, z):
+        return torch.where(z[:, :1] > 0, z, 50.0)
+
+
 def gan(labels=None):
     return GAN(Walk(), nn.Flatten(), latents=(2,), labels=labels)
 
@@ -32,13 +39,13 @@ def test_the_latents_found_make_the_item_and_those_retained_are_far_from_it():
     apart = (gan().generate(latents, None) - item).flatten(1).norm(dim=1)
     far = (gan().generate(regions.retained(400)[0], None) - item).flatten(1).norm(dim=1)
     # The second half of the latents found are turned by up to a tenth of a radian.
-    assert apart[:200].max() <= regions.border and apart.max() <= 1.4 * regions.border
-    assert far.min() >= 1.5 * regions.border
+    assert apart[:200].max() <= regions.borders and apart.max() <= 1.4 * regions.borders
+    assert far.min() >= 1.5 * regions.borders
     # As many as there are by another count: of a fine grid, weighted with the latents' density.
     axis = torch.linspace(-4, 4, 401)
     grid = torch.cartesian_prod(axis, axis)
     weight = torch.exp(-grid.square().sum(1) / 2)
-    near = (gan().generate(grid, None) - item).flatten(1).norm(dim=1) < regions.border
+    near = (gan().generate(grid, None) - item).flatten(1).norm(dim=1) < regions.borders
     assert regions.found / 3000 == pytest.approx(float(weight[near].sum() / weight.sum()), abs=0.02)
 
 
@@ -75,24 +82,74 @@ def test_what_does_not_fit_is_said_in_a_sentence():
         LatentSearch(draws=50)(gan(), images, None, torch.full((8, 1, 2, 2), 90.0))
 
 
-def test_items_are_known_as_a_whole_above_what_is_expected_of_them_and_else_one_by_one():
-    unseen, items = torch.linspace(0, 1, 101), torch.tensor([[0.2, 0.25, 0.3]])
-    looked = Nearness(torch.zeros(1, 2), None, items, unseen)
-    assert looked.known().all() and looked.known(0.65).all()  # their AUC is 0.75
-    assert not looked.known(0.72).any()
-    alone = Nearness(torch.zeros(1, 2), None, torch.tensor([[-1.0, 0.5, 0.9]]), unseen)
-    assert alone.known(0.9).tolist() == [True, False, False]
+class Line:
+    """Expects of items what is given, and of unseen images nothing but zero."""
+
+    def __init__(self, *of_items):
+        self.of_items = torch.tensor(of_items)
+
+    def given(self, values):
+        return self.of_items, torch.zeros_like(values)
 
 
-def test_nothing_is_forgotten_while_the_generator_makes_no_item_and_all_that_was_found_when_it_does_again():
+def looked(*apart, unseen):
+    return Nearness(torch.zeros(1, 2), None, torch.tensor([apart]), unseen)
+
+
+def test_items_are_known_as_a_whole_where_they_come_nearer_than_is_expected_and_else_one_by_one():
+    unseen = torch.linspace(0, 1, 101)
+    assert looked(0.2, 0.25, 0.3, unseen=unseen).borders()[1].all()
+    # Just as near, but no nearer than images like these are made by chance.
+    assert not looked(0.2, 0.25, 0.3, unseen=unseen).borders(Line(-0.2, -0.25, -0.4))[1].any()
+    assert looked(-1.0, 0.8, 0.9, unseen=unseen).borders()[1].tolist() == [True, False, False]
+
+
+def test_items_kept_outside_of_their_borders_are_spread_as_unseen_images_are():
+    torch.manual_seed(0)
+    unseen, expected = torch.rand(400).square(), Line(*torch.rand(60).tolist())
+    near = Nearness(torch.zeros(1, 2), None, 0.01 * torch.rand(1, 60), unseen)
+    borders, known = near.borders(expected)
+    left = borders - expected.of_items
+    assert known.all() and (left.argsort() == (near.apart[0] - expected.of_items).argsort()).all()
+    quantiles = torch.linspace(0.05, 0.95, 19)
+    torch.testing.assert_close(left.quantile(quantiles), unseen.quantile(quantiles), atol=0.03, rtol=0)
+
+
+def test_an_item_that_is_made_no_more_rests_and_what_was_found_is_forgotten_when_it_is_made_again():
     torch.manual_seed(0)
     teacher, away = gan(), gan()
-    away.generator.scale.data.fill_(0.0)
     items, unseen = teacher.sample(6) + 0.001, teacher.sample(100) + 0.3 * torch.randn(100, 1, 2, 2)
     regions = LatentSearch(draws=400)(teacher, items, None, unseen)
-    found = regions.found
-    assert found > 0 and len(regions.forgotten(5)[0]) == 5
-    regions.look_again(away, expected=1.0)
-    assert regions.found == 0 and len(regions.forgotten(5)[0]) == 0
-    regions.look_again(teacher)
     assert regions.found > 0 and len(regions.forgotten(5)[0]) == 5
+    away.generator.scale.data.fill_(0.0)
+    regions.look_again(away)  # its images are all alike, and far from all items
+    assert regions.found == 0 and len(regions.forgotten(5)[0]) == 0
+    away.generator.scale.data.fill_(-1.0)  # makes each item on the other side
+    regions.look_again(away)
+    made = away.sample(2000, latents=regions.forgotten(2000)[0]).flatten(1)
+    near = (torch.cdist(made, items.flatten(1)) < regions.borders).any(1).double().mean()
+    assert regions.found > 0 and near > 0.3
+
+
+def test_the_latents_of_an_item_that_rests_are_not_forgotten_with_those_of_another():
+    torch.manual_seed(0)
+    teacher = gan()
+    items = teacher.generate(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]), None)
+    regions = LatentSearch(draws=3000)(teacher, items, None, torch.randn(40, 1, 2, 2))
+    half = gan()
+    half.generator = nn.Sequential(OneSide(), half.generator)
+    assert (regions.forgotten(2000)[0][:, 0] < 0).double().mean() > 0.2
+    regions.look_again(half)  # makes the first alone
+    latents = regions.forgotten(2000)[0]
+    assert len(latents) == 2000 and (latents[:, 0] < 0).double().mean() < 0.05
+
+
+def test_with_more_retained_images_seen_less_is_forgotten_around_an_item_that_lies_near_to_them():
+    torch.manual_seed(0)
+    teacher = gan()
+    items, unseen = teacher.sample(6) + 0.001, teacher.sample(100) + 0.3 * torch.randn(100, 1, 2, 2)
+    regions = LatentSearch(draws=400)(teacher, items, None, unseen)
+    before = regions.borders.clone()
+    regions.look_again(teacher, Line(*[-10.0] * 6))
+    assert before.isfinite().all() and regions.borders.max() < 0 and len(regions.forgotten(5)[0]) == 0
+    assert len(regions.retained(5)[0]) == 5

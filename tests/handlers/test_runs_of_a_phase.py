@@ -37,7 +37,7 @@ class Script:
     def attach(self):
         handles = [part.attach(self.trainer) for part in (self.unlearning, self.stopping, self.record)]
         for event in UnlearningEvents:
-            if event is not UnlearningEvents.UNLEARNING_STEP_COMPLETED:
+            if not event.name.startswith("UNLEARNING_STEP"):
                 self.trainer.add_event_handler(event, lambda engine, event=event: self.log.append(event.name))
         return handles
 

@@ -21,7 +21,7 @@ class ByItself:
 
     unlearning_iterations: int = setting(200, "iterations after which the phase ends at the latest", at_least=1)
     name: ClassVar[str] = "cascade"
-    every: ClassVar[int] = 1
+    every: ClassVar[int] = 32  # at most: the phase leaves more and more of them
 
     def check(self, nets: Nets) -> None:
         """Takes any nets."""

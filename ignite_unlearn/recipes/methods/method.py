@@ -44,7 +44,7 @@ class Method(Protocol):
 
     @property
     def every(self) -> int:
-        """Learning steps from one unlearning step to the next."""
+        """Learning steps from one unlearning step to the next, at most."""
 
     def check(self, nets: Nets) -> None:
         """Checks that the choices fit such nets.
