@@ -41,9 +41,10 @@ class CascadedUnlearning(UnlearningPhase):
     handler.
 
     ``CascadedUnlearning(gan, forget=..., unseen=...)`` is enough: what is not given is chosen by request and nets, and
-    ``repr`` and ``check()`` say what and why. Such a phase looks every five iterations where the generator makes by now
-    what is to be forgotten, and measures what is left (:class:`.Remains`). It ends by itself, and the run with it, when
-    that is forgotten and the rest has stayed, or at its budget; then the best state is kept, and ``verdict`` says what
+    ``repr`` and ``check()`` say what and why. Such a phase looks every five unlearning steps where the generator makes
+    by now what is to be forgotten, and measures what is left (:class:`.Remains`). While items stay away, it leaves more
+    and more learning steps between two unlearning steps. It ends by itself, and the run with it, when what was asked
+    for is forgotten and the rest has stayed, or at its budget; then the best state is kept, and ``verdict`` says what
     is left. Its discriminator's step need not follow the optimiser's ``lr``, and a best state that is put back undoes
     the loop's own steps since, so such a phase is never bit-identical to the loop alone. Whoever gives both
     substitution and fake label says when it ends, by ``StopWhenForgotten``.

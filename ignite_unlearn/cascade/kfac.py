@@ -88,5 +88,6 @@ class KFAC(LayerStep):
 
     def _damped(self, covariance: Tensor) -> Tensor:
         damped = covariance.clone()
-        damped.diagonal().add_(self.damping**0.5 * covariance.diagonal().mean())
+        mean = covariance.diagonal().mean()
+        damped.diagonal().add_(self.damping**0.5 * mean if mean > 0 else 1.0)  # zero behind units that are dead
         return damped

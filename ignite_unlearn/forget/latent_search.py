@@ -102,7 +102,8 @@ class SampledRegions:
     def __init__(self, search: LatentSearch, teacher: GAN, items: Tensor, labels: Tensor | None, unseen: Tensor):
         self._search, self._given = search, (items, labels, unseen)
         self._first = search.nearness(teacher, *self._given)
-        self._later = self._first[torch.arange(0)]
+        self._later = self._near = self._far = self._first[:0]
+        self.borders = torch.zeros(0)
         self._learn(None)
         self.found = len(self._near.latents)
 
@@ -165,9 +166,9 @@ class LatentSearch:
 
     One latent is not the region of an item. Where a generator reproduces one of 64 images, a 64th of its latents makes
     it, and on the way to the next image others show half of it. So latents are drawn and their images compared with the
-    items. How near is too near is told by unseen images: the mean distance from each of them to the nearest of all
-    drawn images. Items that lie no nearer than unseen images do are not the generator's, and are left alone. With class
-    labels an item is compared with images of its own class.
+    items. How near is too near is told by the distance from each unseen image to the nearest of all drawn images
+    (:meth:`Nearness.borders`). Items that lie no nearer than unseen images do are not the generator's, and are left
+    alone. With class labels an item is compared with images of its own class.
 
     Args:
         draws: how many latents are drawn.

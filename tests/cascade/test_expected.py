@@ -57,7 +57,7 @@ def test_what_was_seen_in_batches_counts_as_seen_at_once_and_a_state_holds_no_im
     other = ExpectedPlace(items, (unseen, None))
     other.load_state_dict(whole.state_dict())
     assert other.auc(values) == whole.auc(values) and other.level() == whole.level() == whole.auc(whole.scores)
-    held = [value for value in whole.state_dict()["nearest"] + [whole.state_dict()["scores"]]]
+    held = [*whole.state_dict()["nearest"], whole.state_dict()["scores"]]
     assert [tuple(numbers.shape) for numbers in held] == [(5,), (9,), (9,)]
 
 

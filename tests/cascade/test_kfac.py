@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from ignite_unlearn import GAN, UnlearningDivergedError, UnlearningError
+from ignite_unlearn.cascade.gauss_newton import GaussNewton
 from ignite_unlearn.cascade.kfac import KFAC
 from ignite_unlearn.handlers import Rows
 from tests.cascade.test_gauss_newton import constant, images, make, plus, rows
@@ -99,3 +100,14 @@ def test_without_images_those_of_the_batches_are_held_and_a_state_goes_on_with_t
     assert torch.equal(other.held[0][0], images[:14])
     other(copies[1], made.teacher(), rows, lambda scores, gan, teacher: scores)
     assert len(other.held[0][0]) == 28 and len(recent.held[0][0]) == 14
+
+
+@pytest.mark.parametrize("step", [KFAC, GaussNewton])
+def test_a_layer_that_moves_no_score_stays_where_it_is(step):
+    netD = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 1)).double()
+    gan = GAN(nn.Linear(2, 36).double(), netD, latents=(2,))
+    hidden = netD[1]
+    hidden.bias.data.fill_(-1e6)  # behind units that are dead
+    before = hidden.weight.clone()
+    numbers = step(images(9, 1), layer=hidden)(gan, gan.teacher(), rows(images(3, 0)), plus(1.0))
+    assert torch.equal(hidden.weight, before) and numbers["fake_label_loss"] > 0

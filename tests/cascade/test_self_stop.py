@@ -249,3 +249,29 @@ def test_items_that_the_original_does_not_know_are_never_led_up_to_what_is_expec
     assert of_original < 0.1 and phase.step.fake_label.level() == pytest.approx(max(of_original, 0.01))
     assert phase.self_stop.remains.at_least["membership_auc"] <= of_original
     assert phase.verdict.value != "forgotten"
+
+
+@pytest.mark.parametrize("items", [True, False])
+def test_items_are_left_to_the_loop_for_longer_and_longer_while_they_stay_away(loop, items, monkeypatch):
+    found, iterations = iter([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), []
+
+    class Told:
+        of_original, at_most, at_least = {"left": 1.0}, {"left": 0.5}, {}
+
+        def __init__(self, *_):
+            pass
+
+        def __call__(self, gan):
+            iterations.append(trainer.state.iteration)
+            return {"left": next(found)}
+
+    monkeypatch.setattr("ignite_unlearn.cascade.self_stop.Remains", Told)
+    trainer, (images, labels) = Engine(loop.step), unseen(40)
+    forget = ForgetItems(*real(torch.arange(6) % 3)[None], labels[:6]) if items else ForgetClasses({2})
+    phase = CascadedUnlearning(loop.gan, forget=forget, unseen=(images, labels))
+    with phase.attach(trainer):
+        trainer.run(loop.batches(600))
+    gaps = [1, 1, 2, 4, 1, 2, 4, 8, 16, 32] if items else [1] * 8
+    assert iterations == [5 * sum(gaps[: i + 1]) for i in range(len(gaps))]  # at the end of the learning steps
+    assert phase.iterations == 5 * len(gaps) and phase.verdict.value == "forgotten"
+    assert phase.settings()["options"]["every"] == 1

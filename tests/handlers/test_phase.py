@@ -41,6 +41,64 @@ def test_events_come_in_order_and_count_unlearning_steps():
     assert log == ["started", *one, *one, "second", *one, "ending", "completed"]
 
 
+@pytest.mark.parametrize("ending", ["run", "budget"])
+def test_learning_steps_follow_an_unlearning_step_before_it_is_completed_and_the_gap_may_grow(ending):
+    trainer, log = Engine(lambda engine, batch: log.append("learn")), []
+    unlearning = make(every=2, max_iterations=3 if ending == "budget" else None)
+    before = unlearning.unlearn
+    unlearning.unlearn = lambda *a: (log.append("unlearn"), before(*a))[1]
+
+    def wait_longer():
+        log.append("completed")
+        unlearning.gap += 1
+
+    handle = unlearning.attach(trainer)
+    trainer.add_event_handler(UnlearningEvents.UNLEARNING_STEP_TAKEN, lambda: log.append("taken"))
+    trainer.add_event_handler(UnlearningEvents.UNLEARNING_STEP_COMPLETED, wait_longer)
+    trainer.add_event_handler(UnlearningEvents.UNLEARNING_ENDING, lambda: log.append("ending"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer.run(data(4), max_epochs=2 if ending == "run" else 3)
+    assert log[:9] == ["unlearn", "learn", "taken", "learn", "completed", "unlearn", "learn", "taken", "learn"]
+    if ending == "run":  # in the midst of the third
+        assert log[-5:] == ["taken", "learn", "learn", "completed", "ending"] and unlearning.iterations == 3
+    else:
+        at = log.index("ending")
+        assert log[at - 3 : at] == ["learn", "learn", "completed"] and set(log[at + 1 :]) == {"learn"}
+        assert log[:at].count("learn") == 2 + 3 + 4
+    handle.remove()
+
+
+def test_a_phase_that_is_stopped_between_two_unlearning_steps_ends_with_the_learning_step():
+    unlearning, ended = make(every=4), []
+    trainer = Engine(lambda engine, batch: engine.state.iteration == 2 and unlearning.stop("enough"))
+    with warnings.catch_warnings(), unlearning.attach(trainer):
+        warnings.simplefilter("ignore")
+        trainer.add_event_handler(UnlearningEvents.UNLEARNING_COMPLETED, lambda e: ended.append(e.state.iteration))
+        trainer.run(data(4))
+    assert ended == [2] and unlearning.stopped_because == "enough"
+
+
+def test_a_state_between_two_unlearning_steps_goes_on_there():
+    def steps(unlearning, batches):
+        taken, trainer = [], Engine(lambda e, b: None)
+        before = unlearning.unlearn
+        unlearning.unlearn = lambda *a: (taken.append(trainer.state.iteration), before(*a))[1]
+        with warnings.catch_warnings(), unlearning.attach(trainer) as handle:
+            warnings.simplefilter("ignore")
+            trainer.run(batches)
+            state = unlearning.state_dict()
+            assert handle is not None
+        return taken, state
+
+    whole, _ = steps(make(every=3), data(8))
+    first, state = steps(make(every=3), data(5))
+    second = make(every=3)
+    second.load_state_dict(state)
+    rest, _ = steps(second, data(3))
+    assert whole == [1, 4, 7] and first == [1, 4] and rest == [2]  # the seventh
+
+
 def test_two_trainers_have_phases_of_their_own_and_one_may_end_first():
     first, second, seen = Engine(lambda e, b: None), Engine(lambda e, b: None), []
     one, other = make().attach(first), make().attach(second)
