@@ -93,6 +93,7 @@ def phases(
         start = time.perf_counter()
         result = phase.run(original, None)
         row: Row = {"seconds": time.perf_counter() - start, **evaluation(result.gan)}
+        row |= {"iterations": result.iterations, "stopped_because": result.stopped_because}
         row["fid_ratio"] = row["fid"] / FID.distance(evaluation.features(original), evaluation.real)
         done = 0
         for steps in (200, 2000):

@@ -150,10 +150,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self._watch.end_step()
 
     def renew_original(self) -> None:
-        """Says that the original is the GAN as it is now, and where it is now, in the place of that at :meth:`attach`.
-
-        For loops that load weights, or move nets to a device, once they run.
-        """
+        """Makes the GAN, as and where it is now, the original: for loops that load weights or move nets late."""
         self.original = Original(self.gan, self.forget, self.seed)
 
     def stop(self, reason: str) -> None:
@@ -255,14 +252,13 @@ class UnlearningPhase(UnlearningMethod, Watching):
     def _after_learning(self, engine: Engine) -> None:
         self._watch.end_step()
         # After the step: some loops assign state.metrics anew in every iteration.
-        numbers = {**self.metrics, "rows_replaced": float(self._replaced), "iterations": float(self.iterations)}
-        self.shown.show(engine, numbers)
-        if self._since >= 0:
-            self._since += 1
-            if self._since == 1:
-                self._fire(engine, UnlearningEvents.UNLEARNING_STEP_TAKEN)
-            if self._since >= self.gap or not self.active:
-                self._step_completed(engine)
+        counted = {"rows_replaced": float(self._replaced), "iterations": float(self.iterations)}
+        self.shown.show(engine, {**self.metrics, **counted})
+        if self._since == 0:
+            self._fire(engine, UnlearningEvents.UNLEARNING_STEP_TAKEN)
+        self._since += self._since >= 0
+        if self._since >= 0 and (self._since >= self.gap or not self.active):
+            self._step_completed(engine)
         self._learning = False
 
     def _step_completed(self, engine: Engine) -> None:
@@ -283,8 +279,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         elif self._running:
             if self._since >= 0:
                 self._step_completed(engine)
-            if self._running:
-                self._end(engine)
+            self.end(engine)
 
     def _end(self, engine: Engine) -> None:
         self._running = False
