@@ -1,6 +1,6 @@
 """Trains and measures what stands in digits_items.md: items that a generator reproduces.
 
-python docs/benchmarks/digits_items.py originals|retrained|phases|tables --runs RUNS
+python docs/benchmarks/digits_items.py originals|retrained|phases|ablations|tables --runs RUNS
 
 RUNS gets a folder for each request, s{seed}-n{items}-f{first}, and results.jsonl, a line for each GAN that is measured.
 What is there is neither trained nor measured again, and a training that was broken off goes on: call it as often as you
@@ -21,7 +21,8 @@ from typing import Any
 import click
 import torch
 
-from ignite_unlearn import GAN
+from ignite_unlearn import GAN, CascadedUnlearning
+from ignite_unlearn.cascade.starts.fresh_discriminator import FreshDiscriminator
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.metrics.membership import DiscriminatorScore, NearestSample, auc
@@ -81,32 +82,84 @@ def phases(
     asked: Asked, seeds: list[int], *, items: int, first: int, **_: Any
 ) -> Iterator[tuple[str, Callable[[], Row]]]:
     """The recipe's phase, at its end and later."""
-
-    def measured(seed: int) -> Row:
-        run = asked(seed, items, first)
-        original, instruments = original_of(run).gan, instruments_of(run)
-        evaluation = ItemEvaluation(instruments, run.split, samples=run.recipe.samples, seed=JUDGED)
-        gan = run.new_gan()
-        gan.generator.load_state_dict(original.generator.state_dict())
-        gan.discriminator.load_state_dict(original.discriminator.state_dict())
-        phase = Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=run.progress)
-        start = time.perf_counter()
-        result = phase.run(original, None)
-        row: Row = {"seconds": time.perf_counter() - start, **evaluation(result.gan)}
-        row |= {"iterations": result.iterations, "stopped_because": result.stopped_because}
-        row["fid_ratio"] = row["fid"] / FID.distance(evaluation.features(original), evaluation.real)
-        done = 0
-        for steps in (200, 2000):
-            phase.go_on(steps - done)
-            row |= later_numbers(evaluation.memory(phase.released), steps if done else None)
-            done = steps
-        return row
-
     for seed in seeds:
-        yield f"phase s{seed} n{items} f{first}", partial(measured, seed)
+        yield f"phase s{seed} n{items} f{first}", partial(unlearned, asked, seed, items, first, lambda phase: None)
 
 
-PARTS = {"originals": originals, "retrained": retrained, "phases": phases}
+def ablations(
+    asked: Asked, seeds: list[int], *, items: int, first: int, **_: Any
+) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """The same without one of its parts, or with another."""
+    for seed in seeds:
+        for name, change in ABLATIONS.items():
+            yield f"ablation {name} s{seed} n{items} f{first}", partial(unlearned, asked, seed, items, first, change)
+
+
+def unlearned(asked: Asked, seed: int, items: int, first: int, change: Callable[[Unlearning], None]) -> Row:
+    """Returns what is left of a request when a changed phase ends, and later."""
+    run = asked(seed, items, first)
+    original, instruments = original_of(run).gan, instruments_of(run)
+    evaluation = ItemEvaluation(instruments, run.split, samples=run.recipe.samples, seed=JUDGED)
+    gan = run.new_gan()
+    gan.generator.load_state_dict(original.generator.state_dict())
+    gan.discriminator.load_state_dict(original.discriminator.state_dict())
+    phase = Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=run.progress)
+    learn = phase.training.learn
+    change(phase)
+    start = time.perf_counter()
+    result = phase.run(original, None)
+    row: Row = {"seconds": time.perf_counter() - start, **evaluation(result.gan)}
+    row |= {"iterations": result.iterations, "stopped_because": result.stopped_because}
+    row["fid_ratio"] = row["fid"] / FID.distance(evaluation.features(original), evaluation.real)
+    done, phase.training.learn = 0, learn  # type: ignore[method-assign]
+    for steps in (200, 2000):
+        phase.go_on(steps - done)
+        row |= later_numbers(evaluation.memory(phase.released), steps if done else None)
+        done = steps
+    return row
+
+
+def no_fake_label(phase: Unlearning) -> None:
+    """Leaves the discriminator to the loop."""
+    cascade(phase).step.discriminator_half = lambda *_: {}  # type: ignore[method-assign]
+
+
+def no_substitution(phase: Unlearning) -> None:
+    """Leaves the generator to the loop."""
+    cascade(phase).step.generator_half = lambda *_: {}  # type: ignore[method-assign]
+
+
+def no_learning(phase: Unlearning) -> None:
+    """Takes unlearning steps alone."""
+    phase.training.learn = lambda batch: {}  # type: ignore[method-assign]
+
+
+def fresh_discriminator(phase: Unlearning) -> None:
+    """Begins with a discriminator that never saw the items."""
+    split = phase._split
+    cascade(phase).start = FreshDiscriminator(split.retain[0])
+
+
+def fresh_discriminator_alone(phase: Unlearning) -> None:
+    """Leaves both nets to the loop after that."""
+    for change in (fresh_discriminator, no_substitution, no_fake_label):
+        change(phase)
+
+
+def cascade(phase: Unlearning) -> CascadedUnlearning:
+    """Returns the phase of the loop."""
+    assert isinstance(phase.phase, CascadedUnlearning)
+    return phase.phase
+
+
+ABLATIONS = {
+    "substitution alone": no_fake_label,
+    "fake label alone": no_substitution,
+    "no learning steps": no_learning,
+    "fresh discriminator alone": fresh_discriminator_alone,
+    "all, and a fresh discriminator": fresh_discriminator,
+}
+PARTS = {"originals": originals, "retrained": retrained, "phases": phases, "ablations": ablations}
 
 
 def judged(run: Run, gan: GAN) -> Row:
@@ -126,15 +179,17 @@ def tables(rows: list[Row]) -> None:
             )
             met = sum(value >= 0.9 for value in near)
             print(f"| {row['name'][10:]} | {items} | {len(near)} | {spread(near)} | {met} | {spread(scores)} |")
-    for kind in ("retrained", "phase"):
+    for kind in ("retrained", "phase", "ablation"):
         found = [row for row in rows if row["name"].startswith(kind)]
-        endings = ("", "_later", "_later_2000") if kind == "phase" else ("",)
+        endings = ("",) if kind == "retrained" else ("", "_later", "_later_2000")
         for ending in endings if found else ():
-            print(f"\n| {kind}{ending.replace('_', ' ')} | {' | '.join(SHOWN)} | seconds |")
-            print(f"|{' --- |' * (len(SHOWN) + 2)}")
+            print(f"\n| {kind}{ending.replace('_', ' ')} | {' | '.join(SHOWN)} | FID ratio | iterations | seconds |")
+            print(f"|{' --- |' * (len(SHOWN) + 4)}")
             for row in found:
                 cells = (f"{row[key + ending]:.3f}" for key in SHOWN)
-                print(f"| {row['name']} | {' | '.join(cells)} | {row['seconds']:.0f} |")
+                ratio = f"{row['fid_ratio']:.2f}" if "fid_ratio" in row else ""
+                last = f"{ratio} | {row.get('iterations', '')} | {row['seconds']:.0f}"
+                print(f"| {row['name']} | {' | '.join(cells)} | {last} |")
 
 
 def spread(values: list[float]) -> str:
