@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -30,10 +29,10 @@ from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.nets.nets import new_gan
 from ignite_unlearn.recipes.tasks.item_evaluation import ItemEvaluation
 from ignite_unlearn.record.figures import later_numbers
-from ignite_unlearn.runs.folder import RunFolder
+from ignite_unlearn.runs.folder import RunFolder, Trained
 from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, original_of
 from ignite_unlearn.runs.run import Run, prepare_run
-from ignite_unlearn.runs.unlearning import Unlearning
+from ignite_unlearn.runs.unlearning import Unlearned, Unlearning
 
 DRAWS = (1, 8, 16)  # items
 SHOWN = ("near_auc", "membership_auc", "retained_near_auc", "retained_auc")
@@ -67,15 +66,20 @@ def retrained(
 
     def measured(seed: int, of: int) -> Row:
         run = asked(seed, items, first)
-        content = {**run.retrained.fingerprint.content, "seed": of, "request_of_seed": seed}
-        stage = replace(run.retrained, seed=of, fingerprint=replace(run.retrained.fingerprint, content=content))
-        gan = new_gan(run.recipe.nets, run.split.data, seed=of, device=run.device)
-        trained = RunFolder(run.out / f"retrained-{of}", run.progress).retrained(gan, stage, resume=True)
+        trained = retrained_gan(run, of)
         return {"seconds": trained.seconds, **judged(run, trained.gan)}
 
     for seed in seeds:
         for of in range(100, 100 + trainings):
             yield f"retrained s{seed} n{items} f{first} r{of}", partial(measured, seed, of)
+
+
+def retrained_gan(run: Run, of: int) -> Trained:
+    """Returns the GAN that was retrained from a seed without the items of a request, or trains it."""
+    content = {**run.retrained.fingerprint.content, "seed": of, "request_of_seed": run.seed}
+    stage = replace(run.retrained, seed=of, fingerprint=replace(run.retrained.fingerprint, content=content))
+    gan = new_gan(run.recipe.nets, run.split.data, seed=of, device=run.device)
+    return RunFolder(run.out / f"retrained-{of}", run.progress).retrained(gan, stage, resume=True)
 
 
 def phases(
@@ -98,25 +102,30 @@ def ablations(
 def unlearned(asked: Asked, seed: int, items: int, first: int, change: Callable[[Unlearning], None]) -> Row:
     """Returns what is left of a request when a changed phase ends, and later."""
     run = asked(seed, items, first)
-    original, instruments = original_of(run).gan, instruments_of(run)
-    evaluation = ItemEvaluation(instruments, run.split, samples=run.recipe.samples, seed=JUDGED)
-    gan = run.new_gan()
-    gan.generator.load_state_dict(original.generator.state_dict())
-    gan.discriminator.load_state_dict(original.discriminator.state_dict())
-    phase = Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=run.progress)
-    learn = phase.training.learn
-    change(phase)
-    start = time.perf_counter()
-    result = phase.run(original, None)
-    row: Row = {"seconds": time.perf_counter() - start, **evaluation(result.gan)}
+    evaluation = ItemEvaluation(instruments_of(run), run.split, samples=run.recipe.samples, seed=JUDGED)
+    phase, result = unlearn(run, change)
+    row: Row = {"seconds": result.seconds, **evaluation(result.gan)}
     row |= {"iterations": result.iterations, "stopped_because": result.stopped_because}
-    row["fid_ratio"] = row["fid"] / FID.distance(evaluation.features(original), evaluation.real)
-    done, phase.training.learn = 0, learn  # type: ignore[method-assign]
+    row["fid_ratio"] = row["fid"] / FID.distance(evaluation.features(original_of(run).gan), evaluation.real)
+    done = 0
     for steps in (200, 2000):
         phase.go_on(steps - done)
         row |= later_numbers(evaluation.memory(phase.released), steps if done else None)
         done = steps
     return row
+
+
+def unlearn(run: Run, change: Callable[[Unlearning], None] = lambda phase: None) -> tuple[Unlearning, Unlearned]:
+    """Runs the recipe's phase, changed, on the run's original; returns the loop, as it was before, and what it did."""
+    original, gan = original_of(run).gan, run.new_gan()
+    gan.generator.load_state_dict(original.generator.state_dict())
+    gan.discriminator.load_state_dict(original.discriminator.state_dict())
+    phase = Unlearning(gan, run.recipe, run.split, instruments_of(run), seed=run.seed, progress=run.progress)
+    learn = phase.training.learn
+    change(phase)
+    result = phase.run(original, None)
+    phase.training.learn = learn  # type: ignore[method-assign]
+    return phase, result
 
 
 def no_fake_label(phase: Unlearning) -> None:
@@ -160,6 +169,28 @@ ABLATIONS = {
     "all, and a fresh discriminator": fresh_discriminator,
 }
 PARTS = {"originals": originals, "retrained": retrained, "phases": phases, "ablations": ablations}
+
+
+def asked_of(
+    runs: Path,
+    recipe: str,
+    settings: tuple[str, ...] = (),
+    *,
+    seed: int,
+    items: int,
+    first: int,
+    data_root: Path | None = None,
+) -> Run:
+    """Returns the run of a request, in its folder."""
+    return prepare_run(
+        load_recipe(recipe),
+        settings=(*settings, f"items={items}", f"first_item={first}"),
+        out=runs / f"s{seed}-n{items}-f{first}",
+        seed=seed,
+        data_root=data_root,
+        resume=True,
+        progress=False,
+    )
 
 
 def judged(run: Run, gan: GAN) -> Row:
@@ -219,17 +250,7 @@ def main(
         return
 
     def asked(seed: int, items: int, first: int) -> Run:
-        chosen = (*settings, f"items={items}", f"first_item={first}")
-        folder = runs / f"s{seed}-n{items}-f{first}"
-        return prepare_run(
-            load_recipe(recipe),
-            settings=chosen,
-            out=folder,
-            seed=seed,
-            data_root=data_root,
-            resume=True,
-            progress=False,
-        )
+        return asked_of(runs, recipe, settings, seed=seed, items=items, first=first, data_root=data_root)
 
     done = {row["name"] for row in rows}
     for name, measure in PARTS[part](asked, [int(seed) for seed in seeds.split(",")], **options):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -70,6 +70,14 @@ class FoundRegions:
         now, before = (self._mask(made.sample(len(latents), latents=latents), None) for made in (gan, self._teacher))
         self._forgotten = torch.cat([self._forgotten, latents[now]])[-2 * self._pool :]
         self._retained = torch.cat([self._retained, latents[~now & ~before]])[-4 * self._pool :]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Returns the latents."""
+        return {"forgotten": self._forgotten, "retained": self._retained}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Loads what :meth:`state_dict` returned."""
+        self._forgotten, self._retained = state["forgotten"], state["retained"]
 
 
 def _choose(pool: Tensor, n: int) -> Tensor:

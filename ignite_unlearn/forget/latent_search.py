@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -103,8 +104,8 @@ class SampledRegions:
         self._search, self._given = search, (items, labels, unseen)
         self._first = search.nearness(teacher, *self._given)
         self._later = self._near = self._far = self._first[:0]
-        self.borders = torch.zeros(0)
         self._learn(None)
+        self._choose()
         self.found = len(self._near.latents)
 
     def forgotten(self, n: int) -> tuple[Tensor, Tensor | None]:
@@ -133,13 +134,26 @@ class SampledRegions:
         self.found = int(near.any(1).sum())
         self._later = (self._later + brief[near.any(1)])[-_REMEMBERED:]
         # An item that is made no more rests: whoever goes on overshoots, and an item farther off than others is marked.
-        looked = self._first + self._later
-        self._near = looked[(looked.apart < self.borders)[:, near.any(0)].any(1)]
+        self._made = near.any(0)
+        self._choose()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what was found by further looks; latents and distances, and no image."""
+        later = {name: getattr(self._later, name) for name in ("latents", "labels", "apart")}
+        return {**later, "borders": self.borders, "made": self._made, "found": self.found}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads what :meth:`state_dict` returned."""
+        self._later = replace(self._first, **{name: state[name] for name in ("latents", "labels", "apart")})
+        self.borders, self._made, self.found = state["borders"], state["made"], int(state["found"])
+        self._choose()
 
     def _learn(self, expected: Expected | None) -> None:
-        """Finds borders, and the latents on either side of them."""
         borders, known = self._first.borders(expected)
-        self.borders = borders.masked_fill(~known, -torch.inf)
+        self.borders, self._made = borders.masked_fill(~known, -torch.inf), known
+
+    def _choose(self) -> None:
+        """Chooses latents on either side of the borders."""
         for margin in (self._search.margin, 1.0):  # nearer ones, where there are no others
             far = (self._first.apart >= margin * self.borders).all(1)
             if bool(far.any()):
@@ -150,9 +164,8 @@ class SampledRegions:
                 "unseen images: there is nothing to lead them to. Check that unseen images have the items' value "
                 "range, or forget less."
             )
-        self._far = self._first[far]
-        looked = self._first + self._later
-        self._near = looked[(looked.apart < self.borders).any(1)]
+        self._far, looked = self._first[far], self._first + self._later
+        self._near = looked[(looked.apart < self.borders)[:, self._made].any(1)]
 
 
 def _drawn(pool: Nearness, n: int) -> tuple[Tensor, Tensor | None]:

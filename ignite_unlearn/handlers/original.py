@@ -34,6 +34,7 @@ class Original:
         self._forget = forget
         self.seed = seed
         self._regions: LatentRegions | None = None
+        self._found: dict[str, Any] = {}  # of a state: what regions had found by then
         self._retained = RetainedRows()
         self._said_blank = False
 
@@ -43,6 +44,8 @@ class Original:
         if self._regions is None:
             with borrow(seed=step_seed(self.seed, _REGIONS)):
                 self._regions = self._forget.regions(self.teacher)
+            if self._found:
+                self._regions.load_state_dict(self._found)  # type: ignore[attr-defined]
         return self._regions
 
     def replace_rows(self, batch: Any, gan: GAN, forgotten: Tensor, counter: int) -> Any:
@@ -124,21 +127,22 @@ class Original:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the teacher's weights, the seed, and the retained rows at hand."""
+        """Returns the teacher's weights, the seed, the retained rows at hand, and what regions have found since."""
         return {
             "generator": self.teacher.generator.state_dict(),
             "discriminator": self.teacher.discriminator.state_dict(),
             "seed": self.seed,
             "retained": self._retained.state_dict(),
+            "found": self._found if self._regions is None else getattr(self._regions, "state_dict", dict)(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Loads the teacher's weights, the seed, and the retained rows at hand.
+        """Loads what :meth:`state_dict` returned.
 
         Raises:
             UnlearningError: if they are of other nets.
         """
         load_weights(self.teacher.generator, state["generator"], "generator")
         load_weights(self.teacher.discriminator, state["discriminator"], "discriminator")
-        self.seed, self._regions = int(state["seed"]), None
+        self.seed, self._regions, self._found = int(state["seed"]), None, dict(state.get("found", {}))
         self._retained.load_state_dict(state.get("retained", ()))

@@ -160,7 +160,8 @@ def test_a_removed_handle_takes_all_off_so_that_the_phase_can_be_attached_again(
         assert not any(trainer._event_handlers.values())
 
 
-def test_a_phase_that_is_taken_up_from_its_state_goes_on_as_if_it_had_not_been_interrupted(loop):
+@pytest.mark.parametrize("kind", ["class", "items"])
+def test_a_phase_that_is_taken_up_from_its_state_goes_on_as_if_it_had_not_been_interrupted(loop, kind):
     batches, other = loop.batches(14), copy.deepcopy(loop)
 
     def run(made, phase, rows, at=0):
@@ -176,11 +177,15 @@ def test_a_phase_that_is_taken_up_from_its_state_goes_on_as_if_it_had_not_been_i
         torch.manual_seed(len(engine.state.batch[0]) + int(1000 * engine.state.batch[0].sum()))
 
     def phase(made):
+        forget = ForgetClasses({2}) if kind == "class" else ForgetItems(items, torch.zeros(4).long())
         return CascadedUnlearning(
-            GAN(made.netG, made.netD, latents=(4,), labels=3), forget=ForgetClasses({2}), unseen=unseen_images
+            GAN(made.netG, made.netD, latents=(4,), labels=3), forget=forget, unseen=unseen_images
         )
 
-    unseen_images = unseen()
+    items, unseen_images = loop.gan.sample(4, torch.zeros(4).long()), unseen()
+    if kind == "items":
+        for images, labels in batches:
+            images[:4], labels[:4] = items, 0
     whole = run(loop, phase(loop), batches)
     first = phase(other)
     netG, netD, state = run(other, first, batches[:7])
@@ -193,6 +198,8 @@ def test_a_phase_that_is_taken_up_from_its_state_goes_on_as_if_it_had_not_been_i
     second = phase(third)
     second.load_state_dict(state)
     resumed = run(third, second, batches[7:], at=7)
+    if kind == "items":
+        assert state["original"]["found"]["found"] > 0 and len(state["original"]["found"]["latents"]) > 0
     for one, two in zip(whole[:2], resumed[:2], strict=True):
         assert all(torch.equal(one[name], two[name]) for name in one)
 
