@@ -13,6 +13,7 @@ from ignite_unlearn.cascade.remains import Remains
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.handle import phases_on
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 
@@ -77,6 +78,8 @@ class SelfStop(StopWhenForgotten):
     def _ending(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:
             super()._ending(engine)
+            if self.unlearning.stopped_because is not None and not any(phase.active for phase in phases_on(engine)):
+                engine.terminate()  # at the budget too: a loop that goes on would leave the state that was kept
 
     def _numbers(self, gan: GAN) -> Mapping[str, float]:
         assert self.remains is not None

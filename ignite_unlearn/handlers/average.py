@@ -22,7 +22,8 @@ class RestartAverage:
     Many release an average of the generator (Yazici et al. 2019, arXiv 1806.04498; StyleGAN's ``G_ema``). The phase
     changes the generator that is trained, and an average as long as a training goes on making what that has forgotten.
     With this handler it is a copy of the generator after each unlearning step, parameters and buffers, and averages
-    from there on by the means of your own loop. That is the one thing that it changes, with a learning rate of 0 too.
+    from there on by the means of your own loop; and once more where the phase ends in a best state that is put back.
+    That is the one thing that it changes, with a learning rate of 0 too.
 
     Attach it before what measures the average. Before the phase is attached let the generator begin where the average
     is, ``netG.load_state_dict(average.state_dict())``: then the original is what was released.
@@ -77,7 +78,13 @@ class RestartAverage:
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
-        return PhaseHandle(self, trainer, {UnlearningEvents.UNLEARNING_STEP_TAKEN: self._restart})
+        event = UnlearningEvents
+        hears = {event.UNLEARNING_STEP_TAKEN: self._restart, event.UNLEARNING_COMPLETED: self._end}
+        return PhaseHandle(self, trainer, hears)
+
+    def _end(self, engine: Engine) -> None:
+        if getattr(self.unlearning.stopping, "restored", False):  # an average of later states is of none that was kept
+            self._restart(engine)
 
     @torch.no_grad()
     def _restart(self, engine: Engine) -> None:

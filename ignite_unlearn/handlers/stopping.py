@@ -43,6 +43,7 @@ class StopWhenForgotten:
     Attributes:
         best: the numbers that came nearest to the bounds so far; None before the first measurement.
         of_original: the original GAN's numbers, where they are known; the verdict then says what shows nothing.
+        restored: whether the nets were put back to the best state when the phase ended.
 
     Raises:
         UnlearningError: if there are no bounds, or a number is missing that a bound is for, or is none.
@@ -86,6 +87,7 @@ class StopWhenForgotten:
         self._keep = keep
         self._kept: KeptWeights | None = None
         self._left: KeptWeights | None = None
+        self.restored = False
         self._least_excess = float("inf")
         self._within = 0
         self._last: dict[str, float] = {}
@@ -159,7 +161,7 @@ class StopWhenForgotten:
         # Taken up after the end of a run: the phase goes on from where that left it, not from the best state.
         if self._left is not None:
             self._left.restore()
-            self._left = None
+            self._left, self.restored = None, False
 
     def _ending(self, engine: Engine) -> None:
         if not self._last:  # never measured
@@ -168,7 +170,7 @@ class StopWhenForgotten:
         if not reached and self._keep and self._kept is not None:
             self._left = KeptWeights(*self._keep)
             self._kept.restore()
-            left = self.best or left
+            left, self.restored = self.best or left, True
         self.unlearning.bounds = [
             {"name": name, "value": left[name], "at_most": self.at_most.get(name), "at_least": self.at_least.get(name)}
             | ({"of_original": self.of_original[name]} if name in self.of_original else {})

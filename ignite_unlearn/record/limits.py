@@ -9,8 +9,8 @@ ALWAYS = (
     "all data, apart from the record.",
 )
 CLASSES = (
-    "The discriminator of a class phase still knows its members: whoever has it tells training images of the class "
-    "from unseen ones about as well as before. Release the generator alone.",
+    "The discriminator of a class phase may still know its members: unless an audit of it passed, whoever has it may "
+    "tell training images of the class from unseen ones. Release the generator alone.",
 )
 _UNAUDITED = {
     "classes": (

@@ -49,6 +49,20 @@ def test_the_average_is_a_copy_of_the_generator_after_each_unlearning_step_and_a
     assert copies == [True, False, True, False, False, False, False, False]
 
 
+@pytest.mark.parametrize("reached", [True, False])
+def test_where_the_best_state_is_put_back_the_average_is_that_state(reached):
+    unlearning, values = make(max_iterations=4), iter([1, 0.6, 3, 3] if not reached else [1, 1, 0, 0])
+    netG = unlearning.gan.generator
+    trainer, (average, net) = learning(netG), averaged(unlearning)
+    average.attach(trainer)
+    stopping = StopWhenForgotten(
+        unlearning, lambda gan: {"left": next(values)}, at_most={"left": 0.5}, keep=(netG,), every=1
+    )
+    with unlearning.attach(trainer), RestartAverage(unlearning, net).attach(trainer), stopping.attach(trainer):
+        trainer.run(data(4))
+    assert stopping.restored is not reached and is_copy(net, netG)
+
+
 def test_an_average_that_does_not_begin_again_is_warned_of():
     for restarted in (False, True):
         unlearning = make()
