@@ -19,6 +19,7 @@ from ignite_unlearn.handlers.stopping import StopWhenForgotten
 
 EVERY = 5  # iterations from one measurement to the next
 _PATIENCE, _PATIENCE_ITEMS = 4, 6  # measurements in a row; what a discriminator knew of items comes up again for longer
+_LONGEST = 32  # learning steps between two unlearning steps, for each that was asked for
 _MEASURE = 4  # what a random number stream is for
 
 
@@ -26,7 +27,8 @@ class SelfStop(StopWhenForgotten):
     """Ends a phase when :class:`.Remains` is within its bounds, four times in a row, six times for items.
 
     What a GAN knew of single images comes back while it learns on others. So with each measurement within the bounds
-    twice as many learning steps are left between two unlearning steps, and measurements are taken at the end of these.
+    twice as many learning steps are left between two unlearning steps, with each outside half as many, and measurements
+    are taken at the end of these.
 
     Where somebody attaches a :class:`~ignite_unlearn.StopWhenForgotten` of their own, that one decides.
 
@@ -73,7 +75,8 @@ class SelfStop(StopWhenForgotten):
             self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
             super()._look(engine)
             if self.unlearning.forget.describe().images is not None:
-                self.unlearning.gap = self.unlearning.every * 2**self._within
+                least, gap = self.unlearning.every, self.unlearning.gap
+                self.unlearning.gap = min(2 * gap, _LONGEST * least) if self._within else max(gap // 2, least)
 
     def _ending(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:

@@ -278,8 +278,8 @@ def test_items_are_left_to_the_loop_for_longer_and_longer_while_they_stay_away(l
     forget = ForgetItems(*real(torch.arange(6) % 3)[None], labels[:6]) if items else ForgetClasses({2})
     phase = CascadedUnlearning(loop.gan, forget=forget, unseen=(images, labels))
     with phase.attach(trainer):
-        trainer.run(loop.batches(600))
-    gaps = [1, 1, 2, 4, 1, 2, 4, 8, 16, 32] if items else [1] * 8
+        trainer.run(loop.batches(700))
+    gaps = [1, 1, 2, 4, 2, 4, 8, 16, 32, 32] if items else [1] * 8
     assert iterations == [5 * sum(gaps[: i + 1]) for i in range(len(gaps))]  # at the end of the learning steps
     assert phase.iterations == 5 * len(gaps) and phase.verdict.value == "forgotten"
     assert phase.settings()["options"]["every"] == 1
