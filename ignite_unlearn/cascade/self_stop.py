@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 from ignite.engine import Engine
 
@@ -57,6 +58,15 @@ class SelfStop(StopWhenForgotten):
         self.expected = ExpectedPlace(unlearning.forget.describe().images, unseen)
         self.remains: Remains | None = None
 
+    def state_dict(self) -> dict[str, Any]:
+        """Returns how many measurements in a row were within the bounds, and what the bounds follow from."""
+        return {**super().state_dict(), "expected": self.expected.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads what :meth:`state_dict` returned; the best state so far is not part of it."""
+        super().load_state_dict(state)
+        self.expected.load_state_dict(state["expected"])
+
     def _started(self, engine: Engine) -> None:
         super()._started(engine)
         if self.unlearning.stopping is self and self.remains is None:
@@ -81,8 +91,10 @@ class SelfStop(StopWhenForgotten):
     def _ending(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:
             super()._ending(engine)
-            if self.unlearning.stopped_because is not None and not any(phase.active for phase in phases_on(engine)):
-                engine.terminate()  # at the budget too: a loop that goes on would leave the state that was kept
+            # At the budget too: a loop that goes on would leave the state that was kept.
+            most, others = self.unlearning.max_iterations, any(phase.active for phase in phases_on(engine))
+            if most is not None and self.unlearning.iterations >= most and not others:
+                engine.terminate()
 
     def _numbers(self, gan: GAN) -> Mapping[str, float]:
         assert self.remains is not None

@@ -122,6 +122,15 @@ def test_a_budget_that_is_too_small_ends_in_not_forgotten_and_keeps_the_best_sta
     assert "bounds were not reached" in frozen.stopped_because
 
 
+def test_whoever_stops_the_phase_by_hand_does_not_stop_the_run(loop):
+    trainer = Engine(loop.step)
+    phase = CascadedUnlearning(loop.gan, forget=ForgetClasses({2}))
+    trainer.add_event_handler(Events.ITERATION_COMPLETED(once=7), lambda: phase.stop("enough"))
+    with phase.attach(trainer):
+        trainer.run(loop.batches(12))
+    assert phase.iterations <= 8 and trainer.state.iteration == 12
+
+
 def test_whoever_attaches_a_stop_of_their_own_decides(loop):
     trainer = Engine(loop.step)
     phase = CascadedUnlearning(loop.gan, forget=ForgetClasses({2}))
@@ -179,9 +188,12 @@ def test_a_phase_that_is_taken_up_from_its_state_goes_on_as_if_it_had_not_been_i
 
     def phase(made):
         forget = ForgetClasses({2}) if kind == "class" else ForgetItems(items, torch.zeros(4).long())
-        return CascadedUnlearning(
-            GAN(made.netG, made.netD, latents=(4,), labels=3), forget=forget, unseen=unseen_images
+        phases.append(
+            CascadedUnlearning(GAN(made.netG, made.netD, latents=(4,), labels=3), forget=forget, unseen=unseen_images)
         )
+        return phases[-1]
+
+    phases = []
 
     items, unseen_images = loop.gan.sample(4, torch.zeros(4).long()), unseen()
     if kind == "items":
@@ -201,6 +213,7 @@ def test_a_phase_that_is_taken_up_from_its_state_goes_on_as_if_it_had_not_been_i
     resumed = run(third, second, batches[7:], at=7)
     if kind == "items":
         assert state["original"]["found"]["found"] > 0 and len(state["original"]["found"]["latents"]) > 0
+    assert phases[0].self_stop.remains.at_most == phases[-1].self_stop.remains.at_most  # so it ends where it would have
     for one, two in zip(whole[:2], resumed[:2], strict=True):
         assert all(torch.equal(one[name], two[name]) for name in one)
 
