@@ -77,6 +77,9 @@ class _Search:
 def only_of(original: GAN, unlearned: GAN) -> list[Tensor]:
     """Returns the weights of the original GAN that the unlearned one does not share: what gives the original away.
 
+    Raises:
+        UnlearningError: if their weights are not of the same shapes.
+
     Example:
         >>> gan = GAN(nn.Linear(4, 4), nn.Linear(4, 4), latents=(4,))
         >>> original = gan.teacher()
@@ -86,6 +89,8 @@ def only_of(original: GAN, unlearned: GAN) -> list[Tensor]:
         [torch.Size([4, 4])]
     """
     pairs = ((original.generator, unlearned.generator), (original.discriminator, unlearned.discriminator))
+    if any([p.shape for p in one.parameters()] != [p.shape for p in other.parameters()] for one, other in pairs):
+        raise UnlearningError("The original GAN's weights have other shapes than the unlearned GAN's: is it another's?")
     changed = [
         a.detach()
         for one, other in pairs

@@ -18,9 +18,12 @@ class LinearProbe:
     Where only a discriminator's head was unlearned, the score is fooled and the probe is not.
 
     Args:
-        features: images ``(N, ...)`` to features ``(N, F)``, such as the discriminator's last hidden layer.
+        features: images ``(N, ...)``, and where there are labels also these ``(N,)``, to features ``(N, F)``, such as
+            the discriminator's last hidden layer.
         members: retained training images ``(M, ...)``.
         unseen: images ``(K, ...)`` that were never trained on; not those that the attack is judged by.
+        labels: classes of the members ``(M,)``, for conditional GANs.
+        unseen_labels: classes of the unseen images ``(K,)``.
         ridge: as for :func:`~ignite_unlearn.utils.linear_probe.fit_probe`.
 
     Raises:
@@ -33,14 +36,26 @@ class LinearProbe:
         [True]
     """
 
-    def __init__(self, features: Callable[[Tensor], Tensor], members: Tensor, unseen: Tensor, *, ridge: float = 0.25):
+    def __init__(
+        self,
+        features: Callable[..., Tensor],
+        members: Tensor,
+        unseen: Tensor,
+        *,
+        labels: Tensor | None = None,
+        unseen_labels: Tensor | None = None,
+        ridge: float = 0.25,
+    ):
         self._features = features
-        self._direction = fit_probe(self._of(members), self._of(unseen), ridge=ridge)
+        self._direction = fit_probe(self._of(members, labels), self._of(unseen, unseen_labels), ridge=ridge)
 
     def __call__(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns scores ``(N,)``: higher is more like a training image."""
-        return self._of(images) @ self._direction
+        return self._of(images, labels) @ self._direction
 
-    def _of(self, images: Tensor) -> Tensor:
+    def _of(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        parts = [(part,) for part in images.split(_AT_ONCE)]
+        if labels is not None:
+            parts = list(zip(images.split(_AT_ONCE), labels.split(_AT_ONCE), strict=True))  # type: ignore[arg-type]
         with torch.no_grad():
-            return torch.cat([self._features(part).flatten(1) for part in images.split(_AT_ONCE)])
+            return torch.cat([self._features(*part).flatten(1) for part in parts])

@@ -328,3 +328,6 @@ def test_as_an_audit_a_copy_in_a_file_that_stays_fails_and_nothing_passes(tmp_pa
     }  # fmt: skip
     with pytest.raises(UnlearningError, match="expected 1 at least"):
         Leftovers(tmp_path, at_most=0)
+    other = GAN(nn.Linear(2, 3), nn.Linear(3, 1), latents=(2,))
+    with pytest.raises(UnlearningError, match="other shapes than the unlearned"):
+        Leftovers(tmp_path, original=other)(it)

@@ -7,9 +7,13 @@ import pytest
 import torch
 
 from ignite_unlearn import UnlearningError
+from ignite_unlearn.audits import audit_gans
+from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data import SmallMNIST
+from ignite_unlearn.recipes.nets.strided import StridedGAN
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
+from ignite_unlearn.recipes.training import Hinge
 from ignite_unlearn.runs.pipeline import carry_out
 from ignite_unlearn.runs.run import prepare_run
 from tests.recipes.data.test_mnist import write
@@ -114,3 +118,23 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(tmp_path, root, se
     with pytest.raises(UnlearningError, match=message):
         request(tmp_path / "run", root, (*SHORT, settings))
     assert not (tmp_path / "run").exists()
+
+
+def test_items_of_a_gan_that_takes_labels(tmp_path, root):
+    nets, training = StridedGAN(latent=4, g_width=4, d_width=4), replace(SMALL.training, loss=Hinge())
+    conditional = replace(SMALL, nets=nets, training=training)
+    run = prepare_run(
+        conditional,
+        settings=(*SHORT, "discriminator_step=descent"),
+        out=tmp_path / "run",
+        data_root=root,
+        device="cpu",
+        progress=False,
+        retrain=True,
+    )
+    record = carry_out(run)
+    assert 0 <= record.metrics["unlearned"]["probe_auc"] <= 1
+    gans = {"original": run.new_gan(), "unlearned": run.new_gan(), "retrained": run.new_gan()}
+    plan = conditional.task.audits(run.split, None, gans, conditional.training, AuditBudget(give_up=5, compared=20))
+    found = audit_gans(gans, plan, progress=False)
+    assert len(found["unlearned"]) == len(plan)

@@ -28,25 +28,27 @@ _CHANCE = 0.5
 
 def item_audits(split: Split, gans: Mapping[str, GAN], training: Training, budget: AuditBudget) -> list[Audit]:
     """Returns what a GAN that forgot items is to pass; see :meth:`.Task.audits`."""
-    (items, _), (unseen, _), (calibration, _) = split.forget, split.scoring, split.calibration
-    few = unseen[: budget.compared]
+    (items, classes), (unseen, unseen_classes), (retained, retained_classes) = split.forget, split.scoring, split.retain
+    labels, unseen_labels = split.given(classes), split.given(unseen_classes)
+    few, few_labels = unseen[: budget.compared], split.given(unseen_classes[: budget.compared])
+    told = {"labels": labels, "unseen_labels": unseen_labels}
 
     def level(gan: GAN) -> float:
         score = DiscriminatorScore(gan)
-        return auc(score(items).cpu(), score(few).cpu())
+        return auc(score(items, labels).cpu(), score(few, few_labels).cpu())
 
     reached = _CHANCE + BACK * (level(gans["original"]) - _CHANCE)
     by_score, by_samples = (
-        Membership(items, unseen, attack=attack)
-        for attack in (ByDiscriminatorScore(), ByNearestSample(calibration=calibration))
+        Membership(items, unseen, attack=attack, **told)
+        for attack in (ByDiscriminatorScore(), ByNearestSample(calibration=split.calibration[0]))
     )
     return [
         by_score,
         by_samples,
-        Membership(items, unseen, attack=ByMonteCarlo()),
-        SetMembership(items, unseen),
-        Reconstruction(items, few),
-        LayerProbes(items, unseen, split.retain[0]),
+        Membership(items, unseen, attack=ByMonteCarlo(), **told),
+        SetMembership(items, unseen, **told),
+        Reconstruction(items, few, labels=labels, unseen_labels=few_labels),
+        LayerProbes(items, unseen, retained, retained_labels=split.given(retained_classes), **told),
         Quantized(by_score),
         Quantized(by_samples),
         NullDirections(),

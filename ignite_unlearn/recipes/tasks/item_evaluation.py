@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 
 _DRAWN = 6000  # images of the GAN among which the nearest is looked for
+_Given: TypeAlias = tuple[Tensor, Tensor | None]  # images, and labels where the GAN takes them
 _RETAINED = 2000  # retained images, at most, whose nearest is looked for
 
 
@@ -35,11 +36,13 @@ class ItemEvaluation:
     """
 
     def __init__(self, instruments: Instruments | None, split: Split, *, samples: int, seed: int):
-        (self._items, _), (self._retained, _), (self._unseen, _) = split.forget, split.retain, split.scoring
+        self._items, self._retained, self._unseen = (
+            (images, split.given(labels)) for images, labels in (split.forget, split.retain, split.scoring)
+        )
         self._samples, self._seed = samples, seed
         if instruments is not None:
             self._extractor = instruments.extractor
-            self.real = instruments.extractor(self._retained)
+            self.real = instruments.extractor(self._retained[0])
 
     @property
     def made(self) -> int:
@@ -48,15 +51,13 @@ class ItemEvaluation:
 
     def features(self, gan: GAN) -> np.ndarray:
         """Returns the features of the GAN's images."""
-        with borrow(seed=self._seed):
-            latents = gan.sample_latents(self._samples)
-        return self._extractor(gan.sample(self._samples, latents=latents))
+        return self._extractor(self._sample(gan, self._samples))
 
     def __call__(self, gan: GAN, retrained: np.ndarray | None = None) -> dict[str, Any]:
         """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""
         features = self.features(gan)
         with borrow(seed=self._seed):
-            inverted = Inversion(candidates=2048, steps=50, progress=False)(gan, self._items)
+            inverted = Inversion(candidates=2048, steps=50, progress=False)(gan, *self._items)
         return {
             **image_quality(features, self.real),
             "ret_fid": None if retrained is None else FID.distance(features, retrained),
@@ -82,10 +83,9 @@ class ItemEvaluation:
 
     def nearness(self, gan: GAN) -> dict[str, float]:
         """Returns the AUC of the nearest of 6,000 samples, on the items, with an interval, and on retained images."""
-        with borrow(seed=self._seed):
-            latents = gan.sample_latents(_DRAWN)
-        attack = NearestSample(gan.sample(_DRAWN, latents=latents))
-        items, retained, unseen = map(attack, (self._items, _some(self._retained, _RETAINED), self._unseen))
+        attack = NearestSample(self._sample(gan, _DRAWN))
+        images = self._items[0], _some(self._retained[0], _RETAINED), self._unseen[0]
+        items, retained, unseen = map(attack, images)
         low, high = bootstrap(items, unseen)
         return {
             "near_auc": auc(items, unseen),
@@ -98,20 +98,36 @@ class ItemEvaluation:
         """Returns the AUC of a linear probe of the discriminator's features, on the items and on retained images."""
         # Half of the images of either kind teach the probe, the other half tell how well it does; fake labels and
         # Gauss-Newton's own probes looked at none of these unseen images.
-        half, unseen = len(self._retained) // 2, len(self._unseen) // 2
+        (taught, kept), (compared, unseen) = _halves(self._retained), _halves(self._unseen)
         with borrow(gan.discriminator):
-            probe = LinearProbe(partial(head_inputs, gan), self._retained[:half], self._unseen[:unseen])
+            probe = LinearProbe(
+                partial(head_inputs, gan), taught[0], compared[0], labels=taught[1], unseen_labels=compared[1]
+            )
             return {
-                "probe_auc": self._attack(probe, self._items, self._unseen[unseen:]).compute(),
-                "retained_probe_auc": self._attack(probe, self._retained[half:], self._unseen[unseen:]).compute(),
+                "probe_auc": self._attack(probe, self._items, unseen).compute(),
+                "retained_probe_auc": self._attack(probe, kept, unseen).compute(),
             }
 
+    def _sample(self, gan: GAN, n: int) -> Tensor:
+        with borrow(seed=self._seed):
+            latents = gan.sample_latents(n)
+            return gan.sample(n, latents=latents)
+
     @staticmethod
-    def _attack(attack: Attack, members: Tensor, unseen: Tensor) -> MembershipAUC:
+    def _attack(attack: Attack, members: _Given, unseen: _Given) -> MembershipAUC:
         metric = MembershipAUC(attack)
-        images = torch.cat([members, unseen])
-        metric.update((images, None, torch.arange(len(images)) < len(members)))
+        images = torch.cat([members[0], unseen[0]])
+        labels = None if members[1] is None or unseen[1] is None else torch.cat([members[1], unseen[1]])
+        metric.update((images, labels, torch.arange(len(images)) < len(members[0])))
         return metric
+
+
+def _halves(images: _Given) -> tuple[_Given, _Given]:
+    half = len(images[0]) // 2
+    first, second = (
+        tuple(None if part is None else part[rows] for part in images) for rows in (slice(half), slice(half, None))
+    )
+    return first, second  # type: ignore[return-value]
 
 
 def _some(images: Tensor, most: int) -> Tensor:
