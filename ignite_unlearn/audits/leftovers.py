@@ -57,7 +57,8 @@ class Leftovers:
         """Searches the folder that a GAN was left in.
 
         Raises:
-            UnlearningError: if there is no such folder, the forgotten images are none, or the original is of another form.
+            UnlearningError: if there is no such folder, the forgotten images are none, or the original is of another
+                form.
         """
         sought = None if self.forgotten is None else self.forgotten[: self.at_most]
         weights = [] if self.original is None else only_of(self.original, gan)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, Protocol, cast
 
 from ignite.engine import Engine
 from torch import nn
@@ -70,7 +70,34 @@ class Stop(Protocol):
 
 
 @dataclass(frozen=True)
-class WhenForgotten:
+class LooksLater:
+    """After the phase the loop learns on, to show what comes back.
+
+    Numbers of the first look are called ``..._later``, those of further ones by their steps, such as
+    ``..._later_2000``.
+    """
+
+    later: tuple[int, ...] = setting(
+        (200,),
+        "learning steps after the phase at which its numbers are measured again",
+        before=(200,),  # a look changes no other number
+    )
+
+    def check(self, task: Task) -> None:
+        """Takes any task, and looks that go on from one to the next.
+
+        Raises:
+            UnlearningError: if they do not.
+        """
+        if any(steps <= before for before, steps in pairwise((0, *self.later))):
+            raise UnlearningError(
+                f"--set later={','.join(map(str, self.later))} does not fit: expected numbers of at least 1, each "
+                "larger than the one before, such as 200,2000."
+            )
+
+
+@dataclass(frozen=True)
+class WhenForgotten(LooksLater):
     """The phase ends when the GAN shows no more of the classes than it is taught, and is as good as it was."""
 
     share_tolerance: float = setting(
@@ -79,14 +106,14 @@ class WhenForgotten:
     fid_tolerance: float = setting(0.04, "how much the FID may rise, as a share of the original's", at_least=0)
     judge_every: int = setting(2, "iterations from one judgement to the next", at_least=1)
     judge_samples: int = setting(20, "images of a judgement, of each class where there are labels", at_least=2)
-    later: ClassVar[tuple[int, ...]] = ()
 
     def check(self, task: Task) -> None:
         """Refuses a task of which it cannot be measured in passing whether it is done.
 
         Raises:
-            UnlearningError: if it cannot.
+            UnlearningError: if it cannot, or later looks do not fit.
         """
+        super().check(task)
         if not task.quick:
             raise UnlearningError(
                 f"Whether {task.kind} are forgotten is not measured while the phase runs: use stop=AfterIterations()."
@@ -152,26 +179,8 @@ class _Judged:
 
 
 @dataclass(frozen=True)
-class AfterIterations:
-    """The phase ends by its iterations alone; then the loop learns on, to show what comes back.
-
-    Numbers of the first look are called ``..._later``, those of further ones by their steps, such as
-    ``..._later_2000``.
-    """
-
-    later: tuple[int, ...] = setting((200,), "learning steps after the phase at which its numbers are measured again")
-
-    def check(self, task: Task) -> None:
-        """Takes any task, and looks that go on from one to the next.
-
-        Raises:
-            UnlearningError: if they do not.
-        """
-        if any(steps <= before for before, steps in pairwise((0, *self.later))):
-            raise UnlearningError(
-                f"--set later={','.join(map(str, self.later))} does not fit: expected numbers of at least 1, each "
-                "larger than the one before, such as 200,2000."
-            )
+class AfterIterations(LooksLater):
+    """The phase ends by its iterations alone."""
 
     def evaluation(self, make: Callable[..., Evaluation]) -> None:
         """Returns None."""

@@ -76,16 +76,19 @@ class Figure:
 
 _LIST = (
     Figure("fid", "FID of retained images", ".3f", "lower", quality=True, promised=True, benchmarked=True),
+    Figure("fid_later", "the same, learning on", ".3f", "lower", quality=True),
     Figure("kid", "KID of retained images", ".5f", "lower", quality=True, promised=True, benchmarked=True),
     Figure("ret_fid", "FID to the retrained GAN", ".3f", "lower", quality=True, promised=True, benchmarked=True),
     Figure("density", "density", ".3f", "higher", quality=True),
     Figure("coverage", "coverage", ".3f", "higher", quality=True, benchmarked=True),
     Figure("forgotten_share", "forgotten share", ".4f", "retrained", promised=True, benchmarked=True),
+    Figure("forgotten_share_later", "the same, learning on", ".4f", "retrained", benchmarked=True),
     Figure("share_above_substitutes", "forgotten share above that of the substitutes", ".4f", "lower"),
     Figure("left_share", "forgotten latents that still show their image", ".4f", "lower"),
     Figure("preferred_share", "forgotten latents whose image is still preferred", ".4f", "lower"),
     Figure("drift", "how far retained images moved", ".4f", "lower", quality=True),
     Figure("pul", "PUL", ".2f", "higher", "per cent", promised=True, benchmarked=True),
+    Figure("pul_later", "the same, learning on", ".2f", "higher", "per cent"),
     Figure("retained_accuracy", "accuracy of the other classes", ".4f", "higher", quality=True, benchmarked=True),
     Figure(
         "downstream_accuracy", "downstream accuracy", ".4f", "higher", quality=True, promised=True, benchmarked=True

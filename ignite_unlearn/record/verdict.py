@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ignite_unlearn.handlers.verdict import Verdict
-from ignite_unlearn.record.figures import figure
+from ignite_unlearn.record.figures import figure, figures_in
 
 if TYPE_CHECKING:
     from ignite_unlearn.record.record import Record
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SLACK = 0.02  # how far a share may lie above the retrained GAN's: two retrained GANs of MNIST differ by as much
 _HALF = 0.5  # of the original's share: more is no forgetting, whatever the bound
 _ABOVE = "share_above_substitutes"
+_ATTACKS = {"membership_auc": "The discriminator", "near_auc": "The distance to the nearest generated image"}
 
 
 class Finding(NamedTuple):
@@ -30,7 +31,9 @@ def verdict_on(record: Record) -> Verdict:
     One finding against is enough for "not forgotten". "Forgotten" needs one for it: a number that the original GAN does
     not reach, beside a retrained GAN or a bound that was asked for. Everything else was not tested.
     """
-    findings = [finding for look in (_bounds, _share, _membership, _audits, _rows, _end) for finding in look(record)]
+    findings = [
+        finding for look in (_bounds, _share, _attacks, _later, _audits, _rows, _end) for finding in look(record)
+    ]
     spoken = [finding.speaks for finding in findings]
     value = "not-forgotten" if False in spoken else "forgotten" if True in spoken else "not-tested"
     ordered = [
@@ -49,7 +52,7 @@ class _Range(NamedTuple):
 
 def _range(record: Record, gan: str, name: str) -> _Range | None:
     found: Mapping[str, Any] = record.metrics.get(gan) or {}
-    value, low, high = (_number(found.get(key)) for key in (name, f"{name}_low", f"{name}_high"))
+    value, low, high = (_number(found.get(key)) for key in (name, *figure(name).ends))
     return None if value is None else _Range(value, value if low is None else low, value if high is None else high)
 
 
@@ -107,29 +110,62 @@ def _share_by_bound(record: Record, said: str, original: _Range | None) -> Findi
     )
 
 
-def _membership(record: Record) -> Iterator[Finding]:
+def _attacks(record: Record) -> Iterator[Finding]:
     """Judges whether forgotten images are told from unseen ones as in the retrained GAN, in either direction."""
-    original, unlearned, retrained = (
-        _range(record, gan, "membership_auc") for gan in ("original", "unlearned", "retrained")
-    )
-    if unlearned is None:
-        return
-    before = "" if original is None else f", {original.value:.2f} before"
-    said = (
-        "The discriminator tells forgotten images from unseen ones with an AUC of "
-        f"{unlearned.value:.2f}{before} (0.5 is chance)"
-    )
+    for name, who in _ATTACKS.items():
+        original, unlearned, retrained = (_range(record, gan, name) for gan in ("original", "unlearned", "retrained"))
+        if unlearned is None:
+            continue
+        before = "" if original is None else f", {original.value:.2f} before"
+        said = (
+            f"{who} tells forgotten images from unseen ones with an AUC of {unlearned.value:.2f}{before} (0.5 is "
+            "chance)"
+        )
+        if retrained is None:
+            unchanged = original is not None and original.low > 0.5 and unlearned.high >= original.low
+            yield Finding(False if unchanged else None, f"{said}. There is no retrained GAN to compare with.")
+            continue
+        beside = f"{said}; that of a GAN retrained without them does so with {retrained.value:.2f}"
+        if _apart(unlearned, retrained):
+            yield Finding(False, f"{beside}: the two can be told apart.")
+        elif original is None or not _apart(original, retrained):
+            yield Finding(None, f"{beside}: the original GAN is not told apart from it either, so this shows nothing.")
+        else:
+            yield Finding(True, f"{beside}: the two cannot be told apart.")
+
+
+def _later(record: Record) -> Iterator[Finding]:
+    """Judges what came back while the loop learned on; that nothing did is no proof by itself."""
+    looks = [found.key for found in figures_in([record.metrics.get("unlearned") or {}])]
+    for name in ("forgotten_share", *_ATTACKS):
+        original, retrained = (_range(record, gan, name) for gan in ("original", "retrained"))
+        for key in (key for key in looks if key.startswith(f"{name}_later")):
+            unlearned, steps = _range(record, "unlearned", key), key.rpartition("_")[2]
+            when = f"{steps} learning steps later" if steps.isdecimal() else "When the loop had learned on"
+            if unlearned is not None and name in _ATTACKS:
+                yield _attack_later(f"{when}, {_ATTACKS[name].lower()}", original, unlearned, retrained)
+            elif unlearned is not None:
+                yield _share_later(f"{when}, the forgotten share", original, unlearned, retrained)
+
+
+def _share_later(what: str, original: _Range | None, unlearned: _Range, retrained: _Range | None) -> Finding:
+    said = f"{what} is {_percent(unlearned.value)}"
     if retrained is None:
-        unchanged = original is not None and original.low > 0.5 and unlearned.high >= original.low
-        yield Finding(False if unchanged else None, f"{said}. There is no retrained GAN to compare with.")
-        return
-    beside = f"{said}; that of a GAN retrained without them does so with {retrained.value:.2f}"
-    if _apart(unlearned, retrained):
-        yield Finding(False, f"{beside}: the two can be told apart.")
-    elif original is None or not _apart(original, retrained):
-        yield Finding(None, f"{beside}: the original GAN is not told apart from it either, so this shows nothing.")
+        back = original is not None and unlearned.value > _HALF * original.value
     else:
-        yield Finding(True, f"{beside}: the two cannot be told apart.")
+        said += f" (retrained GAN {_percent(retrained.value)})"
+        back = unlearned.value > retrained.value + _SLACK and unlearned.low > retrained.high
+    return Finding(False, f"{said}: the class came back.") if back else Finding(None, f"{said}.")
+
+
+def _attack_later(what: str, original: _Range | None, unlearned: _Range, retrained: _Range | None) -> Finding:
+    said = f"{what} tells forgotten images with an AUC of {unlearned.value:.2f}"
+    if retrained is None:
+        back = original is not None and original.low > 0.5 and unlearned.high >= original.low
+        return Finding(False, f"{said}: they came back.") if back else Finding(None, f"{said}.")
+    said += f" (retrained GAN {retrained.value:.2f})"
+    apart = _apart(unlearned, retrained)
+    return Finding(False, f"{said}: the two can be told apart.") if apart else Finding(None, f"{said}.")
 
 
 def _apart(one: _Range, other: _Range) -> bool:

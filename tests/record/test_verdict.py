@@ -23,6 +23,19 @@ def aucs(original, unlearned, retrained=None):
     return found | ({} if retrained is None else {"retrained": of(retrained)})
 
 
+def near(original, unlearned, retrained=None, later=None):
+    """Nearest-sample attacks, after two looks at what comes back."""
+    found = {
+        gan: {f"near_auc{end}": value + d for end, d in (("", 0), ("_low", -0.05), ("_high", 0.05))}
+        for gan, value in (("original", original), ("unlearned", unlearned), ("retrained", retrained))
+        if value is not None
+    }
+    for look, value in zip(("", "_2000"), later or (), strict=False):
+        ends = (("", 0), ("_low", -0.05), ("_high", 0.05))
+        found["unlearned"] |= {f"near_auc{end}_later{look}": value + d for end, d in ends}
+    return found
+
+
 def bound(name, value, **asked):
     return {"name": name, "value": value, "at_most": None, "at_least": None, **asked}
 
@@ -48,7 +61,19 @@ FORGOTTEN, NOT, OPEN = "forgotten", "not-forgotten", "not-tested"
         ({"metrics": aucs(0.95, 0.9, 0.5)}, NOT, "can be told apart"),
         ({"metrics": aucs(0.95, 0.3, 0.5)}, NOT, "can be told apart"),  # overshot: a mark too
         ({"metrics": aucs(0.52, 0.5, 0.5)}, OPEN, "the original GAN is not told apart"),
+        ({"metrics": near(0.95, 0.6, 0.58)}, FORGOTTEN, "the nearest generated image tells forgotten images"),
+        ({"metrics": near(0.95, 0.9, 0.58)}, NOT, "can be told apart"),
+        ({"metrics": near(0.55, 0.52, 0.5)}, OPEN, "the original GAN is not told apart"),
+        # Beside one, after some more learning steps.
+        ({"metrics": near(0.95, 0.6, 0.58, later=[0.6, 0.65])}, FORGOTTEN, "2000 learning steps later, the distance"),
+        ({"metrics": near(0.95, 0.6, 0.58, later=[0.6, 0.8])}, NOT, "0.80 (retrained GAN 0.58): the two"),
+        ({"metrics": near(0.95, 0.6, 0.58, later=[0.4])}, NOT, "0.40 (retrained GAN 0.58): the two"),
+        ({"metrics": shares(1.0, 0.0, 0.0, forgotten_share_later=0.3)}, NOT, "(retrained GAN 0 %): the class came"),
+        ({"metrics": shares(1.0, 0.0, 0.0, forgotten_share_later=0.01)}, FORGOTTEN, "share is 1 % (retrained"),
         # Without one.
+        ({"metrics": shares(1.0, 0.0, forgotten_share_later=0.6)}, NOT, "came back"),
+        ({"metrics": near(0.95, 0.6, later=[0.92])}, NOT, "they came back"),
+        ({"metrics": near(0.95, 0.92)}, NOT, "no retrained GAN"),
         ({"metrics": shares(1.0, 0.9988)}, NOT, "too much is left"),
         ({"metrics": shares(1.0, 0.59)}, NOT, "too much is left"),
         ({"metrics": shares(1.0, 0.01)}, OPEN, "no bound was asked for"),

@@ -51,8 +51,11 @@ class ClassEvaluation:
         return self._instruments.extractor(self._images(gan, self._retained, self._samples)[0])
 
     def memory(self, gan: GAN) -> dict[str, float]:
-        """Returns none: no number tells of single images."""
-        return {}
+        """Returns the forgotten share, with its interval, and the FID."""
+        share = self._shown(gan)
+        low, high = share.interval()
+        told = {"forgotten_share": share.compute(), "forgotten_share_low": low, "forgotten_share_high": high}
+        return {**told, "fid": FID.distance(self.features(gan), self._real)}
 
     def quick(self, gan: GAN) -> dict[str, float]:
         """Returns the forgotten share and the FID alone: what a stopping handler needs."""
@@ -60,14 +63,11 @@ class ClassEvaluation:
 
     def share(self, gan: GAN) -> float:
         """Returns the forgotten share alone."""
-        share = ClassShare(self._instruments.classifier)
-        share.update(self._images(gan, self._forgotten, 4 * self._samples))
-        return share.compute()
+        return self._shown(gan).compute()
 
     def __call__(self, gan: GAN, retrained: np.ndarray | None = None) -> dict[str, Any]:
         """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""
-        forgotten, accuracy = ClassShare(self._instruments.classifier), ClassShare(self._instruments.classifier)
-        forgotten.update(self._images(gan, self._forgotten, 4 * self._samples))
+        forgotten, accuracy = self._shown(gan), ClassShare(self._instruments.classifier)
         images, labels = self._images(gan, self._retained, self._samples)
         accuracy.update((images, labels))
         features = self._instruments.extractor(images)
@@ -82,6 +82,11 @@ class ClassEvaluation:
             "retained_accuracy_by_class": {str(k): v for k, v in accuracy.by_class().items()},
             "downstream_accuracy": self._downstream(images, labels),
         }
+
+    def _shown(self, gan: GAN) -> ClassShare:
+        share = ClassShare(self._instruments.classifier)
+        share.update(self._images(gan, self._forgotten, 4 * self._samples))
+        return share
 
     def _downstream(self, images: Tensor, labels: Tensor) -> float:
         """Returns how well a classifier that learns from generated images does on unseen ones of retained classes."""

@@ -64,8 +64,10 @@ class FoundEvaluation:
         return self._instruments.extractor(self._images(gan))
 
     def memory(self, gan: GAN) -> dict[str, float]:
-        """Returns none: no number tells of single images."""
-        return {}
+        """Returns PUL and the forgotten share, with their intervals, and the FID."""
+        images = self._images(gan)
+        features = self._instruments.extractor(self._spared(gan, images))
+        return {**self._shown(images), "fid": FID.distance(features, self._real)}
 
     def share(self, gan: GAN) -> float:
         """Returns the forgotten share alone."""
@@ -73,11 +75,8 @@ class FoundEvaluation:
 
     def quick(self, gan: GAN) -> dict[str, float]:
         """Returns the forgotten share and the FID alone: what a stopping handler needs."""
-        images = self._images(gan)
-        return {
-            "forgotten_share": self._shown(images)["forgotten_share"],
-            "fid": FID.distance(self._instruments.extractor(self._spared(gan, images)), self._real),
-        }
+        numbers = self.memory(gan)
+        return {key: numbers[key] for key in ("forgotten_share", "fid")}
 
     def __call__(self, gan: GAN, retrained: np.ndarray | None = None) -> dict[str, Any]:
         """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ignite_unlearn.audits import (
     Audit,
@@ -31,7 +32,7 @@ def item_audits(split: Split, gans: Mapping[str, GAN], training: Training, budge
     (items, classes), (unseen, unseen_classes), (retained, retained_classes) = split.forget, split.scoring, split.retain
     labels, unseen_labels = split.given(classes), split.given(unseen_classes)
     few, few_labels = unseen[: budget.compared], split.given(unseen_classes[: budget.compared])
-    told = {"labels": labels, "unseen_labels": unseen_labels}
+    told: dict[str, Any] = {"labels": labels, "unseen_labels": unseen_labels}
 
     def level(gan: GAN) -> float:
         score = DiscriminatorScore(gan)
