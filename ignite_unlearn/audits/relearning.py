@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 from tqdm.auto import tqdm
 
@@ -33,6 +33,8 @@ class Relearning:
         max_iterations: when to give up.
         seeds: one trial each; they order the batches. The interval is the range over them.
         progress: whether to show a bar.
+        key: what programs know it by; another where a plan relearns in several ways.
+        title: what people read.
 
     Raises:
         UnlearningError: if a number does not fit.
@@ -57,8 +59,8 @@ class Relearning:
     max_iterations: int = 200
     seeds: Sequence[int] = (0, 1, 2)
     progress: bool = True
-    key: ClassVar[str] = "relearning"
-    title: ClassVar[str] = "relearning"
+    key: str = "relearning"
+    title: str = "relearning"
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.max_iterations < 1 or not self.seeds:
@@ -70,7 +72,7 @@ class Relearning:
     def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
         """Audits a GAN."""
         counts, missed, trials = [], 0, len(self.seeds)
-        with tqdm(total=self.max_iterations * trials, desc="relearning", disable=not self.progress) as bar:
+        with tqdm(total=self.max_iterations * trials, desc=self.title, disable=not self.progress) as bar:
             for seed in self.seeds:
                 count, back = self._iterations(gan, seed, bar)
                 counts.append(count)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -13,9 +15,10 @@ from ignite_unlearn.metrics.classes import PUL, ClassShare
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.tasks.instruments import Instruments
-from ignite_unlearn.recipes.tasks.relearning import BACK, relearning
+from ignite_unlearn.recipes.tasks.relearning import relearning, with_fresh_rows
 from ignite_unlearn.recipes.training.training import Training
 
+_HALF = 0.5  # of the original's level counts as back: not every GAN comes further in the iterations allowed
 _ASKED = 200  # images of each class that tell how well a GAN shows it
 
 
@@ -41,7 +44,13 @@ def class_audits(
         share.update((gan.sample(len(asked), asked), asked))
         return share.compute()
 
-    reached = BACK * level(gans["original"])
+    reached = _HALF * level(gans["original"])
+    own_row, fresh_row = (
+        relearning(split, training, level, reached=reached, give_up=budget.give_up, begin=begin)
+        for begin in (lambda gan: None, partial(with_fresh_rows, classes=classes))
+    )
+    # Where a label begins and what the weights remember are told apart by rows that are drawn for all GANs alike.
+    fresh_row = replace(fresh_row, key="relearning_fresh_row", title="relearning from a fresh row of the label")
     return [
         Membership(
             images,
@@ -51,7 +60,8 @@ def class_audits(
         ),
         _recovery(classes, split, instruments, budget),
         NullDirections(),
-        relearning(split, training, level, reached=reached, give_up=budget.give_up),
+        own_row,
+        *([fresh_row] if split.conditional else []),
     ]
 
 

@@ -8,15 +8,31 @@ import torch
 
 from ignite_unlearn.audits import Relearning
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.label_rows import discriminator_rows, draw_anew, generator_rows
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.training.gan_training import GANTraining
 from ignite_unlearn.recipes.training.training import Training
 
+_LOOKED_WITH = 16  # latents
 BACK = 0.9  # the share of the way from chance to the original's level that counts as back
 
 
+def with_fresh_rows(gan: GAN, classes: tuple[int, ...]) -> None:
+    """Draws anew what both nets hold for the labels of classes."""
+    latents = gan.sample_latents(_LOOKED_WITH)
+    images = gan.sample(_LOOKED_WITH, latents=latents)
+    for rows in (*generator_rows(gan, latents), *discriminator_rows(gan, images)):
+        draw_anew(rows, classes)
+
+
 def relearning(
-    split: Split, training: Training, level: Callable[[GAN], float], *, reached: float, give_up: int
+    split: Split,
+    training: Training,
+    level: Callable[[GAN], float],
+    *,
+    reached: float,
+    give_up: int,
+    begin: Callable[[GAN], object] = lambda gan: None,
 ) -> Relearning:
     """Returns the audit with a recipe's own learning step, on batches of which half are of the forget set.
 
@@ -26,11 +42,13 @@ def relearning(
         level: how much of what is to be forgotten a GAN knows.
         reached: the level that counts as back.
         give_up: iterations after which it is said not to come back.
+        begin: changes a copy before it learns; what it draws is the same for every GAN, and another in each trial.
     """
     data, size = split.data, training.batch_size
     kinds = [mask.nonzero().flatten() for mask in (split.forgotten, ~split.forgotten)]
 
     def learn(gan: GAN) -> Callable[[], object]:
+        begin(gan)
         loop = GANTraining(gan, training, unlearning=True)
 
         def step() -> None:

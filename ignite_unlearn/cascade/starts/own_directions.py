@@ -1,0 +1,48 @@
+"""Directions of a table of labels that forgotten labels alone use, and what layers do along them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_NONE = 1e-3  # of a row's length: less is no direction of its own
+
+
+def own_parts(rows: Tensor, forgotten: list[int], retained: tuple[int, ...]) -> Tensor:
+    """Returns the parts of the forgotten rows ``(K, D)`` that no combination of the retained rows has.
+
+    Example:
+        >>> own_parts(torch.tensor([[2.0, 0.0], [1.0, 3.0]]), [1], (0,))
+        tensor([[0., 3.]])
+    """
+    asked = rows[forgotten]
+    spanned = torch.linalg.qr(rows[list(retained)].T).Q
+    parts = asked - asked @ spanned @ spanned.T
+    parts[parts.norm(dim=1) < _NONE * asked.norm(dim=1)] = 0  # as many classes as dimensions
+    return parts
+
+
+def own_directions(rows: Tensor, forgotten: list[int], retained: tuple[int, ...]) -> Tensor:
+    """Returns these parts' orthonormal directions, ``(k, D)``, fewer than rows where they are none."""
+    _, lengths, directions = torch.linalg.svd(own_parts(rows, forgotten, retained), full_matrices=False)
+    return directions[lengths > _NONE * lengths.max().clamp_min(1e-12)]
+
+
+def redraw(weight: Tensor, columns: slice, directions: Tensor, rows: Tensor) -> None:
+    """Draws anew what a linear layer does along directions of its input, as large as along those that no row uses.
+
+    Training leaves these nearly as they began, so that they tell how the layer begins.
+
+    Args:
+        weight: ``(outputs, inputs)``, is changed.
+        columns: of the inputs, which read the table.
+        directions: ``(k, D)``, orthonormal.
+        rows: of the table ``(K, D)``.
+    """
+    with torch.no_grad():
+        read, used = weight[:, columns], torch.linalg.qr(rows.T).Q
+        unused = read - read @ used @ used.T
+        left = rows.shape[1] - used.shape[1]
+        scale = (unused.square().sum() / (len(read) * left)).sqrt() if left else read.square().mean().sqrt()
+        drawn = scale * torch.randn(len(read), len(directions)).to(read)
+        weight[:, columns] = read - read @ directions.T @ directions + drawn @ directions
