@@ -76,7 +76,6 @@ class Figure:
 
 _LIST = (
     Figure("fid", "FID of retained images", ".3f", "lower", quality=True, promised=True, benchmarked=True),
-    Figure("fid_later", "the same, learning on", ".3f", "lower", quality=True),
     Figure("kid", "KID of retained images", ".5f", "lower", quality=True, promised=True, benchmarked=True),
     Figure("ret_fid", "FID to the retrained GAN", ".3f", "lower", quality=True, promised=True, benchmarked=True),
     Figure("density", "density", ".3f", "higher", quality=True),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from ignite_unlearn.cascade.starts.own_directions import own_directions, own_parts
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
@@ -125,12 +126,7 @@ class NearestEmbedding:
         self, gan: GAN, table: nn.Embedding, latents: Tensor, forgotten: list[int], retained: tuple[int, ...]
     ) -> Tensor:
         """Erases the forgotten rows' own directions from the table's readers, and returns the rows' own parts."""
-        rows = table.weight[forgotten]
-        spanned = torch.linalg.qr(table.weight[list(retained)].T).Q
-        parts = rows - rows @ spanned @ spanned.T
-        parts[parts.norm(dim=1) < 1e-3 * rows.norm(dim=1)] = 0  # as many classes as dimensions: no own direction
-        _, lengths, directions = torch.linalg.svd(parts, full_matrices=False)
-        directions = directions[lengths > 1e-3 * lengths.max().clamp_min(1e-12)]
+        directions = own_directions(table.weight, forgotten, retained)
         for weight, columns in readers(gan, table, latents):
             weight[:, columns] -= weight[:, columns] @ directions.T @ directions
-        return parts
+        return own_parts(table.weight, forgotten, retained)

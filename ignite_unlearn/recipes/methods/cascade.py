@@ -23,6 +23,7 @@ from ignite_unlearn.recipes.methods.choices import (
     FAKE_LABELS,
     STARTS,
     SUBSTITUTIONS,
+    OfferedStart,
     check_start,
     check_substitution,
 )
@@ -67,14 +68,22 @@ class Cascade:
         return {"substitution": self.substitution, "fake_label": self.fake_label}
 
     def _phase(
-        self, gan: GAN, forget: Forget, material: Material, *, optimizer: OptimizerFactory, **more: Any
+        self,
+        gan: GAN,
+        forget: Forget,
+        material: Material,
+        *,
+        optimizer: OptimizerFactory,
+        start: OfferedStart | None = None,
+        **more: Any,
     ) -> CascadedUnlearning:
+        substitution = SUBSTITUTIONS[self.substitution].make(material.left)
         unseen, labels = material.split.calibration
         asked: dict[str, Any] = {"batch_size": self.unlearning_batch_size, **more}
         return CascadedUnlearning(
             gan,
             forget=forget,
-            substitution=SUBSTITUTIONS[self.substitution].make(material.left),
+            substitution=substitution,
             fake_label=FAKE_LABELS[self.fake_label](unseen, labels, material.label_seed),
             optimizer=optimizer,
             anchor=self.anchor,
@@ -82,6 +91,7 @@ class Cascade:
             every=self.every,
             max_iterations=self.unlearning_iterations,
             seed=material.seed,
+            start=None if start is None else start.make(substitution),
             **asked,
         )
 
@@ -110,7 +120,7 @@ class CascadeOnFoundClasses(Cascade):
     def phase(self, gan: GAN, forget: Forget, material: Material) -> CascadedUnlearning:
         """Returns the cascade; see :class:`.Method`."""
         start = STARTS[self.start]
-        return self._phase(gan, start.request(forget), material, optimizer=self._optimizer(gan), start=start.make())
+        return self._phase(gan, start.request(forget), material, optimizer=self._optimizer(gan), start=start)
 
     def _optimizer(self, gan: GAN) -> OptimizerFactory:
         return _adam(self.unlearning_lr, self.unlearning_eps)

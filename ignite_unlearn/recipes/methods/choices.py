@@ -24,6 +24,7 @@ from ignite_unlearn.cascade.substitutions.other_class import OtherClass
 from ignite_unlearn.cascade.substitutions.retained_neighbour import RetainedNeighbour
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.cascade.substitutions.truncation import Truncation
+from ignite_unlearn.cascade.substitutions.untrained_label import UntrainedLabel
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget, ForgetClasses
 from ignite_unlearn.forget.mixture import ForgetFromMixture
@@ -53,6 +54,7 @@ SUBSTITUTIONS: dict[str, OfferedSubstitution] = {
     "latent_direction": OfferedSubstitution(lambda left: LatentDirection(left, samples=2048)),
     "truncation": OfferedSubstitution(lambda left: Truncation()),
     "noise": OfferedSubstitution(lambda left: Noise()),
+    "untrained_label": OfferedSubstitution(lambda left: UntrainedLabel(left=left), of_classes=True),
 }
 # Of unseen images, their labels, and a seed.
 FAKE_LABELS: dict[str, Callable[[Tensor, Tensor, int], FakeLabel]] = {
@@ -72,13 +74,13 @@ class OfferedStart:
     """A start in closed form on offer.
 
     Attributes:
-        make: makes it; None: there is no start.
+        make: makes it, given the substitution; None: there is no start.
         needs: what it needs of the nets, in words.
         fits: whether such nets have that.
         request: the request for classes as the start takes it.
     """
 
-    make: Callable[[], Start | None]
+    make: Callable[[Substitution], Start | None]
     needs: str = ""
     fits: Callable[[Nets], bool] = lambda nets: True
     request: Callable[[Forget], Forget] = lambda forget: forget
@@ -90,14 +92,19 @@ def _from_mixture(forget: Forget) -> Forget:
 
 
 STARTS: dict[str, OfferedStart] = {
-    "none": OfferedStart(lambda: None),
+    "none": OfferedStart(lambda substitution: None),
     "nearest_embedding": OfferedStart(
-        NearestEmbedding,
+        lambda substitution: NearestEmbedding(),
         "a table of labels, and this recipe's GAN has none",
         lambda nets: nets.conditional,
     ),
+    "untrained_label": OfferedStart(
+        lambda substitution: (substitution if isinstance(substitution, UntrainedLabel) else UntrainedLabel()).start,
+        "a GAN that takes labels, and this recipe's takes none",
+        lambda nets: nets.conditional,
+    ),
     "drop_components": OfferedStart(
-        DropComponents,
+        lambda substitution: DropComponents(),
         "a GAN without labels, and --set components of at least 2",
         lambda nets: not nets.conditional and nets.components >= 2,
         _from_mixture,

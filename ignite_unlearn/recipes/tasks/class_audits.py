@@ -15,7 +15,7 @@ from ignite_unlearn.metrics.classes import PUL, ClassShare
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.tasks.instruments import Instruments
-from ignite_unlearn.recipes.tasks.relearning import relearning, with_fresh_rows
+from ignite_unlearn.recipes.tasks.relearning import FromOwnRow, relearning, with_fresh_rows
 from ignite_unlearn.recipes.training.training import Training
 
 _HALF = 0.5  # of the original's level counts as back: not every GAN comes further in the iterations allowed
@@ -60,8 +60,7 @@ def class_audits(
         ),
         _recovery(classes, split, instruments, budget),
         NullDirections(),
-        own_row,
-        *([fresh_row] if split.conditional else []),
+        *([FromOwnRow(own_row, fresh_row), fresh_row] if split.conditional else [own_row]),
     ]
 
 

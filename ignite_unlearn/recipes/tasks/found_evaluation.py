@@ -64,10 +64,8 @@ class FoundEvaluation:
         return self._instruments.extractor(self._images(gan))
 
     def memory(self, gan: GAN) -> dict[str, float]:
-        """Returns PUL and the forgotten share, with their intervals, and the FID."""
-        images = self._images(gan)
-        features = self._instruments.extractor(self._spared(gan, images))
-        return {**self._shown(images), "fid": FID.distance(features, self._real)}
+        """Returns PUL and the forgotten share, with their intervals."""
+        return {**self._shown(self._images(gan))}
 
     def share(self, gan: GAN) -> float:
         """Returns the forgotten share alone."""
@@ -75,8 +73,11 @@ class FoundEvaluation:
 
     def quick(self, gan: GAN) -> dict[str, float]:
         """Returns the forgotten share and the FID alone: what a stopping handler needs."""
-        numbers = self.memory(gan)
-        return {key: numbers[key] for key in ("forgotten_share", "fid")}
+        images = self._images(gan)
+        return {
+            "forgotten_share": self._shown(images)["forgotten_share"],
+            "fid": FID.distance(self._instruments.extractor(self._spared(gan, images)), self._real),
+        }
 
     def __call__(self, gan: GAN, retrained: np.ndarray | None = None) -> dict[str, Any]:
         """Returns all numbers of a GAN; ``retrained`` are the features of the retrained GAN's images, if any."""

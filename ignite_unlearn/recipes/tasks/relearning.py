@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
-from ignite_unlearn.audits import Relearning
+from ignite_unlearn.audits import AuditResult, Relearning
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.label_rows import discriminator_rows, draw_anew, generator_rows
 from ignite_unlearn.recipes.data.split import Split
@@ -58,3 +59,30 @@ def relearning(
         return step
 
     return Relearning(learn, level, reached=reached, max_iterations=give_up, progress=False)
+
+
+class FromOwnRow:
+    """Relearning from the label's own row, beside a retrained GAN's from its own and from fresh ones.
+
+    Where the row of a label that nobody trained lies is chance, and it decides how soon the class comes back. So what a
+    retrained GAN needs is not known from its own row alone.
+
+    Args:
+        own: the audit from the row that a GAN has.
+        fresh: the audit from rows that are drawn.
+    """
+
+    def __init__(self, own: Relearning, fresh: Relearning):
+        self.key, self.title = own.key, own.title
+        self._own, self._fresh = own, fresh
+
+    def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
+        """Audits a GAN; without a retrained one beside it, it may be that itself, and its range is that of all rows."""
+        found = self._own(gan, retrained=retrained)
+        if retrained is not None:
+            return found
+        drawn = self._fresh(gan)
+        assert None not in (found.low, found.high, drawn.low, drawn.high)
+        low, high = min(found.low, drawn.low), max(found.high, drawn.high)  # type: ignore[type-var]
+        details = {**found.details, "iterations_from_fresh_rows": drawn.details["iterations"]}
+        return replace(found, low=low, high=high, details=details)

@@ -1,0 +1,148 @@
+"""What a label shows that nobody trained, as in a retrained GAN; as a start, the weights that show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ignite_unlearn.cascade.starts.own_directions import own_directions, redraw
+from ignite_unlearn.cascade.substitutions.substitution import Substitution
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.forget import LatentRegions
+from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.label_rows import LabelRows, discriminator_rows, draw_anew, generator_rows
+from ignite_unlearn.gan.layers import readers
+
+
+class UntrainedLabel:
+    """The image that the same latent has under a label that nobody trained.
+
+    After retraining, a label that was never asked for still has what it began with: a row of noise, which layers read
+    with the noise that they began with in its direction. So it is here, in closed form: what both nets hold for the
+    forgotten label is drawn anew, and so is what the generator's layers do along the direction that this label alone
+    had. No retained label has a part in it, so no retained image changes. :meth:`start` gives the GAN these weights at
+    once; without it the generator is only led to their images.
+
+    Erasing the direction instead, as relatives do with those of activations (Kodge et al. 2024, TMLR), would leave a
+    zero that one look at the singular values finds (:class:`~ignite_unlearn.audits.NullDirections`).
+
+    Rows are drawn as those of retained labels lie, by mean and spread of each column; what a layer does along the
+    direction, as large as in directions that no label uses, or, where labels use all, as in those that they do. A blend
+    of retained classes may look like the forgotten one by chance, in a retrained GAN too. So several rows are drawn,
+    and the one is taken that shows the class least.
+
+    Args:
+        draws: of the generator's rows, of which one is taken.
+        samples: how many images of each class are compared.
+        left: ``(images, own images) -> bool mask``, which images are no longer what is to be forgotten, as for
+            :class:`.OtherClass`. None: their distance to the original's images of the class tells, beside that to its
+            images of retained classes.
+        seed: of what is drawn; from the same GAN the same is drawn again.
+
+    Raises:
+        UnlearningError: if a number is not positive; when called, if it is no class request, no layer of the generator
+            takes labels as an embedding or one-hot, or what takes them does not train.
+
+    Example:
+        >>> from ignite_unlearn import CascadedUnlearning, ForgetClasses
+        >>> from ignite_unlearn.cascade.fake_labels.generated import Generated
+        >>> netG, netD = torch.nn.Embedding(3, 8), torch.nn.Linear(8, 1)
+        >>> gan = GAN(netG, netD, latents=(8,), labels=3, generate=lambda net, z, y: z + net(y))
+        >>> shown = UntrainedLabel()
+        >>> unlearning = CascadedUnlearning(
+        ...     gan, forget=ForgetClasses({2}), substitution=shown, start=shown.start, fake_label=Generated()
+        ... )
+    """
+
+    def __init__(
+        self,
+        *,
+        draws: int = 8,
+        samples: int = 16,
+        left: Callable[[Tensor, Tensor], Tensor] | None = None,
+        seed: int = 0,
+    ):
+        if min(draws, samples) < 1:
+            raise UnlearningError(f"UntrainedLabel(draws={draws}, samples={samples}) must be at least 1.")
+        self.draws, self.samples, self.left, self.seed = draws, samples, left, seed
+        self._made: tuple[GAN, GAN] | None = None
+
+    def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
+        """Returns what the labels show untrained; see :class:`.Substitution`."""
+        return self._redrawn(teacher, regions).sample(len(latents), labels, latents=latents)
+
+    def start(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
+        """Gives the GAN the weights that show this; see :class:`.Start`."""
+        redrawn = self._redrawn(teacher, regions)
+        with torch.no_grad():
+            for net, other in ((gan.generator, redrawn.generator), (gan.discriminator, redrawn.discriminator)):
+                for parameter, drawn in zip(net.parameters(), other.parameters(), strict=True):
+                    parameter.copy_(drawn)
+
+    def _redrawn(self, teacher: GAN, regions: LatentRegions) -> GAN:
+        if self._made is None or self._made[0] is not teacher:
+            gan = teacher.teacher()
+            with borrow(gan.generator, gan.discriminator, seed=self.seed, frozen_too=True):
+                self._redraw(gan, teacher, regions)
+            self._made = teacher, gan
+        return self._made[1]
+
+    def _redraw(self, gan: GAN, teacher: GAN, regions: LatentRegions) -> None:
+        latents, retained = teacher.sample_latents(self.samples), regions.retained_classes
+        found = generator_rows(gan, latents)
+        if gan.labels is None or retained is None or not found:
+            raise UnlearningError(
+                "UntrainedLabel needs a class request and a generator that takes labels as an nn.Embedding or one-hot: "
+                "use OtherClass()."
+            )
+        if not all(rows.trains for rows in found):
+            raise UnlearningError(
+                "UntrainedLabel changes what the generator holds for labels, but the loop does not train it: use "
+                "OtherClass(), or give what trains, GAN(..., trained=...)."
+            )
+        forgotten = sorted(set(range(gan.labels)) - set(retained))
+        for rows in found:
+            if rows.embedding and not rows.scaled:
+                directions = own_directions(rows.rows, forgotten, retained)
+                for weight, columns in readers(gan, rows.module, latents):
+                    redraw(weight, columns, directions, rows.rows)
+        for rows in discriminator_rows(gan, gan.sample(self.samples, latents=latents)):
+            if rows.trains:
+                draw_anew(rows, forgotten)
+        self._take_least_alike(gan, teacher, latents, found, forgotten)
+
+    def _take_least_alike(
+        self, gan: GAN, teacher: GAN, latents: Tensor, found: list[LabelRows], forgotten: list[int]
+    ) -> None:
+        """Draws the generator's rows several times, and leaves for each label those that show its class least."""
+        assert gan.labels is not None
+        classes = [_images(teacher, latents, label) for label in range(gan.labels)]
+        best = dict.fromkeys(forgotten, (-math.inf, -math.inf))
+        taken = [rows.rows.clone() for rows in found]
+        for _ in range(self.draws):
+            for rows in found:
+                draw_anew(rows, forgotten)
+            for label in forgotten:
+                unlike = self._unlike(_images(gan, latents, label), classes, label, forgotten)
+                if unlike > best[label]:
+                    best[label] = unlike
+                    for rows, kept in zip(found, taken, strict=True):
+                        kept[label] = rows.rows[label]
+        for rows, kept in zip(found, taken, strict=True):
+            rows.rows.copy_(kept)
+
+    def _unlike(self, images: Tensor, classes: list[Tensor], label: int, forgotten: list[int]) -> tuple[float, float]:
+        """Returns how few images still are of the class, and how much farther from it than from others they lie."""
+        left = 0.0 if self.left is None else float(self.left(images, classes[label]).float().mean())
+        near = torch.stack([torch.cdist(images.flatten(1), of.flatten(1)).amin(1) for of in classes])
+        others = [other for other in range(len(classes)) if other not in forgotten]
+        return left, float((near[label] - near[others].amin(0)).mean())
+
+
+def _images(gan: GAN, latents: Tensor, label: int) -> Tensor:
+    labels = torch.full((len(latents),), label, device=gan.device)
+    return gan.sample(len(latents), labels, latents=latents).float()
