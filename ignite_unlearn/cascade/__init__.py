@@ -22,6 +22,7 @@ from ignite_unlearn.cascade.substitutions.other_class import OtherClass
 from ignite_unlearn.cascade.substitutions.retained_neighbour import RetainedNeighbour
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.cascade.substitutions.truncation import Truncation
+from ignite_unlearn.cascade.substitutions.untrained_label import UntrainedLabel
 
 __all__ = [
     "KFAC",
@@ -48,4 +49,5 @@ __all__ = [
     "UnlearningStep",
     "Unseen",
     "UnseenQuantiles",
+    "UntrainedLabel",
 ]

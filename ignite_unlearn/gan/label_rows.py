@@ -58,7 +58,7 @@ def generator_rows(gan: GAN, latents: Tensor) -> list[LabelRows]:
     labels = _labels(gan)
     rows = torch.arange(len(labels), device=gan.device) % len(latents)
     with _Calls(gan.generator) as calls:
-        gan.sample(len(labels), labels, latents=latents[rows])
+        gan.sample(len(labels), labels, latents=latents[rows], batch_size=len(labels))
     return list(_found(gan.generator, calls, labels, gan.labels))
 
 

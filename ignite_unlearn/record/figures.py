@@ -106,6 +106,13 @@ _LIST = (
     Figure("retained_probe_auc_later", "the same, learning on", ".3f", "retrained"),
     Figure("reconstruction_error", "reconstruction error", better="retrained", promised=True),
     Figure("relearn_iterations", "iterations to relearn", ".0f", "retrained", promised=True, audit="relearning"),
+    Figure(
+        "relearn_fresh_iterations",
+        "iterations to relearn from a fresh row",
+        ".0f",
+        "retrained",
+        audit="relearning_fresh_row",
+    ),
     Figure("recovery_share", "recovered share", ".3f", "retrained", promised=True, audit="recovery"),
 )
 FIGURES: Mapping[str, Figure] = {figure.key: figure for figure in _LIST}

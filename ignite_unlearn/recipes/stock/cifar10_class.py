@@ -18,9 +18,9 @@ RECIPE = Recipe(
     training=Training(iterations=50000, batch_size=64, loss=Hinge(), g_lr=4e-4, d_lr=8e-4),
     task=Classes(classes=(3,)),
     method=CascadeOnClasses(
-        substitution="unconfused_class",
+        substitution="untrained_label",
         fake_label="between",
-        start="nearest_embedding",
+        start="untrained_label",
         unlearning_iterations=10,
         unlearning_batch_size=32,
         unlearning_steps=1,

@@ -17,9 +17,9 @@ RECIPE = Recipe(
     training=Training(iterations=3500, batch_size=64, loss=Hinge(), g_lr=4e-4, d_lr=8e-4),
     task=NamedClasses(classes=()),
     method=CascadeOnClasses(
-        substitution="other_class",
+        substitution="untrained_label",
         fake_label="between",
-        start="nearest_embedding",
+        start="untrained_label",
         unlearning_iterations=10,
         unlearning_batch_size=32,
         unlearning_steps=1,
@@ -28,6 +28,6 @@ RECIPE = Recipe(
         embedding_lr=2.0,
         anchor=8.0,
     ),
-    stop=WhenForgotten(share_tolerance=0.015, fid_tolerance=0.04, judge_every=2, judge_samples=20),
+    stop=WhenForgotten(share_tolerance=0.015, fid_tolerance=0.04, judge_every=1, judge_samples=20),
     samples=500,
 )

@@ -1,0 +1,145 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError
+from ignite_unlearn.audits import NullDirections
+from ignite_unlearn.cascade import Fixed, NearestEmbedding, OtherClass, UntrainedLabel
+from ignite_unlearn.gan.layers import readers
+from tests.audits.gans import Discriminator
+from tests.cascade.test_starts import CLASSES, Generator, Z, images, make
+from tests.gan.test_label_rows import OneHot, Projection
+
+
+def start(gan, forgotten, shown):
+    teacher = gan.teacher()
+    shown.start(gan, teacher, ForgetClasses(forgotten).regions(teacher), OtherClass())
+    return teacher
+
+
+def test_forgotten_labels_show_something_else_and_no_retained_image_changes():
+    gan = make()
+    teacher = start(gan, {1, 3}, UntrainedLabel())
+    for label in range(CLASSES):
+        same = torch.allclose(images(gan, label), images(teacher, label), atol=1e-5)
+        assert same == (label not in (1, 3))
+
+
+def test_the_old_row_does_not_bring_the_class_back():
+    gan = make()
+    teacher = start(gan, {2}, UntrainedLabel())
+    with torch.no_grad():
+        gan.generator.embed.weight[2] = teacher.generator.embed.weight[2]
+    whole = (images(teacher, 2) - images(teacher, 0)).abs().mean()
+    assert (images(gan, 2) - images(teacher, 2)).abs().mean() > 0.2 * whole
+
+
+def test_layers_read_the_direction_as_they_read_those_that_no_label_uses():
+    torch.manual_seed(0)
+    gan = GAN(Generator(embedding=40), Discriminator(), latents=(Z,), labels=CLASSES)
+    with torch.no_grad():  # what training left: the class's own direction is read far more strongly
+        table = gan.generator.embed.weight
+        own = torch.linalg.qr(table.T).Q[:, -1]
+        gan.generator.body.weight[:, Z:] += 3 * torch.randn(16)[:, None] * own
+    start(gan, {4}, UntrainedLabel())
+    found = readers(gan, gan.generator.embed, torch.randn(8, Z))
+    assert len(found) == 2
+    for weight, columns in found:
+        read, unused = (weight[:, columns] @ own).detach(), weight[:, columns].detach().std()
+        assert 0.4 < float(read.square().mean().sqrt() / unused) < 1.6
+
+
+def test_the_weights_show_no_zero_that_tells_what_was_erased():
+    audit = NullDirections()
+    gan, erased = make(), make()
+    assert audit(gan).value == 0
+    start(gan, {2}, UntrainedLabel())
+    teacher = erased.teacher()
+    NearestEmbedding()(erased, teacher, ForgetClasses({2}).regions(teacher), OtherClass())
+    assert audit(gan).value == 0 < audit(erased).value
+
+
+def test_the_discriminators_row_is_drawn_anew_and_one_hot_labels_are_rows_too():
+    torch.manual_seed(0)
+    gan = GAN(OneHot(), Projection(), latents=(Z,), labels=CLASSES)
+    teacher = start(gan, {2}, UntrainedLabel())
+    shown = torch.randn(6, 1, 4, 4)
+    for label in range(CLASSES):
+        asked = torch.full((6,), label)
+        assert torch.equal(gan.score(shown, asked), teacher.score(shown, asked)) == (label != 2)
+        assert torch.equal(images(gan, label), images(teacher, label)) == (label != 2)
+
+
+def test_the_row_that_shows_the_class_least_is_taken():
+    gan = make()
+    teacher = gan.teacher()
+    regions = ForgetClasses({2}).regions(teacher)
+    latents = torch.randn(64, Z, generator=torch.Generator().manual_seed(1))
+    labels = torch.full((64,), 2)
+    own = teacher.sample(64, labels, latents=latents)
+
+    def apart(draws):  # over several seeds, since one draw may be lucky
+        shown = [UntrainedLabel(draws=draws, samples=64, seed=s)(teacher, latents, labels, regions) for s in range(8)]
+        return sum(float((made - own).square().mean()) for made in shown)
+
+    assert apart(16) > apart(1)
+    bright = UntrainedLabel(left=lambda made, of: made.flatten(1).mean(1) > 0, draws=16)
+    dark = UntrainedLabel(left=lambda made, of: made.flatten(1).mean(1) < 0, draws=16)
+    assert bright(teacher, latents, labels, regions).mean() > dark(teacher, latents, labels, regions).mean()
+
+
+def test_the_same_gan_gives_the_same_draws_and_the_loops_stream_never_notices():
+    gan, again = make(), make()
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    start(gan, {2}, UntrainedLabel())
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(6)
+    start(again, {2}, UntrainedLabel())
+    assert torch.equal(gan.generator.embed.weight, again.generator.embed.weight)
+    other = make()
+    start(other, {2}, UntrainedLabel(seed=1))
+    assert not torch.equal(gan.generator.embed.weight, other.generator.embed.weight)
+
+
+def test_without_the_start_a_phase_leads_the_generator_there():
+    gan = make()
+    teacher, shown = gan.teacher(), UntrainedLabel()
+    unlearning = CascadedUnlearning(gan, forget=ForgetClasses({2}), substitution=shown, fake_label=Fixed(-1))
+    regions = ForgetClasses({2}).regions(teacher)
+    latents, labels = torch.randn(32, Z), torch.full((32,), 2)
+    wanted = shown(teacher, latents, labels, regions)
+
+    def apart():
+        return float((gan.sample(32, labels, latents=latents) - wanted).square().mean())
+
+    first = apart()
+    gan.generator.requires_grad_(True)
+    for _ in range(40):
+        unlearning.step.generator_half(teacher, regions)
+    assert apart() < 0.3 * first
+
+
+def test_what_does_not_fit_is_said():
+    with pytest.raises(UnlearningError, match="at least 1"):
+        UntrainedLabel(draws=0)
+
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = nn.Parameter(torch.randn(CLASSES, 16))
+
+        def forward(self, z, y):
+            return self.table[y].view(-1, 1, 4, 4)
+
+    hidden = GAN(Hidden(), Discriminator(), latents=(Z,), labels=CLASSES)
+    with pytest.raises(UnlearningError, match="as an nn\\.Embedding or one-hot: use OtherClass"):
+        start(hidden, {2}, UntrainedLabel())
+    gan = make()
+    gan.generator.embed.requires_grad_(False)
+    before = copy.deepcopy(gan.generator.state_dict())
+    with pytest.raises(UnlearningError, match="the loop does not train it"):
+        start(gan, {2}, UntrainedLabel())
+    assert all(torch.equal(value, before[name]) for name, value in gan.generator.state_dict().items())
