@@ -24,6 +24,7 @@ from ignite_unlearn.utils.files import write_json
 
 SCHEMA = "ignite_unlearn/table/1"
 _KEPT = ("seed", "device", "data", "forget", "method", "seconds", "iterations", "speedup", "metrics", "stopped_because")
+_ASKED = ("not_reached",)
 _TOLD = ("key", "audit", "unit", "value", "low", "high", "passed", "verdict")  # of an audit's result
 
 
@@ -142,7 +143,7 @@ def measure(table: Table, wanted: Sequence[Run], path: Path) -> Table:
 
 def _row(record: Record) -> dict[str, Any]:
     content = record.as_dict()
-    audits = {gan: [{key: found[key] for key in _TOLD} for found in results] for gan, results in record.audits.items()}
+    audits = {gan: [_told(found) for found in results] for gan, results in record.audits.items()}
     kept = {key: content[key] for key in _KEPT}
     cores = f"{torch.get_num_threads()} of {os.cpu_count()} CPU cores"
     hardware = record.device if record.device != "cpu" else cores
@@ -151,3 +152,9 @@ def _row(record: Record) -> dict[str, Any]:
 
 def _key(row: Mapping[str, Any]) -> tuple[list[int], int]:
     return sorted(row["forget"]["classes"]), row["seed"]
+
+
+def _told(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the page tells of an audit's result, and of its details what goals ask for."""
+    details = {key: found["details"][key] for key in _ASKED if key in found["details"]}
+    return {key: found[key] for key in _TOLD} | ({"details": details} if details else {})

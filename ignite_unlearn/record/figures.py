@@ -81,7 +81,7 @@ _LIST = (
     Figure("density", "density", ".3f", "higher", quality=True),
     Figure("coverage", "coverage", ".3f", "higher", quality=True, benchmarked=True),
     Figure("forgotten_share", "forgotten share", ".4f", "retrained", promised=True, benchmarked=True),
-    Figure("forgotten_share_later", "the same, learning on", ".4f", "retrained", benchmarked=True),
+    Figure("forgotten_share_later", "the same, learning on", ".4f", "retrained"),
     Figure("share_above_substitutes", "forgotten share above that of the substitutes", ".4f", "lower"),
     Figure("left_share", "forgotten latents that still show their image", ".4f", "lower"),
     Figure("preferred_share", "forgotten latents whose image is still preferred", ".4f", "lower"),
