@@ -23,13 +23,14 @@ from ignite_unlearn.metrics.membership import (
     bootstrap,
     pixel_distances,
 )
+from ignite_unlearn.metrics.neutral import load_neutral
 from ignite_unlearn.metrics.quality import image_quality
 from ignite_unlearn.metrics.relative_mmd import relative_mmd
 from ignite_unlearn.metrics.resize import CleanResize
 
 __all__ = [  # noqa: RUF022 - the metrics first
     "FID", "KID", "ClassShare", "PUL", "MembershipAUC", "Collected", "FeatureDistance",
-    "FeatureExtractor", "load_inception", "CleanResize", "cached_features",
+    "FeatureExtractor", "load_inception", "load_neutral", "CleanResize", "cached_features",
     "image_quality", "density_and_coverage", "feature_distance", "frechet_distance", "kernel_distance", "relative_mmd",
     "latent_smoothness", "path_lengths", "LatentSmoothness", "PathLengths",
     "downstream_accuracy", "train_classifier",
