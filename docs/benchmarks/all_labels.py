@@ -23,7 +23,7 @@ from ignite.engine import Engine
 from torch import Tensor
 
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
-from ignite_unlearn.cascade import Generated, UntrainedLabel
+from ignite_unlearn.cascade import UntrainedLabel
 from ignite_unlearn.gan.borrow import borrow
 
 LATER = (200, 2000)  # learning steps
@@ -43,14 +43,11 @@ def by_itself(request: Request, gan: GAN) -> CascadedUnlearning:
 
 
 def untrained(request: Request, gan: GAN) -> CascadedUnlearning:
-    """Returns a phase that begins with the label as nobody trained it, and ends after five steps."""
-    shown = UntrainedLabel()
-    own = request.family.forgotten
+    """Returns the same, but for a label that shows what nobody trained."""
+    own, shown, data = request.family.forgotten, UntrainedLabel(), request.data
     assert own is not None
-    return CascadedUnlearning(
-        gan, forget=ForgetClasses({own}), substitution=shown, start=shown.start, fake_label=Generated(below=1.0),
-        max_iterations=5,
-    )  # fmt: skip
+    unseen = data.unseen[::2], data.unseen_labels[::2]
+    return CascadedUnlearning(gan, forget=ForgetClasses({own}), unseen=unseen, substitution=shown, start=shown.start)
 
 
 Make = Callable[[Request, GAN], CascadedUnlearning]

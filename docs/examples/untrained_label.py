@@ -2,10 +2,10 @@
 
 import torch
 from ignite.engine import Engine
-from tiny import images, labels, loader, netD, netG, step
+from tiny import loader, netD, netG, step, unseen, unseen_labels
 
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses
-from ignite_unlearn.cascade import Generated, UntrainedLabel
+from ignite_unlearn.cascade import UntrainedLabel
 
 gan = GAN(netG, netD, latents=(8,), labels=10)
 original, z = gan.teacher(), torch.randn(100, 8)
@@ -13,12 +13,10 @@ shown = UntrainedLabel()
 unlearning = CascadedUnlearning(
     gan,
     forget=ForgetClasses({7}),
+    unseen=(unseen, unseen_labels),
     substitution=shown,  # what the label is held at while the loop learns on
     start=shown.start,  # takes it there at once, in closed form
-    fake_label=Generated(below=1.0),
-    max_iterations=1,
 )
-unlearning.measured = True  # in an example nobody wants to know
 trainer = Engine(step)
 with unlearning.attach(trainer):
     trainer.run(loader, max_epochs=1)
