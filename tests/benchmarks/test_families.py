@@ -44,3 +44,14 @@ def test_items_are_told_from_images_that_neither_gan_nor_phase_gets(families, tm
     for images in (request.data.images, *phase.unseen_images()):
         assert not (judged[:, None] == images[None]).flatten(2).all(2).any()
     assert set(request.measured(gan)) == {"near_auc", "d_auc", "retained_near_auc", "retained_d_auc"}
+
+
+@pytest.mark.filterwarnings("ignore:The loop's own step asked the generator for forgotten classes:UserWarning")
+def test_loops_that_draw_all_labels_go_on_with_the_handler_attached(families, tmp_path):
+    all_labels = importlib.import_module("all_labels")
+    arguments = ["ls-embed", "--runs", f"{tmp_path}", "--at-most", "3"]
+    lines = CliRunner().invoke(all_labels.main, arguments, catch_exceptions=False).stdout.splitlines()
+    rows = [json.loads(line) for line in (tmp_path / "all_labels.jsonl").read_text().splitlines()]
+    assert [row["phase"] for row in rows] == ["by itself", "untrained"] and len(lines) == 4
+    assert all(list(row["numbers"]) == ["original", "at once", "after 200", "after 2,000"] for row in rows)
+    assert len({line.count("|") for line in lines}) == 1
