@@ -24,7 +24,7 @@ from ignite_unlearn.utils.files import write_json
 
 SCHEMA = "ignite_unlearn/table/1"
 _KEPT = ("seed", "device", "data", "forget", "method", "seconds", "iterations", "speedup", "metrics", "stopped_because")
-_ASKED = ("not_reached",)
+_ASKED = ("not_reached", "iterations")
 _TOLD = ("key", "audit", "unit", "value", "low", "high", "passed", "verdict")  # of an audit's result
 
 

@@ -146,13 +146,18 @@ def _relearning(name: str, key: str) -> Callable[[Row], float | None]:
 
     def figure(row: Row) -> float | None:
         found = [found for found in row["audits"].get("unlearned", ()) if key_of(found) == key]
-        # Rows of a table hold no details: there every audit without a verdict is left out.
-        if any(result["passed"] is None and result.get("details", {}).get("not_reached", True) for result in found):
+        if any(result["passed"] is None and _never(result) for result in found):
             return None
         ratio = _ratio(name, "retrained")(row)
         return None if not ratio else max(ratio, 1 / ratio)
 
     return figure
+
+
+def _never(result: Mapping[str, Any]) -> bool:
+    """Whether no trial reached the level; older rows, which have no details, count as such."""
+    details = result.get("details")
+    return not details or details["not_reached"] == len(details["iterations"])
 
 
 def unconditional_goals() -> tuple[Goal, ...]:
