@@ -85,4 +85,5 @@ class FromOwnRow:
         assert None not in (found.low, found.high, drawn.low, drawn.high)
         low, high = min(found.low, drawn.low), max(found.high, drawn.high)  # type: ignore[type-var]
         details = {**found.details, "iterations_from_fresh_rows": drawn.details["iterations"]}
-        return replace(found, low=low, high=high, details=details)
+        words = f"{found.verdict}; with fresh rows [{low:.3g}, {high:.3g}]"
+        return replace(found, low=low, high=high, verdict=words, details=details)
