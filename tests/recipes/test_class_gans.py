@@ -85,7 +85,9 @@ def test_a_phase_ends_when_the_class_shows_no_more_than_its_substitutes_do(tmp_p
 
 
 def test_the_average_begins_with_what_the_closed_form_has_changed(tmp_path):
-    asked = request(tmp_path, "mnist-class", (*SHORT, "unlearning_iterations=1", "unlearning_lr=0", "embedding_lr=0"))
+    still = ("unlearning_iterations=1", "unlearning_lr=0", "embedding_lr=0")
+    copied = ("substitution=other_class", "start=nearest_embedding")
+    asked = request(tmp_path, "mnist-class", (*SHORT, *still, *copied))
     carry_out(asked)
     original = original_of(asked).gan
     unlearned = RunFolder(asked.out).finished("unlearned", asked.new_gan(), None).gan
