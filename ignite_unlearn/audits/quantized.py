@@ -49,7 +49,7 @@ class Quantized:
 
     @property
     def key(self) -> str:
-        """What programs know it by: the audit's key, and the bits."""
+        """The audit's key and the bits, which programs know it by."""
         return f"{self.audit.key}_{self.bits}_bits"
 
     @property

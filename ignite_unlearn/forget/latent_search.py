@@ -180,7 +180,7 @@ class LatentSearch:
     One latent is not the region of an item. Where a generator reproduces one of 64 images, a 64th of its latents makes
     it, and on the way to the next image others show half of it. So latents are drawn and their images compared with the
     items. How near is too near is told by the distance from each unseen image to the nearest of all drawn images
-    (:meth:`Nearness.borders`). Items that lie no nearer than unseen images do are not the generator's, and are left
+    (``Nearness.borders``). Items that lie no nearer than unseen images do are not the generator's, and are left
     alone. With class labels an item is compared with images of its own class.
 
     Args:

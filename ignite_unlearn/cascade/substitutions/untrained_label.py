@@ -28,7 +28,7 @@ class UntrainedLabel:
     once; without it the generator is only led to their images.
 
     Erasing the direction instead, as relatives do with those of activations (Kodge et al. 2024, TMLR), would leave a
-    zero that one look at the singular values finds (:class:`~ignite_unlearn.audits.NullDirections`).
+    zero that one look at the singular values finds (:class:`.NullDirections`).
 
     Rows are drawn as those of retained labels lie, by mean and spread of each column; what a layer does along the
     direction, as large as in directions that no label uses, or, where labels use all, as in those that they do. A blend
