@@ -11,7 +11,6 @@ from ignite_unlearn.audits.result import key_of
 from ignite_unlearn.record.figures import FIGURES
 
 Row: TypeAlias = Mapping[str, Any]
-LATER = "200 learning steps later"
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def class_goals(*, share: float = 0.01, fid: float = 1.02, speedup: float = 185)
             0.005,
         ),
         Goal(
-            f"{_title('forgotten_share')} {LATER} at most {share} above the retrained GAN's",
+            f"{_title('forgotten_share')} 200 learning steps later at most {share} above the retrained GAN's",
             _apart("forgotten_share", name_of="forgotten_share_later"),
             share,
         ),

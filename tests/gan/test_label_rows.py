@@ -134,5 +134,5 @@ def test_rows_are_drawn_as_the_others_lie():
     drawn = range(100)
     draw_anew(rows, drawn)
     new, kept = rows.rows[:100], rows.rows[100:]
-    torch.testing.assert_close(new.mean(0), kept.mean(0), rtol=0, atol=2.0)
+    assert ((new.mean(0) - kept.mean(0)).abs() < 0.6 * kept.std(0)).all()
     assert ((new.std(0) / kept.std(0)).log().abs() < 0.35).all()

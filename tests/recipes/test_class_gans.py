@@ -60,6 +60,7 @@ def test_a_class_is_forgotten_from_end_to_end(tmp_path, name):
     assert content["iterations"] == {"original": 12, "unlearning": 2, "retraining": 8, "inversion": None}
     original, unlearned = content["metrics"]["original"], content["metrics"]["unlearned"]
     assert unlearned["fid"] > 0 and content["metrics"]["retrained"]["ret_fid"] == pytest.approx(0, abs=1e-6)
+    assert 0 <= unlearned["forgotten_share_later"] <= 1 and "forgotten_share_later" not in original
     made = record.feature_extractor["samples"]
     if name == "mnist-class":
         assert made == 60 and unlearned["pul"] is None and 0 <= unlearned["downstream_accuracy"] <= 1
