@@ -154,9 +154,9 @@ def _relearning(name: str, key: str) -> Callable[[Row], float | None]:
 
 
 def _never(result: Mapping[str, Any]) -> bool:
-    """Whether no trial reached the level; older rows, which have no details, count as such."""
-    details = result.get("details")
-    return not details or details["not_reached"] == len(details["iterations"])
+    """Whether no trial reached the level; older rows, which do not say it of all trials, count as such."""
+    details = result.get("details") or {}
+    return "iterations" not in details or details.get("not_reached") == len(details["iterations"])
 
 
 def unconditional_goals() -> tuple[Goal, ...]:
