@@ -1,5 +1,7 @@
 import ast
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,11 +39,11 @@ INNER = {
         {""},
     ],
     "runs": [
-        {"provenance", "limits", "pictures"},
+        {"provenance", "limits", "pictures", "interrupts"},
         {"run", "long_training"},
         {"folder", "instruments", "unlearning"},
         {"pipeline"},
-        {"finished"},
+        {"finished", "kept_audits"},
         {"audits"},
         {""},
     ],
@@ -104,3 +106,12 @@ def test_continuous_integration_runs_targets_that_there_are():
     run = re.findall(r"^make (\S+)$", (top / ".ci" / "run").read_text(), re.M)
     assert {"lint", "types", "test", "bench-quick"} <= set(run)
     assert set(run) <= set(re.findall(r"^([\w-]+):", (top / "Makefile").read_text(), re.M))
+
+
+@pytest.mark.skipif(not shutil.which("git") or not (PACKAGE.parent / ".git").exists(), reason="this is no git checkout")
+def test_no_file_of_ours_is_ignored():
+    """Git and the build back end leave ignored files out, and ruff does not look at them."""
+    ours = ("ignite_unlearn", "tests", "plugins", "docs")
+    listed = ["git", "ls-files", "--others", "--ignored", "--exclude-standard", *(f"{name}/*.py" for name in ours)]
+    found = subprocess.run(listed, cwd=PACKAGE.parent, capture_output=True, text=True, check=True).stdout
+    assert [path for path in found.splitlines() if "/_build/" not in path and "/.venv/" not in path] == []

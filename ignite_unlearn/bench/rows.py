@@ -21,6 +21,7 @@ from ignite_unlearn.runs.pipeline import carry_out
 from ignite_unlearn.runs.provenance import Fingerprint
 from ignite_unlearn.runs.run import Run, prepare_run
 from ignite_unlearn.utils.files import write_json
+from ignite_unlearn.utils.locks import locked_file
 
 SCHEMA = "ignite_unlearn/table/1"
 _KEPT = ("seed", "device", "data", "forget", "method", "seconds", "iterations", "speedup", "metrics", "stopped_because")
@@ -126,19 +127,41 @@ def table_runs(
     ]
 
 
-def measure(table: Table, wanted: Sequence[Run], path: Path) -> Table:
-    """Runs and audits what has no row yet, and writes the table after each run.
+def rows_path(page: Path) -> Path:
+    """Returns where the rows of a page are kept: beside it, in JSON.
 
     Raises:
-        UnlearningError: if a run cannot be made, or a file cannot be written.
+        UnlearningError: if the page itself would be that file.
     """
-    for run in wanted:
-        if not table.has(run):
-            table = table.with_row(_row(audit_run(Finished(run, carry_out(run)), files=False)))
-            table.write(path)
-    measured = replace(table, spread=spread(wanted, table.spread))
-    measured.write(path)
-    return measured
+    path = page.with_suffix(".json")
+    if path == page:
+        raise UnlearningError(
+            f"--page {page} would overwrite its own rows: give the page another name, such as table.md."
+        )
+    return path
+
+
+def measure(wanted: Sequence[Run], path: Path, *, recipe: str, command: str) -> Table:
+    """Runs and audits what has no row yet, and writes the table after each run.
+
+    Args:
+        wanted: the runs.
+        path: of the rows.
+        recipe: its name.
+        command: what measures the rows, as the page says it.
+
+    Raises:
+        UnlearningError: if another table is measured into that file, a run cannot be made, or a file cannot be written.
+    """
+    with locked_file(path, f"{path} is being written by another table: wait for its end, or give another --page."):
+        table = Table.read(path, recipe, command)
+        for run in wanted:
+            if not table.has(run):
+                table = table.with_row(_row(audit_run(Finished(run, carry_out(run)), files=False)))
+                table.write(path)
+        measured = replace(table, spread=spread(wanted, table.spread))
+        measured.write(path)
+        return measured
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -59,11 +59,11 @@ class SelfStop(StopWhenForgotten):
         self.remains: Remains | None = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns how many measurements in a row were within the bounds, and what the bounds follow from."""
+        """Returns what was measured so far, the best state, and what the bounds follow from."""
         return {**super().state_dict(), "expected": self.expected.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Loads what :meth:`state_dict` returned; the best state so far is not part of it."""
+        """Loads what :meth:`state_dict` returned."""
         super().load_state_dict(state)
         self.expected.load_state_dict(state["expected"])
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ignite_unlearn.cli.group import in_one_sentence, main
+from ignite_unlearn.cli.group import in_one_sentence, interruptible, main
 
 
 @main.command()
@@ -34,27 +33,23 @@ def table(
     Rows are kept in a JSON file beside the page: what is there already is not measured again.
     """
     from ignite_unlearn.bench.page import write_page
-    from ignite_unlearn.bench.rows import Table, measure, table_runs
+    from ignite_unlearn.bench.rows import Table, measure, rows_path, table_runs
     from ignite_unlearn.recipes import load_recipe
 
-    found, kept = load_recipe(recipe), page.with_suffix(".json")
+    found, kept = load_recipe(recipe), rows_path(page)
     folder = runs or Path("runs") / "table" / found.name
     wanted = table_runs(found, classes, seeds, folder, settings=settings, progress=not quiet, **where)
     asked = " ".join([f"--classes {c}" for c in classes] + [f"--set {s}" for s in settings])
     root = " --data-root DATA" if where["data_root"] else ""
-    measured = Table.read(
-        kept, found.name, f"ignite-unlearn table {recipe} {asked} --seeds {seeds}{root} --page {page}"
-    )
+    command = f"ignite-unlearn table {recipe} {asked} --seeds {seeds}{root} --page {page}"
+    measured = Table.read(kept, found.name, command)
     for run in wanted:
         click.echo(f"{'kept' if measured.has(run) else 'to be measured'}: {run.out}")
     if dry_run:
         return
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
-    try:
-        measured = measure(measured, wanted, kept)
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted: run the same command again to go on from the last checkpoint.", err=True)
-        sys.exit(130)
+    with interruptible("run the same command again to go on from the last checkpoint."):
+        measured = measure(wanted, kept, recipe=found.name, command=command)
     first = wanted[0].seed
     pictures = [run.out / "samples.png" for run in wanted if run.seed == first]
     write_page(measured, page, title=title or found.name, goals=found.goals, pictures=pictures)

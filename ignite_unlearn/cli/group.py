@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 from ignite_unlearn import __version__
 
 NOT_FORGOTTEN, NOT_TESTED = 3, 4  # exit statuses; 1 is a file that was changed, 2 an error
+INTERRUPTED = 130  # by Ctrl-C; by another signal it is 128 and its number
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,6 +39,19 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(2)
 
     return wrapped
+
+
+@contextmanager
+def interruptible(hint: str) -> Iterator[None]:
+    """Has Ctrl-C, and SIGTERM as well, end a command with a line that says how to go on, and the signal's status."""
+    from ignite_unlearn.runs.interrupts import terminable
+
+    try:
+        with terminable():
+            yield
+    except KeyboardInterrupt as interruption:
+        click.echo(f"\nInterrupted: {hint}", err=True)
+        sys.exit(getattr(interruption, "status", INTERRUPTED))
 
 
 def exit_by(value: str, *, fail_on: str = "not-forgotten") -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ignite_unlearn.cli.group import exit_by, in_one_sentence, main
+from ignite_unlearn.cli.group import exit_by, in_one_sentence, interruptible, main
 from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table
 
 _FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -58,7 +58,8 @@ def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
 
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
     finished = Finished.read(folder, progress=not quiet, **again)
-    record = audit_run(finished)
+    with interruptible("run the same command again; audits that were done are kept."):
+        record = audit_run(finished)
     if as_json:
         echo_json(record.as_dict())
     else:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ignite_unlearn.cli.group import exit_by, in_one_sentence, main
+from ignite_unlearn.cli.group import exit_by, in_one_sentence, interruptible, main
 from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table
 
 _RECIPE = click.argument("recipe", metavar="RECIPE")
@@ -86,11 +85,8 @@ def run(recipe: str, out: Path | None, dry_run: bool, quiet: bool, **asked: Any)
 
     # An engine logs what is raised anyway, and an error here is one sentence.
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
-    try:
+    with interruptible("run the same command with --resume to go on from the last checkpoint."):
         record = carry_out(prepared)
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted: run the same command with --resume to go on from the last checkpoint.", err=True)
-        sys.exit(130)
     click.echo()
     echo_verdict(record)
     click.echo("\n" + format_table(record.table()))

@@ -51,6 +51,21 @@ class KeptWeights:
         """Puts the copied weights back into the nets."""
         torch._foreach_copy_(self._live(), self._kept)
 
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        """Returns the copy: tensors in the order of the nets' parameters and buffers."""
+        return {"kept": [t.clone() for t in self._kept]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads a copy.
+
+        Raises:
+            UnlearningError: if it is of other nets; nothing is loaded then.
+        """
+        kept, live = state["kept"], self._live()
+        if [t.shape for t in kept] != [t.shape for t in live]:
+            raise UnlearningError("The weights that were kept are of other nets: load the state of these nets.")
+        self._kept = [new.to(t, copy=True) for new, t in zip(kept, live, strict=True)]
+
     def _live(self) -> list[Tensor]:
         # Looked up each time: some nets lay new tensors in their buffers' place, or assign to .data.
         return [t.data for net in self._nets for t in (*net.parameters(), *net.buffers())]

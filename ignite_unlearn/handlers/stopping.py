@@ -128,12 +128,34 @@ class StopWhenForgotten:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns how many measurements in a row were within the bounds."""
-        return {"within": self._within}
+        """Returns what was measured so far, and the best state: tensors and plain values only."""
+        return {
+            "within": self._within,
+            "least_excess": self._least_excess,
+            "best": self.best,
+            "last": self._last,
+            "kept": None if self._kept is None else self._kept.state_dict(),
+            "left": None if self._left is None else self._left.state_dict(),
+            "restored": self.restored,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Loads the count; the best state so far is not part of it."""
-        self._within = int(state["within"])
+        """Loads what :meth:`state_dict` returned.
+
+        Raises:
+            UnlearningError: if its weights are of other nets than ``keep``.
+        """
+        kept, left = (self._weights(state[name]) for name in ("kept", "left"))
+        self._kept, self._left, self.restored = kept, left, bool(state["restored"])
+        self._within, self._least_excess = int(state["within"]), float(state["least_excess"])
+        self.best, self._last = state["best"], dict(state["last"])
+
+    def _weights(self, state: Mapping[str, Any] | None) -> KeptWeights | None:
+        if state is None:
+            return None
+        kept = KeptWeights(*self._keep)
+        kept.load_state_dict(state)
+        return kept
 
     def _look(self, engine: Engine) -> None:
         with borrow(), torch.no_grad():

@@ -13,8 +13,8 @@ from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.recipe import Recipe, as_settings
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.record.figures import figure
-from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.record.keys import keyed_sha256, read_key
+from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.runs.folder import RunFolder
 from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, measure_all
 from ignite_unlearn.runs.run import Run, prepare_run
@@ -132,8 +132,8 @@ def _check(record: Record, folder: Path) -> None:
     }
     if not all(isinstance(value, kind) for kind, values in kinds.items() for value in values):
         raise UnlearningError(
-            f"{folder / 'record.json'} does not tell of recipe, seed, options, data and request as a run writes them: run "
-            "again."
+            f"{folder / 'record.json'} does not tell of recipe, seed, options, data and request as a run writes "
+            "them: run again."
         )
 
 

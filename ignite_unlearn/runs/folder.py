@@ -1,8 +1,9 @@
-"""The folder of a run: its GANs on disk, trained where they are missing, loaded where they are not, and what they took."""
+"""The folder of a run: its GANs on disk, trained where they are missing, else loaded, and what they took."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,20 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import load_weights
 from ignite_unlearn.recipes.nets.nets import trained_gan
 from ignite_unlearn.recipes.training.gan_training import GANTraining
-from ignite_unlearn.runs.long_training import train_long
-from ignite_unlearn.runs.provenance import Beside, Fingerprint, add_note, nets_sha256, read_note, read_noted
+from ignite_unlearn.runs.long_training import checkpoint_path, train_long
+from ignite_unlearn.runs.provenance import (
+    Beside,
+    Fingerprint,
+    add_note,
+    nets_sha256,
+    read_note,
+    read_noted,
+    take_note_back,
+)
 from ignite_unlearn.runs.run import Stage
 from ignite_unlearn.utils.files import save_released, save_weights
+
+_SAVING = "saving"  # in a note: the file that it is about may not be there yet
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +71,9 @@ class RunFolder:
         for sentence in beside.passed_over:
             logger.info(sentence)
         if beside.folder is not None:
-            state, note = read_noted(beside.folder, stage.name)
-            save_weights(self.path / f"{stage.name}.pt", state)
-            add_note(self.path, stage.name, note or {})
-        if (self.path / f"{stage.name}.pt").exists():
-            return self._load(stage.name, gan, stage.fingerprint)
+            self._write(stage.name, *read_noted(beside.folder, stage.name))
+        if (self.path / f"{stage.name}.pt").exists() and not (resume and self._half_saved(stage.name)):
+            return self._take(gan, stage)
         return self._train(gan, stage, resume)
 
     def retrained(self, gan: GAN, stage: Stage, *, resume: bool) -> Trained:
@@ -79,8 +88,9 @@ class RunFolder:
             UnlearningError: if the file that is there is not the one that its note is about.
         """
         note = read_note(self.path, stage.name)
-        if resume and note is not None and not stage.fingerprint.differences(note.get("fingerprint", {})):
-            return self._load(stage.name, gan, stage.fingerprint)
+        done = note is not None and not stage.fingerprint.differences(note.get("fingerprint", {}))
+        if resume and done and not self._half_saved(stage.name):
+            return self._take(gan, stage)
         return self._train(gan, stage, resume)
 
     def finished(self, name: str, gan: GAN, fingerprint: Fingerprint | None) -> Trained:
@@ -107,10 +117,31 @@ class RunFolder:
     def save(self, name: str, gan: GAN, **note: Any) -> None:
         """Saves a GAN's weights, and a note of how it was made."""
         state = {key: net.state_dict() for key, net in _nets(gan).items()}
-        save_weights(self.path / f"{name}.pt", state)
-        if name == "unlearned":
-            save_released(self.path / f"{name}.safetensors", state)
-        add_note(self.path, name, {**note, "sha256": nets_sha256(state)})
+        self._write(name, state, {**note, "sha256": nets_sha256(state)})
+
+    def _write(self, name: str, state: Mapping[str, Any], note: Mapping[str, Any] | None) -> None:
+        note, before = note or {}, read_note(self.path, name)
+        # The note comes first, since a file without one is taken for somebody's own.
+        add_note(self.path, name, {**note, _SAVING: True})
+        try:
+            save_weights(self.path / f"{name}.pt", state)
+            if name == "unlearned":
+                save_released(self.path / f"{name}.safetensors", state)
+        except UnlearningError:
+            take_note_back(self.path, name, before)
+            raise
+        add_note(self.path, name, note)
+        checkpoint_path(self.path, name).unlink(missing_ok=True)
+
+    def _half_saved(self, name: str) -> bool:
+        """Returns whether something stopped the saving of a file before it was there."""
+        if not (read_note(self.path, name) or {}).get(_SAVING):
+            return False
+        try:
+            read_noted(self.path, name)
+        except UnlearningError:
+            return True
+        return False
 
     def _load(self, name: str, gan: GAN, fingerprint: Fingerprint | None) -> Trained:
         path = self.path / f"{name}.pt"
@@ -136,6 +167,12 @@ class RunFolder:
                 "the file."
             )
         return Trained(found, note.get("seconds"), note.get("iterations"))
+
+    def _take(self, gan: GAN, stage: Stage) -> Trained:
+        found = self._load(stage.name, gan, stage.fingerprint)
+        if found.iterations is not None:  # made here: what it was made from may be left
+            checkpoint_path(self.path, stage.name).unlink(missing_ok=True)
+        return found
 
     def _train(self, gan: GAN, stage: Stage, resume: bool) -> Trained:
         training = GANTraining(gan, stage.settings)

@@ -16,11 +16,13 @@ from tqdm.auto import tqdm
 
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
+from ignite_unlearn.runs.interrupts import heard
 from ignite_unlearn.runs.provenance import Fingerprint
 from ignite_unlearn.utils.clock import wall_clock
 from ignite_unlearn.utils.files import read_weights, save_weights
 
-_CHECKPOINT_EVERY = 100  # iterations
+_EPOCH = 100  # iterations
+_SAVE_EVERY = 30.0  # seconds from one checkpoint to the next
 _MADE_BY = "made_by"  # in a checkpoint: the fingerprint of its training
 
 
@@ -52,6 +54,11 @@ class _Stream:
         torch.set_rng_state(state["torch"])
 
 
+def checkpoint_path(folder: Path, title: str) -> Path:
+    """Returns where the checkpoint of a training lies."""
+    return folder / f"{title}.checkpoint.pt"
+
+
 def train_long(
     training: GANTraining,
     images: Tensor,
@@ -66,9 +73,13 @@ def train_long(
 ) -> float:
     """Trains a GAN from the start, or from its last checkpoint, and returns the seconds it took.
 
+    A checkpoint is saved every half minute, and when SIGINT or SIGTERM asks for the end. It stays when the training
+    is done: whoever has saved the result deletes it.
+
     Raises:
         UnlearningError: if the checkpoint that is there is of another training.
         UnlearningDivergedError: if a loss is not finite at the end of an epoch; the last checkpoint stays.
+        KeyboardInterrupt: if a signal asks for the end, once the checkpoint is saved.
 
     Args:
         training: the GAN, its engine, and the settings that say how long.
@@ -77,26 +88,37 @@ def train_long(
         seed: of batches and latents.
         fingerprint: what the training depends on; a checkpoint of another one is refused.
         title: of the bar, and name of the checkpoint.
-        folder: where the checkpoint is kept until the training is done.
+        folder: where the checkpoint is kept.
         resume: whether to go on from the checkpoint if there is one.
         progress: whether to show the bar.
     """
-    clock, path = _Clock(), folder / f"{title}.checkpoint.pt"
+    clock, path = _Clock(), checkpoint_path(folder, title)
     objects = {**training.state_objects(), "clock": clock, "stream": _Stream()}
-    made_by, iterations = fingerprint.as_note(), training.settings.iterations
+    made_by, settings, engine = fingerprint.as_note(), training.settings, training.engine
     saver = Checkpoint(objects, lambda content, *_: save_weights(path, {**content, _MADE_BY: made_by}))
-    batch_size = training.settings.batch_size
-    length = min(_CHECKPOINT_EVERY, iterations)
-    with torch.random.fork_rng(devices=[]):
+    length = min(_EPOCH, settings.iterations)
+    saved = wall_clock()
+
+    def save(engine: Engine) -> None:
+        nonlocal saved
+        if signals or wall_clock() - saved >= _SAVE_EVERY:
+            _stop_on_nan(engine, title)  # a checkpoint must hold a state that is worth going on from
+            saver(engine)
+            saved = wall_clock()
+        signals.obey()
+
+    with torch.random.fork_rng(devices=[]), heard() as signals:
         torch.default_generator.manual_seed(seed)
         if resume and path.exists():
             _go_on(objects, path, fingerprint)
-        # Before the checkpoint is saved: it must hold a state that is worth going on from.
-        training.engine.add_event_handler(Events.EPOCH_COMPLETED, _stop_on_nan, title)
-        training.engine.add_event_handler(Events.EPOCH_COMPLETED, saver)
-        with show_progress(training.engine, iterations, title, progress):
-            training.engine.run(Batches(images, labels, batch_size, length), max_iters=iterations, epoch_length=length)
-    path.unlink(missing_ok=True)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, _stop_on_nan, title)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, save)
+        if (
+            engine.state.iteration < settings.iterations
+        ):  # else the checkpoint was of the end, and Ignite would begin anew
+            with show_progress(engine, settings.iterations, title, progress):
+                batches = Batches(images, labels, settings.batch_size, length)
+                engine.run(batches, max_iters=settings.iterations, epoch_length=length)
     return clock.seconds
 
 

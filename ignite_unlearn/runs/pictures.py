@@ -19,7 +19,7 @@ _COLUMNS = 6
 
 
 def samples(gan: GAN) -> tuple[Tensor, Tensor | None]:
-    """Returns images of fixed latents, and the labels that were asked for; of a conditional GAN a row for each class."""
+    """Returns images of fixed latents, and the labels asked for; of a conditional GAN a row for each class."""
     rows = gan.labels or _COLUMNS
     with borrow(seed=7):
         latents = gan.sample_latents(_COLUMNS if gan.labels else _COLUMNS * rows)

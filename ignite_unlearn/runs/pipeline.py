@@ -14,10 +14,10 @@ from ignite_unlearn.recipes.recipe import Recipe
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import Evaluation
 from ignite_unlearn.record.figures import later_numbers
-from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
 from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
 from ignite_unlearn.runs.folder import RunFolder, Trained
 from ignite_unlearn.runs.instruments import kept_instruments
@@ -25,6 +25,7 @@ from ignite_unlearn.runs.limits import limits
 from ignite_unlearn.runs.pictures import picture, safe_picture
 from ignite_unlearn.runs.run import Run
 from ignite_unlearn.runs.unlearning import Unlearned, Unlearning
+from ignite_unlearn.utils.locks import locked_folder
 from ignite_unlearn.utils.pictures import save_picture
 
 JUDGED, WATCHED = 12345, 54321  # seeds of the latents that results, and stops, are judged by
@@ -34,8 +35,14 @@ def carry_out(run: Run) -> Record:
     """Carries a run out and writes its files.
 
     Raises:
-        UnlearningError: if a file does not fit or cannot be written, or if a loss stops being finite.
+        UnlearningError: if another run holds the folder, a file does not fit or cannot be written, or if a loss stops
+            being finite.
     """
+    with locked_folder(run.out):
+        return _carry_out(run)
+
+
+def _carry_out(run: Run) -> Record:
     recipe, split, folder = run.recipe, run.split, RunFolder(run.out)
     original = original_of(run)
     instruments = instruments_of(run)

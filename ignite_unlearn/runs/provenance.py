@@ -40,6 +40,16 @@ def add_note(folder: Path, name: str, note: Mapping[str, Any]) -> None:
     write_json(folder / _NOTES, {**read_notes(folder), name: dict(note)})
 
 
+def take_note_back(folder: Path, name: str, before: Mapping[str, Any] | None) -> None:
+    """Puts the note ``before`` in place of a later one, of a file that could not be written; None: there was none."""
+    notes = {**read_notes(folder), name: before}
+    left = {other: note for other, note in notes.items() if note is not None}
+    if left:
+        write_json(folder / _NOTES, left)
+    else:
+        (folder / _NOTES).unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class Fingerprint:
     """Everything that decides what comes out of a training, or of a run.

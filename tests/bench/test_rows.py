@@ -39,7 +39,7 @@ def asked(runs, classes=("1",), seeds="0", settings=SHORT[1:]):
 def test_rows_outlive_the_run_folders_and_are_measured_once(tmp_path, monkeypatch):
     path, requests = tmp_path / "page.json", asked(tmp_path / "runs", ("1", "2"), "0,1")
     assert [r.out.name for r in requests] == ["s0-c1", "s0-c2", "s1-c1", "s1-c2"]
-    measured = measure(Table.read(path, "mnist-class", "command"), requests, path)
+    measured = measure(requests, path, recipe="mnist-class", command="command")
     assert [(row["forget"]["classes"], row["seed"]) for row in measured.rows] == [
         ([1], 0),
         ([1], 1),
@@ -56,10 +56,10 @@ def test_rows_outlive_the_run_folders_and_are_measured_once(tmp_path, monkeypatc
     elsewhere = asked(tmp_path / "others", ("1", "2"), "0,1")
     read = Table.read(path, "mnist-class", "command")
     assert all(map(read.has, elsewhere))
-    assert measure(read, elsewhere, path) == measured
+    assert measure(elsewhere, path, recipe="mnist-class", command="command") == measured
     # A part of the runs does not take away what is known of the others.
     part = asked(tmp_path / "runs", ("1",), "0")
-    assert measure(read, part, path) == measured
+    assert measure(part, path, recipe="mnist-class", command="command") == measured
     # Another option is another measurement.
     assert not read.has(asked(tmp_path / "others", ("1",), "0", (*SHORT[1:], "anchor=7"))[0])
 

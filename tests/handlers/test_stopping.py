@@ -146,3 +146,40 @@ def test_of_equally_good_states_the_latest_is_put_back():
     unlearning, _, weights = run([{"a": v} for v in (4, 4, 7)], keep=True, at_most={"a": 2})
     assert torch.equal(unlearning.gan.generator.body[0].weight, weights[1])
     assert not torch.equal(weights[0], weights[1])
+
+
+def test_a_phase_taken_up_from_its_state_knows_its_best_state(tmp_path):
+    numbers = [{"a": v} for v in (9, 4, 7, 8, 6, 9)]
+
+    def go(unlearning, numbers, batches, state=None):
+        torch.manual_seed(0)
+        given, trainer = iter(numbers), Engine(lambda e, b: None)
+        stopping = StopWhenForgotten(
+            unlearning, lambda gan: next(given), at_most={"a": 2}, keep=(unlearning.gan.generator,)
+        )
+        with unlearning.attach(trainer), stopping.attach(trainer):
+            if state is not None:
+                unlearning.load_state_dict(state["phase"])
+                stopping.load_state_dict(state["stopping"])
+            trainer.run(batches)
+            state = {"phase": unlearning.state_dict(), "stopping": stopping.state_dict()}
+        torch.save({**state, "gan": unlearning.gan.generator.state_dict()}, tmp_path / "state.pt")
+        return stopping, torch.load(tmp_path / "state.pt", weights_only=True)
+
+    batches = data(6)
+    torch.manual_seed(1)
+    whole, first, second = (make(max_iterations=6) for _ in range(3))
+    for other in (first, second):
+        other.gan.generator.load_state_dict(whole.gan.generator.state_dict())
+        other.gan.discriminator.load_state_dict(whole.gan.discriminator.state_dict())
+    stopped, _ = go(whole, numbers, batches)
+    _, state = go(first, numbers[:3], batches[:3])
+    second.gan.generator.load_state_dict(first.gan.generator.state_dict())
+    second.gan.discriminator.load_state_dict(first.gan.discriminator.state_dict())
+    resumed, _ = go(second, numbers[3:], batches[3:], state)
+    assert stopped.best == resumed.best == {"a": 4} and resumed.restored
+    assert torch.equal(whole.gan.generator.body[0].weight, second.gan.generator.body[0].weight)
+    assert whole.stopped_because == second.stopped_because and whole.bounds == second.bounds
+    other = StopWhenForgotten(second, dict, at_most={"a": 2}, keep=(second.gan.discriminator,))
+    with pytest.raises(UnlearningError, match="of other nets"):
+        other.load_state_dict(state["stopping"])

@@ -7,19 +7,18 @@ import pytest
 import torch
 
 from ignite_unlearn.audits import Leftovers, in_folder
-from ignite_unlearn.utils.files import read_weights, save_weights
-from ignite_unlearn.runs import audits as module
-from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.audit_budget import AuditBudget
-from ignite_unlearn.runs.audits import audit_run
 from ignite_unlearn.recipes.stock.digits_class import RECIPE as DIGITS
-from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE as ITEMS
-from ignite_unlearn.runs.run import prepare_run
-from ignite_unlearn.runs.pipeline import carry_out
-from ignite_unlearn.record.record import GANS, Record
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.record.folder import verify
+from ignite_unlearn.record.record import GANS, Record
+from ignite_unlearn.runs.audits import audit_run
+from ignite_unlearn.runs.finished import Finished
+from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.run import prepare_run
+from ignite_unlearn.utils.files import read_weights, save_weights
 from tests.recipes.given import on
 from tests.recipes.test_class_gans import SHORT as SHORT_CLASS
 from tests.recipes.test_class_gans import data
@@ -64,7 +63,9 @@ def items(tmp_path_factory):
     ):
         head = bytes([0, 0, 8, len(header)]) + np.array(header, ">u4").tobytes()
         (root / f"train-{name}.gz").write_bytes(gzip.compress(head + content.astype(np.uint8).tobytes(), 0))
-    carry_out(prepare_run(ITEMS, settings=SHORT_ITEMS, out=out, device="cpu", data_root=root, progress=False, retrain=True))
+    carry_out(
+        prepare_run(ITEMS, settings=SHORT_ITEMS, out=out, device="cpu", data_root=root, progress=False, retrain=True)
+    )
     return out, root
 
 

@@ -6,19 +6,16 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from ignite_unlearn.bench.rows import Table
 from ignite_unlearn.recipes import load_recipe, stock_recipes
-from ignite_unlearn.recipes.tasks import instruments
-from ignite_unlearn.runs.pipeline import instruments_of
 from ignite_unlearn.recipes.nets import FeatureClassifier, StridedGAN
 from ignite_unlearn.recipes.nets.strided import StridedGenerator
 from ignite_unlearn.recipes.settings import setting, settings_of, shown
-from ignite_unlearn.recipes.tasks import Classes, Items
+from ignite_unlearn.recipes.tasks import Classes, Items, instruments
 from ignite_unlearn.recipes.training import NonSaturating
+from ignite_unlearn.runs.pipeline import carry_out, instruments_of, original_of, retrained_of
 from ignite_unlearn.runs.provenance import add_note, read_notes
 from ignite_unlearn.runs.run import prepare_run, stages
-from ignite_unlearn.runs.pipeline import carry_out
-from ignite_unlearn.bench.rows import Table
-from ignite_unlearn.runs.pipeline import original_of, retrained_of
 from tests.recipes.given import on
 from tests.recipes.test_class_gans import SHORT, data, request
 
@@ -131,7 +128,9 @@ def test_the_order_of_classes_does_not_matter_where_a_retrained_gan_is_looked_fo
     assert turned.retrained.fingerprint.differences(first.retrained.fingerprint.as_note()) == []
     assert retrained_of(turned).seconds == made.seconds
     other = asked(tmp_path, (*SHORT[1:], "classes=0,1"), resume=True)
-    assert other.retrained.fingerprint.differences(first.retrained.fingerprint.as_note()) == ["classes=[0, 2] (now [0, 1])"]
+    assert other.retrained.fingerprint.differences(first.retrained.fingerprint.as_note()) == [
+        "classes=[0, 2] (now [0, 1])"
+    ]
 
 
 def test_items_are_told_apart_by_everything_that_chooses_them(tmp_path):
@@ -192,7 +191,9 @@ def test_a_table_of_labels_has_its_learning_rate_whatever_it_is_called(tmp_path)
 
         recipe = on(replace(load_recipe("mnist-class"), nets=Own()), data())
         settings = (*SHORT, "unlearning_iterations=3", "start=none")
-        carry_out(prepare_run(recipe, settings=settings, out=tmp_path / kind.__name__ / "a", device="cpu", progress=False))
+        carry_out(
+            prepare_run(recipe, settings=settings, out=tmp_path / kind.__name__ / "a", device="cpu", progress=False)
+        )
         made.append(torch.load(tmp_path / kind.__name__ / "a" / "unlearned.pt", weights_only=True)["generator"])
     tables = made[0]["embedding.weight"], made[1]["classes.weight"]
     assert torch.equal(*tables)

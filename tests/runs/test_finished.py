@@ -2,14 +2,13 @@ import json
 
 import pytest
 
-from ignite_unlearn.record.figures import FIGURES
-
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
+from ignite_unlearn.record.figures import FIGURES
 from ignite_unlearn.runs.finished import Finished
-from ignite_unlearn.runs.run import prepare_run
 from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.run import prepare_run
 from tests.runs.test_run import SHORT
 
 

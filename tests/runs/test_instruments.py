@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from ignite_unlearn.utils.files import read_weights, save_weights
-from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.pipeline import instruments_of
 from ignite_unlearn.runs.provenance import add_note, read_notes
 from ignite_unlearn.runs.run import prepare_run
+from ignite_unlearn.utils.files import read_weights, save_weights
 
 
 @pytest.fixture(autouse=True)

@@ -9,15 +9,12 @@ import pytest
 import torch
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.utils.files import read_weights, save_weights
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs import long_training as stages
 from ignite_unlearn.runs.finished import Finished
-from ignite_unlearn.runs.pipeline import instruments_of
-from ignite_unlearn.runs.provenance import form_of, nets_sha256, read_noted
-from ignite_unlearn.runs.provenance import add_note, read_note, read_notes
-from ignite_unlearn.runs.pipeline import carry_out
-from ignite_unlearn.runs.pipeline import original_of, retrained_of
+from ignite_unlearn.runs.pipeline import carry_out, instruments_of, original_of, retrained_of
+from ignite_unlearn.runs.provenance import add_note, form_of, nets_sha256, read_note, read_noted, read_notes
+from ignite_unlearn.utils.files import read_weights, save_weights
 from tests.recipes.test_class_gans import SHORT, request
 
 REST = SHORT[1:]
@@ -31,7 +28,7 @@ def asked(out, *settings, name="mnist-class", **changes):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
-    monkeypatch.setattr(stages, "_CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
 
 
 def interrupted(monkeypatch, wanted, stage, *, after=1):

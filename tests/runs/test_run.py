@@ -9,18 +9,17 @@ import torch
 from PIL import Image
 
 from ignite_unlearn import UnlearningDivergedError, UnlearningError
-from ignite_unlearn.utils.files import read_released, read_weights
-from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
-from ignite_unlearn.runs.run import prepare_run
-from ignite_unlearn.runs.pipeline import carry_out
-from ignite_unlearn.runs.pictures import picture, safe_picture
-from ignite_unlearn.runs.long_training import train_long
-from ignite_unlearn.runs.pipeline import original_of, retrained_of
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.training.gan_training import GANTraining
-from ignite_unlearn.record.record import now
 from ignite_unlearn.record.folder import kept_aside
 from ignite_unlearn.record.keys import file_weights_sha256
+from ignite_unlearn.record.record import now
+from ignite_unlearn.runs.long_training import train_long
+from ignite_unlearn.runs.pictures import picture, safe_picture
+from ignite_unlearn.runs.pipeline import carry_out, original_of, retrained_of
+from ignite_unlearn.runs.run import prepare_run
+from ignite_unlearn.utils.files import read_released, read_weights
 
 SHORT = (
     "iterations=12", "batch_size=8", "unlearning_iterations=2", "unlearning_batch_size=4", "samples=20",
@@ -91,7 +90,9 @@ def test_the_record_holds_no_image_of_the_forgotten_class(finished):
     asked = request(out)
     gans = {"original": original_of(asked).gan}
     never = lambda images: torch.eye(10)[torch.zeros(len(images), dtype=torch.int64)]  # noqa: E731 - all are "0"
-    whole, blank = (np.asarray(drawn) for drawn in (picture(gans), safe_picture(gans, asked.recipe.task, asked.split, never)))
+    whole, blank = (
+        np.asarray(drawn) for drawn in (picture(gans), safe_picture(gans, asked.recipe.task, asked.split, never))
+    )
     # Below the title ten rows of 16 pixels, at twice the size, a margin of one between.
     row = slice(16 + 2 * (1 + 3 * 17), 16 + 2 * (4 * 17))
     assert (whole[row] != blank[row]).any()
@@ -174,7 +175,7 @@ def test_resuming_uses_finished_stages(finished):
 def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypatch):
     import ignite_unlearn.runs.long_training as stages
 
-    monkeypatch.setattr(stages, "_CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
     asked = request(tmp_path)
 
     def training():

@@ -1,0 +1,1 @@
+"""Runs of recipes: from a request to an erasure record."""

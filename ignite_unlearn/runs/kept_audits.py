@@ -1,0 +1,90 @@
+"""Results of audits, kept in a run folder until its record holds them, so that audits that were stopped go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ignite_unlearn.audits import Audit, AuditResult
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.record.keys import weights_sha256
+from ignite_unlearn.runs.provenance import Fingerprint
+from ignite_unlearn.utils.files import write_json
+
+_FILE = "audits.checkpoint.json"
+
+
+@dataclass
+class KeptAudits:
+    """What was found so far.
+
+    Attributes:
+        folder: of the run.
+        made_by: everything that the results depend on, but for the GANs; results of another are not taken.
+    """
+
+    folder: Path
+    made_by: Fingerprint
+    _found: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+            if not self.made_by.differences(content["made_by"]):
+                self._found = {str(key): dict(found) for key, found in content["found"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            pass  # nothing is lost but time
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / _FILE
+
+    def kept(self, audit: Audit) -> Audit:
+        """Returns an audit whose results are kept, and taken from what is kept."""
+        return _Kept(audit, self)
+
+    def clear(self) -> None:
+        """Deletes the file, once the record holds what was found."""
+        self._path.unlink(missing_ok=True)
+
+    def take(self, key: str) -> AuditResult | None:
+        """Returns a result that is kept; None where there is none."""
+        try:
+            return AuditResult(**self._found[key])
+        except (KeyError, TypeError):
+            return None
+
+    def add(self, key: str, result: AuditResult) -> None:
+        """Keeps a result."""
+        self._found[key] = result.as_dict()
+        write_json(self._path, {"made_by": self.made_by.as_note(), "found": self._found})
+
+
+@dataclass(frozen=True)
+class _Kept:
+    audit: Audit
+    kept: KeptAudits
+
+    @property
+    def key(self) -> str:
+        return self.audit.key
+
+    @property
+    def title(self) -> str:
+        return self.audit.title
+
+    def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
+        key = f"{self.key} {weights_sha256(gan)} {_sha256(None if retrained is None else retrained.as_dict())}"
+        found = self.kept.take(key)
+        if found is None:
+            found = self.audit(gan, retrained=retrained)
+            self.kept.add(key, found)
+        return found
+
+
+def _sha256(content: Mapping[str, Any] | None) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
