@@ -11,6 +11,7 @@ from .handlers.replay import Replay as Replay
 from .handlers.snapshots import Snapshots as Snapshots
 from .handlers.stopping import StopWhenForgotten as StopWhenForgotten
 from .record.handler import ErasureRecord as ErasureRecord
+from .record.ledger import Ledger as Ledger
 
 __version__: str
 __all__: list[str]

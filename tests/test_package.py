@@ -40,6 +40,7 @@ INNER = {
     ],
     "runs": [
         {"provenance", "limits", "pictures", "interrupts"},
+        {"checkpoints", "earlier"},
         {"run", "long_training"},
         {"folder", "instruments", "unlearning"},
         {"pipeline"},

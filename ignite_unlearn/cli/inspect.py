@@ -86,10 +86,11 @@ def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
 def report(folder: Path, show: bool, verify: bool, fail_on: str | None, as_json: bool) -> None:
     """Print the erasure record of a folder: verdict, reasons, speed-up, limits, numbers; show or verify it."""
     from ignite_unlearn.record.folder import verify as verify_folder
+    from ignite_unlearn.record.ledger import verify_ledger
     from ignite_unlearn.record.record import Record
 
     record = Record.read(folder)
-    files = verify_folder(folder) if verify else []
+    files = [*verify_folder(folder), *verify_ledger(folder)] if verify else []
     if as_json:
         echo_json({**record.as_dict(), **({"verified": dict(files)} if verify else {})})
     else:

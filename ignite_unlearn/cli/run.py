@@ -57,6 +57,7 @@ def show(recipe: str) -> None:
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, for recipes that need one.")
 @click.option("--download", is_flag=True, help="Have torchvision put its data set into --data-root.")
 @click.option("--resume", is_flag=True, help="Use finished stages and checkpoints in the output folder.")
+@click.option("--after", type=click.Path(path_type=Path), help="Go on from a finished run, and hold its requests down.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--show-forgotten", is_flag=True, help="Let samples.png show what is to be forgotten.")
 @click.option("--request-id", help="Of the request to forget, for its record.")
@@ -64,7 +65,7 @@ def show(recipe: str) -> None:
 @click.option("--run-by", help="Who runs this, for the record.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 @in_one_sentence
-def run(recipe: str, out: Path | None, dry_run: bool, quiet: bool, **asked: Any) -> None:
+def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet: bool, **asked: Any) -> None:
     """Run a recipe: train what is missing, unlearn, judge, and write the erasure record.
 
     RECIPE is a stock recipe, a file of yours (./mine.py) or a module (package.module), which is run.
@@ -76,6 +77,11 @@ def run(recipe: str, out: Path | None, dry_run: bool, quiet: bool, **asked: Any)
 
     found = load_recipe(recipe)
     out = out or Path("runs") / found.name
+    if after is not None:
+        from ignite_unlearn.runs.finished import Finished
+
+        where = {name: asked[name] for name in ("data_root", "device")}
+        asked["earlier"] = Finished.read(after, recipe=recipe, progress=not quiet, **where).as_earlier()
     prepared = prepare_run(found, out=out, progress=not quiet, **asked)
     click.echo(prepared.plan())
     if dry_run:

@@ -80,6 +80,10 @@ class Forget(Protocol):
         """Returns the class labels that images put into a batch carry there; None where nobody knows them."""
         return labels
 
+    def together_with(self, classes: Iterable[int]) -> Forget:
+        """Returns the request with classes that were forgotten before; by default itself."""
+        return self
+
     def compared_with(self, unseen: Tensor) -> Forget:
         """Returns the request for whoever has real images that the GAN never saw, ``(K, ...)``; by default itself."""
         return self
@@ -158,6 +162,15 @@ class ForgetClasses(Forget):
     def replacement_labels(self, images: Tensor, labels: Tensor | None) -> Tensor | None:
         """Returns ``labels``, or the classifier's labels of ``images``, or None where nobody knows them."""
         return labels if labels is not None or self.classifier is None else self.classify(images)
+
+    def together_with(self, classes: Iterable[int]) -> ForgetClasses:
+        """Returns a request for these classes too, so that none of them is taken for a retained one.
+
+        Example:
+            >>> ForgetClasses({7}).together_with({2}).classes
+            (2, 7)
+        """
+        return ForgetClasses({*self.classes, *classes}, classifier=self.classifier, pool=self.pool)
 
     def classify(self, images: Tensor) -> Tensor:
         """Returns the classifier's classes of ``images``, int64 ``(N,)``."""

@@ -46,6 +46,15 @@ class Curves:
             if len({value for _, value in points}) > 1
         }
 
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the numbers so far."""
+        return {"steps": self._steps, "points": {name: list(map(list, found)) for name, found in self._points.items()}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads what :meth:`state_dict` returned."""
+        self._steps = int(state["steps"])
+        self._points = {name: [(i, value) for i, value in found] for name, found in state["points"].items()}
+
     def keep(self, engine: Engine) -> None:
         """Keeps the numbers of a step."""
         metrics = engine.state.metrics

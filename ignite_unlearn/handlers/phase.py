@@ -187,6 +187,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
             "iterations": self.iterations,
             "stopped_because": self.stopped_because,
             "gap": [self.gap, self._since],
+            "bounds": list(self.bounds),
             "seen": self._watch.state_dict(),
             "step": self.method_state(),
             "original": self.original.state_dict(),
@@ -198,7 +199,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         Raises:
             UnlearningError: if the state is not a phase's, or is of other nets; nothing is loaded then.
         """
-        missing = {"iterations", "stopped_because", "gap", "seen", "step", "original"} - state.keys()
+        missing = {"iterations", "stopped_because", "gap", "bounds", "seen", "step", "original"} - state.keys()
         if missing:
             raise UnlearningError(f"The state is not one of {type(self).__name__}: it lacks {sorted(missing)}.")
         original = self.original or Original(self.gan, self.forget, self.seed)
@@ -207,7 +208,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self.original, self.seed = original, original.seed
         self._watch.load_state_dict(state["seen"])
         self.iterations = int(state["iterations"])
-        self.stopped_because = state["stopped_because"]
+        self.stopped_because, self.bounds = state["stopped_because"], state["bounds"]
         self.gap, self._since = map(int, state["gap"])
 
     def _before_learning(self, engine: Engine) -> None:

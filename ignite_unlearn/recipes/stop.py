@@ -31,6 +31,12 @@ class Ending(Protocol):
     def bounds(self) -> Sequence[Mapping[str, Any]]:
         """What the phase was asked to reach, as in a record."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what was measured so far."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Loads what :meth:`state_dict` returned."""
+
 
 class Stop(Protocol):
     """When a phase ends: a frozen dataclass, whose settings ``--set`` can change."""
@@ -170,6 +176,13 @@ class _Judged:
             for bound in self._phase.bounds
         ]
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"stopping": self._stopping.state_dict(), "aimed_at": self._aimed_at}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._stopping.load_state_dict(state["stopping"])
+        self._aimed_at = state["aimed_at"]
+
     def _measure(self, gan: GAN) -> dict[str, float]:
         numbers = self._evaluation.quick(gan)
         if self._aimed_at is None:  # once: the aim moves no more
@@ -208,3 +221,9 @@ class _Unjudged:
     @property
     def bounds(self) -> Sequence[Mapping[str, Any]]:
         return self._phase.bounds
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        pass

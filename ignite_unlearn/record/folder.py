@@ -16,7 +16,9 @@ from ignite_unlearn.record.page import embedded, page
 from ignite_unlearn.record.record import Record, read_json
 from ignite_unlearn.utils.files import write_json, write_whole
 
-HASHED = ("original.pt", "unlearned.pt", "unlearned.safetensors", "retrained.pt", "judges.pt", "samples.png")
+HASHED = (
+    "original.pt", "unlearned.pt", "unlearned.safetensors", "retrained.pt", "judges.pt", "samples.png", "ledger.json",
+)  # fmt: skip
 
 
 def write_record(folder: Path, record: Record, picture: Image.Image | None = None) -> Record:

@@ -29,10 +29,18 @@ def make_key(folder: Path) -> bytes:
         UnlearningError: if it cannot be written, or the file there holds no key.
     """
     if not (folder / KEY_FILE).exists():
-        text = secrets.token_hex(32)
-        write_whole(folder / KEY_FILE, lambda part: part.write_text(text, encoding="ascii"))
-        (folder / KEY_FILE).chmod(0o600)
+        write_key(folder, secrets.token_bytes(32))
     return read_key(folder)
+
+
+def write_key(folder: Path, key: bytes) -> None:
+    """Writes the key of a run folder, readable by its owner alone.
+
+    Raises:
+        UnlearningError: if it cannot be written.
+    """
+    write_whole(folder / KEY_FILE, lambda part: part.write_text(key.hex(), encoding="ascii"))
+    (folder / KEY_FILE).chmod(0o600)
 
 
 def read_key(folder: Path) -> bytes:

@@ -7,7 +7,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ class Record:
         device: ``"cpu"`` or the GPU's name.
         data: ``name``, ``train`` and ``unseen`` (numbers of images), ``sha256``.
         forget: ``kind`` (``"classes"`` or ``"items"``), ``classes``, ``count``, and ``hmac_sha256`` of the forgotten
-            images: a keyed hash, which confirms nothing to anybody without the key.
+            images: a keyed hash, which confirms nothing to anybody without the key. All of it with earlier requests,
+            of which there were ``earlier_requests``.
         method: ``name``, ``substitution``, ``fake_label``, ``options``; of a user's own recipe also
             ``recipe_from``, the name of its file or module.
         seconds: wall-clock of ``original``, ``unlearning``, ``retraining``, ``inversion``; None where unknown.
@@ -93,7 +94,10 @@ class Record:
     @property
     def forgotten(self) -> str:
         """What was forgotten, in words."""
-        count = self.forget.get("count")
+        count, earlier = self.forget.get("count"), self.forget.get("earlier_requests")
+        if earlier:
+            alone = replace(self, forget={**self.forget, "earlier_requests": 0})
+            return f"{alone.forgotten}, those of {earlier} earlier requests among them"
         if self.forget["kind"] == "classes":
             named = ", ".join(map(str, self.forget.get("classes") or ()))
             images = "" if count is None else f" ({count} training images)"

@@ -14,7 +14,9 @@ from ignite_unlearn.recipes.recipe import Recipe, as_settings
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.record.figures import figure
 from ignite_unlearn.record.keys import keyed_sha256, read_key
+from ignite_unlearn.record.ledger import entry_of
 from ignite_unlearn.record.record import GANS, Record
+from ignite_unlearn.runs.earlier import Earlier
 from ignite_unlearn.runs.folder import RunFolder
 from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, measure_all
 from ignite_unlearn.runs.run import Run, prepare_run
@@ -68,6 +70,7 @@ class Finished:
             data_root=data_root,
             resume=True,
             progress=progress,
+            earlier=Earlier.in_folder(folder),
         )
         if "hmac_sha256" not in record.forget:
             raise UnlearningError(
@@ -86,6 +89,13 @@ class Finished:
                 "give --data-root with the data of the run."
             )
         return cls(run, record)
+
+    def as_earlier(self) -> Earlier:
+        """Returns what a run after this one must hold down: this run's request, and those before it."""
+        run = self.run
+        key, entries = read_key(run.out), run.earlier.entries
+        images = run.split.requests[-1][0] if run.recipe.task.kind == "items" else None
+        return Earlier((*entries, entry_of(run.out, entries, key, images)), key, run.out)
 
     def gans(self) -> dict[str, GAN]:
         """Returns the original, the unlearned and, where there is one, the retrained GAN.

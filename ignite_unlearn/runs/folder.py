@@ -15,7 +15,8 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import load_weights
 from ignite_unlearn.recipes.nets.nets import trained_gan
 from ignite_unlearn.recipes.training.gan_training import GANTraining
-from ignite_unlearn.runs.long_training import checkpoint_path, train_long
+from ignite_unlearn.runs.checkpoints import checkpoint_path
+from ignite_unlearn.runs.long_training import train_long
 from ignite_unlearn.runs.provenance import (
     Beside,
     Fingerprint,
@@ -55,6 +56,22 @@ class RunFolder:
 
     path: Path
     progress: bool = True
+
+    def take_over(self, name: str, source: Path, taken: str, fingerprint: Fingerprint) -> None:
+        """Copies weights of another run folder, and notes where they are from.
+
+        Args:
+            name: that they get here.
+            source: the other folder.
+            taken: their name there.
+            fingerprint: by which they are known here.
+
+        Raises:
+            UnlearningError: if they are missing, or not what was noted there.
+        """
+        state, _ = read_noted(source, taken)
+        note = {"seconds": None, "iterations": None, "fingerprint": fingerprint.as_note()}
+        self._write(name, state, {**note, "sha256": nets_sha256(state)})
 
     def original(self, gan: GAN, stage: Stage, beside: Beside, *, resume: bool) -> Trained:
         """Returns the original GAN: ``original.pt`` where it is there, or beside, else trained.

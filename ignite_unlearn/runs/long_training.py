@@ -3,60 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
-from ignite.handlers import Checkpoint
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.errors import UnlearningDivergedError
 from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
-from ignite_unlearn.runs.interrupts import heard
+from ignite_unlearn.runs.checkpoints import Checkpoints, Clock, checkpoint_path
 from ignite_unlearn.runs.provenance import Fingerprint
-from ignite_unlearn.utils.clock import wall_clock
-from ignite_unlearn.utils.files import read_weights, save_weights
 
 _EPOCH = 100  # iterations
-_SAVE_EVERY = 30.0  # seconds from one checkpoint to the next
-_MADE_BY = "made_by"  # in a checkpoint: the fingerprint of its training
-
-
-class _Clock:
-    """Wall-clock seconds over all runs of a stage."""
-
-    def __init__(self) -> None:
-        self.before = 0.0
-        self.start = wall_clock()
-
-    @property
-    def seconds(self) -> float:
-        return self.before + wall_clock() - self.start
-
-    def state_dict(self) -> dict[str, float]:
-        return {"seconds": self.seconds}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.before, self.start = float(state["seconds"]), wall_clock()
-
-
-class _Stream:
-    """Torch's random number stream, which draws batches and latents."""
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return {"torch": torch.get_rng_state()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        torch.set_rng_state(state["torch"])
-
-
-def checkpoint_path(folder: Path, title: str) -> Path:
-    """Returns where the checkpoint of a training lies."""
-    return folder / f"{title}.checkpoint.pt"
 
 
 def train_long(
@@ -92,53 +53,24 @@ def train_long(
         resume: whether to go on from the checkpoint if there is one.
         progress: whether to show the bar.
     """
-    clock, path = _Clock(), checkpoint_path(folder, title)
-    objects = {**training.state_objects(), "clock": clock, "stream": _Stream()}
-    made_by, settings, engine = fingerprint.as_note(), training.settings, training.engine
-    saver = Checkpoint(objects, lambda content, *_: save_weights(path, {**content, _MADE_BY: made_by}))
+    clock, settings, engine = Clock(), training.settings, training.engine
+    objects = {**training.state_objects(), "clock": clock}
+    checkpoints = Checkpoints(checkpoint_path(folder, title), objects, fingerprint)
     length = min(_EPOCH, settings.iterations)
-    saved = wall_clock()
 
-    def save(engine: Engine) -> None:
-        nonlocal saved
-        if signals or wall_clock() - saved >= _SAVE_EVERY:
-            _stop_on_nan(engine, title)  # a checkpoint must hold a state that is worth going on from
-            saver(engine)
-            saved = wall_clock()
-        signals.obey()
+    def check(engine: Engine) -> None:
+        _stop_on_nan(engine, title)
 
-    with torch.random.fork_rng(devices=[]), heard() as signals:
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        if resume and path.exists():
-            _go_on(objects, path, fingerprint)
-        engine.add_event_handler(Events.EPOCH_COMPLETED, _stop_on_nan, title)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, save)
-        if (
-            engine.state.iteration < settings.iterations
-        ):  # else the checkpoint was of the end, and Ignite would begin anew
-            with show_progress(engine, settings.iterations, title, progress):
+        if resume:
+            checkpoints.load()
+        engine.add_event_handler(Events.EPOCH_COMPLETED, check)
+        if engine.state.iteration < settings.iterations:  # else Ignite would begin anew
+            with checkpoints.saving(engine, check), show_progress(engine, settings.iterations, title, progress):
                 batches = Batches(images, labels, settings.batch_size, length)
                 engine.run(batches, max_iters=settings.iterations, epoch_length=length)
     return clock.seconds
-
-
-def _go_on(objects: Mapping[str, Any], path: Path, fingerprint: Fingerprint) -> None:
-    content = read_weights(path)
-    made_by = content.pop(_MADE_BY, None)
-    if not isinstance(made_by, dict):
-        raise UnlearningError(f"{path} does not tell by which seed and options: delete the file to begin anew.")
-    different = fingerprint.differences(made_by)
-    if different:
-        raise UnlearningError(
-            f"{path} is of a training by {', '.join(different)}: resume with the seed and options that began it, "
-            "give another --out, or delete the file to begin anew."
-        )
-    try:
-        Checkpoint.load_objects(objects, content)
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise UnlearningError(
-            f"{path} does not fit this training ({str(error).splitlines()[0]}): delete the file to begin anew."
-        ) from error
 
 
 def _stop_on_nan(engine: Engine, title: str) -> None:

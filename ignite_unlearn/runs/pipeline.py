@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ignite_unlearn import __version__
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.recipe import Recipe
 from ignite_unlearn.recipes.tasks.instruments import Instruments
@@ -19,12 +20,15 @@ from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
 from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
+from ignite_unlearn.runs.checkpoints import checkpoint_path
 from ignite_unlearn.runs.folder import RunFolder, Trained
 from ignite_unlearn.runs.instruments import kept_instruments
 from ignite_unlearn.runs.limits import limits
 from ignite_unlearn.runs.pictures import picture, safe_picture
+from ignite_unlearn.runs.provenance import Fingerprint
 from ignite_unlearn.runs.run import Run
 from ignite_unlearn.runs.unlearning import Unlearned, Unlearning
+from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.locks import locked_folder
 from ignite_unlearn.utils.pictures import save_picture
 
@@ -44,10 +48,11 @@ def carry_out(run: Run) -> Record:
 
 def _carry_out(run: Run) -> Record:
     recipe, split, folder = run.recipe, run.split, RunFolder(run.out)
+    run.earlier.write(run.out)
     original = original_of(run)
     instruments = instruments_of(run)
     evaluation = recipe.task.evaluation(instruments, split, original.gan, samples=recipe.samples, seed=JUDGED)
-    unlearned, later = _unlearn(run, original.gan, instruments, evaluation)
+    unlearned, later = _unlearn(run, folder, original.gan, instruments, evaluation)
     folder.save("unlearned", unlearned.gan, seconds=unlearned.seconds, iterations=unlearned.iterations)
     retrained = retrained_of(run) if run.retrain else None
     gans = {"original": original.gan, "unlearned": unlearned.gan}
@@ -77,7 +82,9 @@ def original_of(run: Run) -> Trained:
     Raises:
         UnlearningError: if a file is of other nets, or was made by another seed or other options.
     """
-    folder = RunFolder(run.out, run.progress)
+    folder, before = RunFolder(run.out, run.progress), run.earlier.folder
+    if before is not None and not (run.out / "original.pt").exists():
+        folder.take_over("original", before, "unlearned", run.original.fingerprint)
     return folder.original(run.new_gan(), run.original, run.original_beside(), resume=run.resume)
 
 
@@ -110,7 +117,7 @@ def measure_all(evaluation: Evaluation, gans: Mapping[str, GAN]) -> dict[str, di
 
 
 def _unlearn(
-    run: Run, original: GAN, instruments: Instruments, evaluation: Evaluation
+    run: Run, folder: RunFolder, original: GAN, instruments: Instruments, evaluation: Evaluation
 ) -> tuple[Unlearned, dict[str, Any]]:
     """Returns what the phase did, and numbers of the unlearned GAN that are known only afterwards."""
     recipe, split, gan = run.recipe, run.split, run.new_gan()
@@ -119,12 +126,21 @@ def _unlearn(
     # Stops are decided on other latents than those that the result is judged by.
     watch = recipe.stop.evaluation(partial(recipe.task.evaluation, instruments, split, original, seed=WATCHED))
     unlearning = Unlearning(gan, recipe, split, instruments, seed=run.seed, progress=run.progress)
-    unlearned = unlearning.run(original, watch)
+    checkpoint = checkpoint_path(folder.path, "unlearned"), _depends_on(run, original, instruments)
+    unlearned = unlearning.run(original, watch, checkpoint, resume=run.resume)
     numbers: dict[str, Any] = {}
     for before, steps in pairwise((0, *recipe.stop.later)):
         unlearning.go_on(steps - before)
         numbers |= later_numbers(evaluation.memory(unlearning.released), steps if before else None)
     return unlearned, numbers
+
+
+def _depends_on(run: Run, original: GAN, instruments: Instruments) -> Fingerprint:
+    """Returns everything that a phase depends on; of what is to be forgotten the rows, not the pixels."""
+    judges = tensors_sha256(*instruments.guide.state_dict().values(), *instruments.classifier.state_dict().values())
+    made = {"version": __version__, "recipe": run.recipe.name, "seed": run.seed, "data": run.data_sha256}
+    made |= {"original": weights_sha256(original), "judges": judges, "forgotten": tensors_sha256(run.split.forgotten)}
+    return Fingerprint({**made, **run.options})
 
 
 def _about(run: Run, instruments: Instruments, made: int) -> dict[str, Any]:
@@ -147,6 +163,7 @@ def _about(run: Run, instruments: Instruments, made: int) -> dict[str, Any]:
             "classes": list(task.classes),
             "count": int(split.forgotten.sum()),
             "hmac_sha256": keyed_sha256(make_key(run.out), split.forget[0]),
+            "earlier_requests": len(run.earlier.entries),
         },
         "method": _method(recipe),
         "feature_extractor": {"name": extractor.name, "sha256": extractor.sha256, "samples": made},

@@ -20,6 +20,7 @@ from ignite_unlearn.recipes.nets.nets import new_gan
 from ignite_unlearn.recipes.recipe import Recipe, with_settings
 from ignite_unlearn.recipes.training.training import Training
 from ignite_unlearn.record.folder import kept_aside
+from ignite_unlearn.runs.earlier import Earlier
 from ignite_unlearn.runs.provenance import VERSION, Beside, Fingerprint, form_of, made_alike_beside
 from ignite_unlearn.utils.hashing import tensors_sha256
 
@@ -63,6 +64,7 @@ class Run:
         progress: whether bars are shown.
         show_forgotten: whether ``samples.png`` shows the original's images of what is to be forgotten.
         origin: ``id``, ``asked_by`` and ``run_by`` of the request, for its record.
+        earlier: the requests before this one.
     """
 
     recipe: Recipe
@@ -78,6 +80,7 @@ class Run:
     progress: bool
     show_forgotten: bool = False
     origin: Mapping[str, str | None] = field(default_factory=dict)
+    earlier: Earlier = field(default_factory=Earlier)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -90,6 +93,8 @@ class Run:
 
     def original_beside(self) -> Beside:
         """Returns the folder beside ``out`` that holds an original GAN made in the same way, if there is one."""
+        if self.earlier.entries:
+            return Beside(None)
         gan = self.new_gan()
         form = form_of({"generator": gan.generator, "discriminator": gan.discriminator})
         assert form is not None
@@ -103,6 +108,8 @@ class Run:
         beside = self.original_beside()
         if beside.folder is not None:
             original = f"copy {beside.folder / 'original.pt'}, made in the same way, to"
+        if self.earlier.folder is not None and not there:
+            original = f"copy {self.earlier.folder / 'unlearned.pt'}, which forgot what was asked for before, to"
         aside = kept_aside(out)
         kept = "" if aside is None else f"; the record that is there is kept as {aside.name}"
         retrained = f"retrain {self.retrained.settings.iterations} iterations on the retain set"
@@ -117,6 +124,7 @@ class Run:
             f"data: {data.name}, {len(data.images)} training images, {len(data.unseen)} unseen, {data.classes} classes",
             f"forget: {recipe.task.describe(data)}, {int(split.forgotten.sum())} training images",
             *_copies(split),
+            *_earlier(split, self.earlier),
             *(f"note: {note}" for note in data.notes),
             *beside.passed_over,
             *(f"{i}. {step}" for i, step in enumerate(steps, 1)),
@@ -139,6 +147,7 @@ def prepare_run(
     request_id: str | None = None,
     asked_by: str | None = None,
     run_by: str | None = None,
+    earlier: Earlier | None = None,
 ) -> Run:
     """Returns a checked run; nothing is written by the check, but the data where a download is asked for.
 
@@ -151,14 +160,18 @@ def prepare_run(
     if download:
         recipe.data.download(data_root)
     data = recipe.load(data_root)
-    recipe = replace(recipe, task=recipe.task.in_data(data, seed))
+    earlier = earlier or Earlier()
+    recipe = replace(recipe, task=recipe.task.in_data(data, seed).together_with(earlier.classes))
     _check_folder(out)
     data = _moved(data, where)
-    split = recipe.task.split(data, seed, conditional=recipe.nets.conditional)
+    split = _with_earlier(recipe.task.split(data, seed, conditional=recipe.nets.conditional), earlier)
     if bool(split.forgotten.all()):
         raise UnlearningError("All training images are to be forgotten, or copies of them: leave some to be retained.")
     sha256 = data.sha256
     original, retrained = stages(recipe, split, sha256, seed)
+    if earlier.entries:  # it is what the request before has left
+        made = {"version": VERSION, "recipe": recipe.name, "after": earlier.entries[-1].sha256}
+        original = replace(original, fingerprint=Fingerprint(made))
     return Run(
         recipe,
         split,
@@ -173,6 +186,7 @@ def prepare_run(
         progress=progress,
         show_forgotten=show_forgotten,
         origin={"id": request_id, "asked_by": asked_by, "run_by": run_by},
+        earlier=earlier,
     )
 
 
@@ -193,9 +207,29 @@ def stages(recipe: Recipe, split: Split, data_sha256: str, seed: int) -> tuple[S
     )
 
 
+def _with_earlier(split: Split, earlier: Earlier) -> Split:
+    if not earlier.entries:
+        return split
+    named = earlier.rows(split.data.images, split.data.labels)
+    if not bool((split.forgotten & ~named).any()):
+        raise UnlearningError(
+            "Earlier requests have named all that is to be forgotten: ask for something else, or leave out --after."
+        )
+    return replace(split, forgotten=split.forgotten | named, earlier=named)
+
+
+def _earlier(split: Split, earlier: Earlier) -> list[str]:
+    """Returns a line about the earlier requests; none where there are none."""
+    if split.earlier is None:
+        return []
+    return [f"  with {int(split.earlier.sum())} training images of {len(earlier.entries)} earlier requests"]
+
+
 def _copies(split: Split) -> list[str]:
     """Returns a line about the copies that join the request; none where there are none."""
-    rows, files = (split.forgotten & ~split.asked).nonzero().flatten().tolist(), split.data.files
+    joined = split.forgotten & ~split.asked
+    rows = (joined if split.earlier is None else joined & ~split.earlier).nonzero().flatten().tolist()
+    files = split.data.files
     named = [str(files[i]) if files else f"number {i}" for i in rows]
     return [f"  with {len(rows)} copies of what was asked for: {told(named)}"] if rows else []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,8 +22,10 @@ from ignite_unlearn.recipes.stop import Ending
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import Evaluation
 from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
+from ignite_unlearn.runs.checkpoints import Checkpoints, Clock
 from ignite_unlearn.runs.long_training import show_progress
-from ignite_unlearn.utils.clock import CallTimer, wall_clock
+from ignite_unlearn.runs.provenance import Fingerprint
+from ignite_unlearn.utils.clock import CallTimer
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Unlearning:
     def __init__(
         self, gan: GAN, recipe: Recipe, split: Split, instruments: Instruments, *, seed: int, progress: bool = True
     ):
-        self._start, self._timer = wall_clock(), CallTimer()
+        self._clock, self._timer = Clock(), CallTimer()
         self._recipe, self._split, self._seed, self._progress = recipe, split, seed, progress
         task, guide = recipe.task, instruments.guide
         self.training = GANTraining(gan, recipe.training, unlearning=True)
@@ -76,22 +79,35 @@ class Unlearning:
         forget = task.forget(split, guide, self._timer, progress=progress)
         self.phase: UnlearningPhase = recipe.method.phase(self.gan, forget, material)
 
-    def run(self, original: GAN, evaluation: Evaluation | None) -> Unlearned:
+    def run(
+        self,
+        original: GAN,
+        evaluation: Evaluation | None,
+        checkpoint: tuple[Path, Fingerprint] | None = None,
+        *,
+        resume: bool = False,
+    ) -> Unlearned:
         """Unlearns.
 
         Args:
             original: what quality is compared with.
             evaluation: judges while the phase runs; None: nothing does.
+            checkpoint: where it is kept, and all that the phase depends on; None: there is none.
+            resume: whether to go on from it.
+
+        Raises:
+            UnlearningError: if the checkpoint that is there is of another phase.
         """
         method, phase = self._recipe.method, self.phase
         ending = self._recipe.stop.ending(
             phase, evaluation=evaluation, original=original, released=self.released, aim=lambda: method.aim(phase)
         )
-        self._loop(method.unlearning_iterations * method.every, ending)
+        kept = None if checkpoint is None else self._checkpoints(*checkpoint, ending)
+        self._loop(method.unlearning_iterations * method.every, ending, kept=kept, resume=resume)
         inverting = self._timer.seconds
         return Unlearned(
             self.released.teacher(),
-            wall_clock() - self._start - (inverting or 0.0),
+            self._clock.seconds - (inverting or 0.0),
             inverting,
             phase.iterations,
             phase.stopped_because or "the run ended",
@@ -104,7 +120,19 @@ class Unlearning:
         """Takes further learning steps on retained images, as the user's loop does after the phase."""
         self._loop(iterations, title="learning on")
 
-    def _loop(self, iterations: int, ending: Ending | None = None, *, title: str = "unlearning") -> None:
+    def _checkpoints(self, path: Path, fingerprint: Fingerprint, ending: Ending) -> Checkpoints:
+        own = {"phase": self.phase, "ending": ending, "curves": self.curves, "clock": self._clock, "timer": self._timer}
+        return Checkpoints(path, {**self.training.state_objects(), **own}, fingerprint)
+
+    def _loop(
+        self,
+        iterations: int,
+        ending: Ending | None = None,
+        *,
+        title: str = "unlearning",
+        kept: Checkpoints | None = None,
+        resume: bool = False,
+    ) -> None:
         engine, data = self.training.engine, self._split.data
         self.phase.measured, self.phase.released = True, self.released  # the run measures
         with contextlib.ExitStack() as attached:
@@ -114,12 +142,18 @@ class Unlearning:
             if ending is not None:
                 attached.enter_context(ending.attach(engine))
             attached.enter_context(self.curves.attach(engine))
-            attached.enter_context(show_progress(engine, iterations, title, self._progress))
             torch.default_generator.manual_seed(self._seed)
             batches = Batches(data.images, data.labels, self._recipe.training.batch_size, iterations)
             engine.state.max_epochs = None  # a new run, also after an earlier one
+            resumed = kept is not None and resume and kept.load()
+            if resumed and not (self.phase.active and engine.state.iteration < iterations):
+                return  # it was of the end, and Ignite would begin anew
+            if kept is not None:
+                attached.enter_context(kept.saving(engine))
+            attached.enter_context(show_progress(engine, iterations, title, self._progress))
             engine.run(batches, max_epochs=1)
 
     def _start_average(self) -> None:
         # The phase begins with the average in the generator's place, so this adds to it what a closed form has changed.
-        self.training.average.load_state_dict(self.training.generator.state_dict())
+        if self.phase.iterations == 0:
+            self.training.average.load_state_dict(self.training.generator.state_dict())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -40,6 +40,14 @@ class CallTimer:
 
     def __init__(self) -> None:
         self.seconds: float | None = None
+
+    def state_dict(self) -> dict[str, float | None]:
+        """Returns the seconds so far."""
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state: Mapping[str, float | None]) -> None:
+        """Goes on from the seconds that :meth:`state_dict` returned."""
+        self.seconds = state["seconds"]
 
     def timing(self, function: Callable[_P, _T]) -> Callable[_P, _T]:
         """Returns the function, whose calls are timed from now on."""

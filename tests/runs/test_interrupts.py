@@ -7,11 +7,17 @@ import threading
 import pytest
 import torch
 
-import ignite_unlearn.runs.long_training as stages
+import ignite_unlearn.runs.checkpoints as stages
+from ignite_unlearn import UnlearningError
+from ignite_unlearn.cascade.step import UnlearningStep
+from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.training.gan_training import GANTraining
+from ignite_unlearn.runs.checkpoints import checkpoint_path
 from ignite_unlearn.runs.interrupts import Interrupted, heard, terminable
-from ignite_unlearn.runs.long_training import checkpoint_path, train_long
-from tests.runs.test_run import request
+from ignite_unlearn.runs.long_training import train_long
+from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.unlearning import Unlearning
+from tests.runs.test_run import SHORT, request
 
 
 def train(asked, training, folder, **how):
@@ -78,3 +84,42 @@ def test_in_another_thread_signals_are_left_alone():
     thread.start()
     thread.join()
     assert found == [False]
+
+
+@pytest.mark.parametrize("at", [1, 3, 4])
+def test_a_phase_that_was_interrupted_goes_on_where_it_was(tmp_path, monkeypatch, at):
+    """Also where the bounds were not reached, and the best state was an earlier one; four iterations end it."""
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
+    settings = (*SHORT, "unlearning_iterations=4", "substitution=other_class", "start=none", "fid_tolerance=0")
+    whole = carry_out(request(tmp_path / "whole" / "run", settings=settings))
+
+    begin, steps = Unlearning.__init__, []
+
+    def interrupting(self, *args, **options):
+        begin(self, *args, **options)
+        self.training.engine.add_event_handler(
+            stages.Events.ITERATION_STARTED(once=at), lambda: os.kill(os.getpid(), signal.SIGTERM)
+        )
+
+    (tmp_path / "part").mkdir()
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(Unlearning, "__init__", interrupting)
+        carry_out(request(tmp_path / "part" / "run", settings=settings))
+    step = UnlearningStep.__call__
+    monkeypatch.setattr(UnlearningStep, "__call__", lambda *a, **k: (steps.append(0), step(*a, **k))[1])
+    resumed = carry_out(request(tmp_path / "part" / "run", settings=settings, resume=True))
+    assert len(steps) == 4 - at
+    assert resumed.weights_sha256 == whole.weights_sha256 and resumed.metrics == whole.metrics
+    assert (resumed.bounds, resumed.curves, resumed.found) == (whole.bounds, whole.curves, whole.found)
+    assert resumed.stopped_because == whole.stopped_because and resumed.seconds["unlearning"] > 0
+    assert not list(tmp_path.rglob("*.checkpoint.pt"))
+
+
+def test_a_checkpoint_of_another_phase_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
+    monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(Unlearning, "go_on", lambda self, iterations: 1 / 0)
+        carry_out(request(tmp_path))
+    with pytest.raises(UnlearningError, match=r"unlearned.checkpoint.pt is of a training by .*anchor"):
+        carry_out(request(tmp_path, settings=(*SHORT, "anchor=7"), resume=True))

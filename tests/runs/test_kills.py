@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-import ignite_unlearn.runs.long_training as stages
+import ignite_unlearn.runs.checkpoints as stages
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.audits import audit_run

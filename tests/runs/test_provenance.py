@@ -10,7 +10,7 @@ import torch
 
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
-from ignite_unlearn.runs import long_training as stages
+from ignite_unlearn.runs import checkpoints as stages
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out, instruments_of, original_of, retrained_of
 from ignite_unlearn.runs.provenance import add_note, form_of, nets_sha256, read_note, read_noted, read_notes

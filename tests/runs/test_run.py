@@ -173,7 +173,7 @@ def test_resuming_uses_finished_stages(finished):
 
 
 def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypatch):
-    import ignite_unlearn.runs.long_training as stages
+    import ignite_unlearn.runs.checkpoints as stages
 
     monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
     asked = request(tmp_path)

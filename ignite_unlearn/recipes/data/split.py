@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 
 from ignite_unlearn.recipes.data.image_data import ImageData
@@ -23,6 +24,7 @@ class Split:
         calibration: the unseen images that a phase may look at.
         scoring: unseen images that membership is judged by.
         conditional: whether the GAN takes labels.
+        earlier: mask of those that earlier requests have named; None: there were none.
     """
 
     data: ImageData
@@ -31,11 +33,19 @@ class Split:
     calibration: Labelled
     scoring: Labelled
     conditional: bool
+    earlier: Tensor | None = None
 
     @property
     def forget(self) -> Labelled:
         """The training images that are to be forgotten."""
         return self.data.images[self.forgotten], self.data.labels[self.forgotten]
+
+    @property
+    def requests(self) -> list[Labelled]:
+        """The same, those of earlier requests first."""
+        earlier = torch.zeros_like(self.forgotten) if self.earlier is None else self.earlier
+        parts = (self.forgotten & earlier, self.forgotten & ~earlier)
+        return [(self.data.images[part], self.data.labels[part]) for part in parts if bool(part.any())]
 
     @property
     def retain(self) -> Labelled:

@@ -68,6 +68,10 @@ class Classes:
             raise UnlearningError("All classes would be forgotten: leave at least one to be retained.")
         return replace(self, classes=numbers)
 
+    def together_with(self: _ClassesT, classes: Sequence[int]) -> _ClassesT:
+        """Returns the request with these classes too."""
+        return replace(self, classes=tuple(sorted({*self.classes, *classes})))
+
     def choice(self) -> Mapping[str, Any]:
         """Returns the classes."""
         return {"classes": self.classes}

@@ -70,6 +70,10 @@ class Items:
         self._check(data, self.items, self.first_item)
         return self
 
+    def together_with(self: _ItemsT, classes: Sequence[int]) -> _ItemsT:
+        """Returns the request itself: earlier items are in the split."""
+        return self
+
     def choice(self) -> Mapping[str, Any]:
         """Returns how many, and the first."""
         return {"items": self.items, "first_item": self.first_item}
@@ -87,17 +91,17 @@ class Items:
 
     def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> ForgetItems:
         """Returns the request; inversion tells where the images are, as far as the generator knows them."""
-        images, labels = split.forget
-        if self.generator_half == "phase":
-            return ForgetItems(images, split.given(labels))
-        look = Inversion(candidates=self.candidates, steps=self.inversion_steps, progress=progress)
-        timed = timer.timing(look)
-        return ForgetItems(
-            images,
-            split.given(labels),
-            inversion=timed if self.generator_half != "never" else None,
-            unseen=split.calibration[0][:_COMPARED] if self.generator_half == "where_known" else None,
-        )
+        inversion, unseen = None, None
+        if self.generator_half in ("where_known", "always"):
+            look = Inversion(candidates=self.candidates, steps=self.inversion_steps, progress=progress)
+            inversion = timer.timing(look)
+        if self.generator_half == "where_known":
+            unseen = split.calibration[0][:_COMPARED]
+        first, *later = split.requests
+        asked = ForgetItems(first[0], split.given(first[1]), inversion=inversion, unseen=unseen)
+        for images, labels in later:
+            asked.add(images, split.given(labels))
+        return asked
 
     def left(self, guide: nn.Module) -> Callable[[Tensor, Tensor], Tensor] | None:
         """Returns None: a classifier knows classes, not images."""

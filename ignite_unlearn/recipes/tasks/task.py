@@ -83,6 +83,9 @@ class Task(Protocol):
             UnlearningError: if what is to be forgotten is not in the data, or is all of it.
         """
 
+    def together_with(self, classes: Sequence[int]) -> Task:
+        """Returns the request with classes that were forgotten before; of items itself."""
+
     def choice(self) -> Mapping[str, Any]:
         """Returns the settings that say which images are forgotten: a retrained GAN depends on them."""
 
