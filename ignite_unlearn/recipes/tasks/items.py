@@ -149,10 +149,11 @@ class Items:
                 f"--set items={items} and --set first_item={first} do not fit: {data.name} has {len(data.images)} "
                 "training images, and at least one must be retained."
             )
-        if self.generator_half == "where_known" and len(data.unseen) < _LEAST:
+        if self.generator_half in ("where_known", "phase") and len(data.unseen) < _LEAST:
+            without = ", or --set generator_half=never" if self.generator_half == "where_known" else ""
             raise UnlearningError(
                 f"{data.name} has {len(data.unseen)} unseen images, and the generator's half of the phase compares "
-                f"with at least {_LEAST}: give more in a folder test, or --set generator_half=never."
+                f"with at least {_LEAST}: give more in a folder test{without}."
             )
 
 

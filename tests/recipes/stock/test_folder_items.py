@@ -6,10 +6,12 @@ from PIL import Image
 
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe
+from ignite_unlearn.recipes.methods.method import Material
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out
 from ignite_unlearn.runs.run import prepare_run
+from ignite_unlearn.utils.clock import CallTimer
 from ignite_unlearn.utils.image_files import find_files
 
 RECIPE = load_recipe("folder-items")
@@ -43,6 +45,28 @@ def test_files_are_named_and_never_drawn_into_the_unseen_tenth(tmp_path):
         assert (
             names(request) == {f"{i:02}.png"} and request.options["items"] == 1 and len(request.split.data.unseen) == 4
         )
+
+
+def faces(root, *settings):
+    short = ("size=16", "iterations=4", "g_width=8", "d_width=8", "batch_size=8", "samples=16", "later=1", "items=2")
+    return prepare_run(
+        load_recipe("faces-items"), settings=(*short, "unlearning_iterations=1", *settings), out=root.parent / "out",
+        data_root=root, device="cpu", progress=False,
+    )  # fmt: skip
+
+
+def test_a_folder_of_few_faces_is_enough_for_a_phase_that_chooses_by_itself(tmp_path):
+    fill(tmp_path / "data" / "train", 12), fill(tmp_path / "data" / "test", 15, seed=1)
+    with pytest.raises(UnlearningError, match=r"15 unseen images, .* at least 16: give more in a folder test\.$"):
+        faces(tmp_path / "data", "files=03.png")
+    Image.fromarray(np.full((16, 16), 7, np.uint8)).save(tmp_path / "data" / "test" / "last.png")
+    run = faces(tmp_path / "data", "files=train/03.png,train/05.png")
+    assert int(run.split.forgotten.sum()) == 2 and [
+        len(part[0]) for part in (run.split.calibration, run.split.scoring)
+    ] == [8, 8]
+    forget = run.recipe.task.forget(run.split, None, CallTimer(), progress=False)
+    phase = run.recipe.method.phase(run.new_gan(), forget, Material(run.split, None, 0, 0))
+    assert phase.forget.search is not None and type(phase.step.discriminator_step).__name__ == "KFAC"
 
 
 def test_too_few_unseen_images_for_the_phase_are_told_before_the_training(tmp_path):
