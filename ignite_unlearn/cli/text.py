@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,21 @@ if TYPE_CHECKING:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
 
 
-def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Returns rows of text as a table with aligned columns."""
+def format_table(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """Returns rows of text as a table with aligned columns; one that is too wide has its first column above the others.
+
+    Args:
+        rows: the first is the header.
+        width: that there is; None: the terminal's, or 80.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    if sum(widths) + 2 * (len(widths) - 1) > (width or shutil.get_terminal_size().columns):
+        split = [[["", *row[1:]]] if not row[0] else [[row[0]] + [""] * (len(row) - 1), ["", *row[1:]]] for row in rows]
+        return _lines([line for lines in split for line in lines], [0, *widths[1:]])
+    return _lines(rows, widths)
+
+
+def _lines(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> str:
     lines = [
         "  ".join(
             cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))

@@ -61,7 +61,7 @@ class Figure:
         return f"{of}_low{later}", f"{of}_high{later}"
 
     def cell(self, numbers: Mapping[str, Any]) -> str:
-        """Returns the figure among a GAN's numbers, to four digits and with its interval; ``"-"`` where it is not.
+        """Returns the figure among a GAN's numbers, to four digits, or to three with its interval; else ``"-"``.
 
         Example:
             >>> FIGURES["forgotten_share"].cell({"forgotten_share": 0.1, "forgotten_share_low": 0.05,
@@ -71,7 +71,7 @@ class Figure:
         value, low, high = (numbers.get(key) for key in (self.key, *self.ends))
         if value is None:
             return "-"
-        return f"{value:.4g}" if low is None or high is None else f"{value:.4g} [{low:.3g}, {high:.3g}]"
+        return f"{value:.4g}" if low is None or high is None else f"{value:.3g} [{low:.3g}, {high:.3g}]"
 
 
 _LIST = (

@@ -189,6 +189,18 @@ def test_tables_are_aligned():
     ]
 
 
+def test_a_table_that_is_too_wide_has_names_above_their_numbers():
+    rows = [["", "original", "unlearned"], ["a rather long name", "1", "0.5 [0.1, 0.9]"], ["x", "23456", "-"]]
+    assert format_table(rows, 30).splitlines() == [
+        "  original       unlearned",
+        "a rather long name",
+        "         1  0.5 [0.1, 0.9]",
+        "x",
+        "     23456               -",
+    ]
+    assert format_table(rows, 60) == format_table(rows, 44) and format_table(rows, 43) == format_table(rows, 30)
+
+
 def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
     monkeypatch.setattr(instruments, "_EPOCHS", 1)
     assert run(tmp_path).exit_code == 0
