@@ -39,7 +39,7 @@ INNER = {
     "runs": [
         {"provenance", "limits", "pictures"},
         {"run", "long_training"},
-        {"folder", "instruments", "unlearning"},
+        {"folder", "instruments", "unlearning", "rehearsal"},
         {"pipeline"},
         {"finished"},
         {"audits"},

@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ignite_unlearn.utils.printable import printable
+
 if TYPE_CHECKING:
     from ignite_unlearn.record.record import Record
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, to standard output.")
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """Prints lines; what somebody wrote into a file or a name moves no cursor, changes no colour, begins no line."""
+    for line in lines or ("",):
+        click.echo(printable(line), err=err)
+
+
 def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Returns rows of text as a table with aligned columns."""
+    """Returns rows of text as a table with aligned columns, each row a line."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -28,18 +37,17 @@ def format_table(rows: Sequence[Sequence[str]]) -> str:
 
 def echo_json(content: Any) -> None:
     """Prints JSON."""
-    click.echo(json.dumps(content, indent=2, allow_nan=False))
+    # All else that a terminal would obey is spelled out by json.
+    click.echo(json.dumps(content, indent=2, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def echo_verdict(record: Record) -> None:
     """Prints a record's verdict and its reasons."""
     verdict = record.verdict
-    click.echo(f"{verdict.headline}: {record.forgotten}")
-    for reason in verdict.reasons:
-        click.echo(f"  - {reason}")
+    say(f"{verdict.headline}: {record.forgotten}", *(f"  - {reason}" for reason in verdict.reasons))
 
 
 def echo_speed(record: Record) -> None:
     """Prints how unlearning compares with retraining, where something was retrained."""
     if record.speedup is not None:
-        click.echo(f"\nspeed-up over retraining: {record.speedup:.3g}x")
+        say("", f"speed-up over retraining: {record.speedup:.3g}x")

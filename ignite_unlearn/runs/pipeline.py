@@ -23,6 +23,7 @@ from ignite_unlearn.runs.folder import RunFolder, Trained
 from ignite_unlearn.runs.instruments import kept_instruments
 from ignite_unlearn.runs.limits import limits
 from ignite_unlearn.runs.pictures import picture, safe_picture
+from ignite_unlearn.runs.rehearsal import rehearse
 from ignite_unlearn.runs.run import Run
 from ignite_unlearn.runs.unlearning import Unlearned, Unlearning
 from ignite_unlearn.utils.pictures import save_picture
@@ -37,6 +38,7 @@ def carry_out(run: Run) -> Record:
         UnlearningError: if a file does not fit or cannot be written, or if a loss stops being finite.
     """
     recipe, split, folder = run.recipe, run.split, RunFolder(run.out)
+    rehearse(run)
     original = original_of(run)
     instruments = instruments_of(run)
     evaluation = recipe.task.evaluation(instruments, split, original.gan, samples=recipe.samples, seed=JUDGED)

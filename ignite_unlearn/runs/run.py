@@ -22,6 +22,7 @@ from ignite_unlearn.recipes.training.training import Training
 from ignite_unlearn.record.folder import kept_aside
 from ignite_unlearn.runs.provenance import VERSION, Beside, Fingerprint, form_of, made_alike_beside
 from ignite_unlearn.utils.hashing import tensors_sha256
+from ignite_unlearn.utils.printable import printable
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Run:
             f"{retrained}: {out / 'retrained.pt'}" if self.retrain else "retrain nothing: no judge, no speed-up",
             f"write {out / 'record.json'}, record.html, samples.png{kept}",
         ]
-        return "\n".join([
+        lines = [
             f"{recipe.name}, seed {self.seed}, on {self.device}",
             f"data: {data.name}, {len(data.images)} training images, {len(data.unseen)} unseen, {data.classes} classes",
             f"forget: {recipe.task.describe(data)}, {int(split.forgotten.sum())} training images",
@@ -120,7 +121,8 @@ class Run:
             *(f"note: {note}" for note in data.notes),
             *beside.passed_over,
             *(f"{i}. {step}" for i, step in enumerate(steps, 1)),
-        ])  # fmt: skip
+        ]
+        return "\n".join(map(printable, lines))  # names of files may hold anything
 
 
 def prepare_run(
