@@ -24,6 +24,8 @@ from ignite_unlearn.runs.provenance import VERSION, Beside, Fingerprint, form_of
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.printable import printable
 
+_SEEDS = 2**63  # torch takes no larger ones
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -147,6 +149,8 @@ def prepare_run(
     Raises:
         UnlearningError: if anything in it does not fit.
     """
+    if not 0 <= seed < _SEEDS:
+        raise UnlearningError(f"--seed {seed} does not fit: expected a whole number from 0 to {_SEEDS - 1}.")
     recipe = with_settings(recipe, settings)
     where = _device(device)
     recipe.training.check(where)

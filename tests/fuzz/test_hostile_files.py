@@ -4,12 +4,13 @@ import gzip
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
-from ignite_unlearn import UnlearningError
+from ignite_unlearn import UnlearningError, cli
 from ignite_unlearn.audits import in_folder
 from ignite_unlearn.recipes.data.idx import read_idx, read_idx_images
 from ignite_unlearn.record.folder import write_record
@@ -110,6 +111,11 @@ def test_what_a_record_says_moves_no_cursor_and_forges_no_line(tmp_path):
     assert json.loads(launched("report", tmp_path, "--json").output)["recipe"] == ACTS
 
 
+def test_commands_print_nothing_but_what_was_made_safe():
+    files = Path(cli.__file__).parent.glob("*.py")
+    assert [path.name for path in files if "click.echo" in path.read_text()] == ["text.py"]
+
+
 def test_names_of_files_that_are_not_utf_8_are_told(tmp_path):
     for kind in "ab":
         (tmp_path / "data" / kind).mkdir(parents=True)
@@ -131,3 +137,9 @@ def test_an_empty_name_is_not_this_folder(tmp_path, monkeypatch):
         refused = launched(*args)
         assert refused.exit_code == 2 and "The name is empty" in refused.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_seed_that_torch_cannot_take_is_refused(tmp_path):
+    for seed in (2**63, 10**30):
+        refused = launched("run", "digits-class", "--seed", seed, "--out", tmp_path / "out", "--dry-run")
+        assert refused.exit_code == 2 and "--seed" in refused.output
