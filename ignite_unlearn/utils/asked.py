@@ -115,17 +115,13 @@ def maybe(asked: Asked) -> Asked:
     return Asked(f"{asked.words}, or None", lambda value: value is None or asked.fits(value))
 
 
-def _is_images(value: Any) -> bool:
-    return _is_rows(value, 2) and not value.is_complex() and value.device.type != "meta"
-
-
 CALL = Asked("a function", lambda value: callable(value) and not isinstance(value, type))
 MAKER = Asked("a function or a class", callable)
-IMAGES = Asked("images as a tensor (N, ...) of finite numbers", lambda x: _is_images(x) and bool(x.isfinite().all()))
+IMAGES = Asked("images as a tensor (N, ...) of finite numbers", lambda x: _is_rows(x, 2) and bool(x.isfinite().all()))
 SHAPE = Asked("a shape, such as (100, 1, 1), or a function n -> tensor", lambda value: _is_shape(value))
-LABELS = Asked("class labels as a tensor (N,)", lambda value: _is_images(value[:, None]))
+LABELS = Asked("class labels as a tensor (N,)", lambda value: _is_rows(value, 1))
 REQUEST = able("a request, such as ForgetClasses({7})", "rows", "regions", "describe")
-VALUES = Asked("numbers as a tensor (N,)", lambda value: _is_images(value[:, None]))
+VALUES = Asked("numbers as a tensor (N,)", lambda value: _is_rows(value, 1))
 TEXT = kind("a text", str)
 MEASURE = Asked("a function of a GAN", lambda value: callable(value) and not isinstance(value, nn.Module))
 PATH = Asked("a path", lambda value: isinstance(value, (str, os.PathLike)) and b"\0" not in os.fsencode(value))
@@ -170,7 +166,9 @@ def _is_whole(value: Any) -> bool:
 
 
 def _is_rows(value: Any, dimensions: int) -> bool:
-    return isinstance(value, Tensor) and value.layout is torch.strided and value.dim() >= dimensions
+    """Whether a value is a dense tensor of real numbers."""
+    dense = isinstance(value, Tensor) and value.layout is torch.strided and value.device.type != "meta"
+    return dense and value.dim() >= dimensions and not value.is_complex()
 
 
 def _is_shape(value: Any) -> bool:
