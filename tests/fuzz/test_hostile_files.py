@@ -56,7 +56,7 @@ def test_a_few_megabytes_do_not_become_gigabytes(tmp_path):
             read_idx(tmp_path / name)
 
 
-@pytest.mark.parametrize("shape", [(2**32 - 1,) * 3, (2**31, 2, 2), (65536, 65536, 2), (1,) * 255, (0, 2**32 - 1)])
+@pytest.mark.parametrize("shape", [(2**32 - 1,) * 3, (2**31, 2, 2), (65536, 65536, 2), (1,) * 255, (2**32 - 1,) * 255])
 def test_sizes_that_a_header_makes_up_are_refused(tmp_path, shape):
     head = b"\0\0\x08" + bytes([len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
     (tmp_path / "a").write_bytes(head + bytes(16))
