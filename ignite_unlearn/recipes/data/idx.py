@@ -42,8 +42,8 @@ def _array(file: BinaryIO, path: Path) -> Tensor:
     size = math.prod(shape)  # of Python's numbers, which do not overflow
     if dimensions > _MOST_DIMENSIONS or size > _LARGEST:
         raise UnlearningError(
-            f"{path} says that it holds more than can be: {dimensions} dimensions, sizes {shape[:_MOST_DIMENSIONS]}. Expected "
-            f"are at most {_MOST_DIMENSIONS}, and {_LARGEST:,} bytes: get it again."
+            f"{path} says that it holds more than can be: {dimensions} dimensions, sizes {shape[:_MOST_DIMENSIONS]}. "
+            f"Expected are at most {_MOST_DIMENSIONS}, and {_LARGEST:,} bytes: get it again."
         )
     content = bytearray(file.read(size + 1)) if shape else b""
     if not shape or len(content) != size:
