@@ -4,7 +4,7 @@ BIN := .venv/bin
 TABLE = $(BIN)/ignite-unlearn table
 PLUGINS := $(notdir $(wildcard plugins/ignite-unlearn-*))
 
-.PHONY: demo test test-slow test-plugins bench bench-quick tables docs lint types clean
+.PHONY: demo test test-slow fuzz test-plugins bench bench-quick tables docs lint types clean
 
 # Forget one digit of a small GAN, embedded data; leaves runs/digits-class/.
 demo: .venv/installed
@@ -16,6 +16,10 @@ test: .venv/installed
 # The recipe itself, on seeds 0, 1 and 2: about ten minutes.
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow -s
+
+# 1,000 hostile inputs of each kind: files, images, arguments, calls. `make test` tries 40 of each, always the same.
+fuzz: .venv/installed
+	$(BIN)/python -m pytest -m fuzz --hypothesis-profile=fuzz tests/fuzz
 
 # Each plug-in with its real toolkit, in an environment of its own that borrows torch from .venv.
 test-plugins: $(PLUGINS:%=test-plugin-%)

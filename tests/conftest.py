@@ -2,6 +2,13 @@ import logging
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+# Examples are the same in every run: a test that fails today fails tomorrow. `make fuzz` draws new ones, and many more.
+_HASTY = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("quick", derandomize=True, max_examples=40, **_HASTY)
+settings.register_profile("fuzz", max_examples=1000, print_blob=True, **_HASTY)
+settings.load_profile("quick")
 
 
 def pytest_addoption(parser):

@@ -119,12 +119,15 @@ def attack_scores(
         seed: of what the attack draws.
 
     Raises:
-        UnlearningError: if there are no images of one kind.
+        UnlearningError: if there are no images of one kind, or labels are not one an image.
     """
     if not len(items) or not len(unseen):
         raise UnlearningError(
             f"There are {len(items)} forgotten and {len(unseen)} unseen images: a membership audit needs both."
         )
+    for images, given in ((items, labels), (unseen, unseen_labels)):
+        if given is not None and len(given) != len(images):
+            raise UnlearningError(f"There are {len(images)} images but {len(given)} labels: give one an image.")
     both = None if labels is None or unseen_labels is None else torch.cat([labels, unseen_labels])
     with borrow(gan.generator, gan.discriminator, seed=seed), torch.no_grad():
         scores = attack(gan)(torch.cat([items, unseen]).to(gan.device), both).cpu().double()

@@ -14,7 +14,6 @@ import lzma
 import re
 import struct
 import tarfile
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,7 +24,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ignite_unlearn.utils.image_files import SUFFIXES
+from ignite_unlearn.utils.image_files import FORMATS, SUFFIXES
+from ignite_unlearn.utils.plain_weights import load_plain
 
 WEIGHTS, ARRAYS, PICTURE, ARCHIVE = "weights", "arrays", "picture", "archive"
 _NAMES = {
@@ -137,9 +137,7 @@ def _saved(file: BinaryIO) -> Any:
     if start[8:] == b"{":  # safetensors: the length of a header in JSON, the header, the numbers
         return _safetensors(file, struct.unpack("<Q", start[:8])[0])
     file.seek(0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pickle protocols
-        return torch.load(file, map_location="cpu", weights_only=True)
+    return load_plain(file)
 
 
 def _safetensors(file: BinaryIO, length: int) -> dict[str, torch.Tensor]:
@@ -159,7 +157,7 @@ def _arrays(file: BinaryIO) -> list[np.ndarray]:
 
 
 def _pixels(file: BinaryIO) -> torch.Tensor:
-    with Image.open(file) as picture:
+    with Image.open(file, formats=FORMATS) as picture:
         return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
 
 

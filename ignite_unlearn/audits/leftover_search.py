@@ -19,6 +19,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.replay import Replay
+from ignite_unlearn.utils.opened import open_file
 
 _PHASE = {"iterations", "stopped_because", "step", "original"}  # the keys of a phase's state
 _TELLING = 8  # numbers in a weight that two GANs do not share by chance
@@ -172,7 +173,7 @@ def delete(leftovers: list[Leftover], folder: Path) -> list[Path]:
 
 def _of_file(path: Path, released: bool, search: _Search) -> Leftover | None:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             held = list(parts(file, path.name))
     except OSError:
         held = [Part(ARCHIVE)]

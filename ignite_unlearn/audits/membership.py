@@ -10,11 +10,20 @@ from ignite_unlearn.audits.attacks import ByDiscriminatorScore, MembershipAttack
 from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import auc, bootstrap
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, asks, maybe, whole
 
 MORE = "members are told from unseen images"
 LESS = "the forgotten images are marked: they score below unseen ones"
 
 
+@asks(
+    items=IMAGES,
+    unseen=IMAGES,
+    labels=maybe(LABELS),
+    unseen_labels=maybe(LABELS),
+    attack=CALL,
+    seed=whole(at_least=0),
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class Membership:
     """How well an attack tells forgotten images from unseen ones: ROC AUC with a bootstrap interval.

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.membership import places
+from ignite_unlearn.utils.asked import asks, whole
 
 
 class TargetStatus(IntEnum):
@@ -19,6 +20,7 @@ class TargetStatus(IntEnum):
     UNLEARNED = 2  #: trained on, then forgotten
 
 
+@asks(shadows=whole(), targets=whole(), seed=whole(at_least=0))
 def draw_status(shadows: int, targets: int, *, seed: int = 0) -> Tensor:
     """Returns the :class:`TargetStatus` of each target in each shadow GAN, at random, int64 ``(shadows, targets)``.
 

@@ -14,6 +14,8 @@ from ignite_unlearn.recipes.goals import Goal
 from ignite_unlearn.record.figures import FIGURES
 from ignite_unlearn.record.record import GANS
 from ignite_unlearn.utils.files import write_whole
+from ignite_unlearn.utils.image_files import read_image
+from ignite_unlearn.utils.printable import printable
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -123,7 +125,7 @@ def _audits(rows: Sequence[Row]) -> str:
 
 
 def _interval(audit: Row | None) -> str:
-    if audit is None or audit["value"] is None:
+    if audit is None or None in (audit["value"], audit["low"], audit["high"]):
         return ""
     return f"{audit['value']:.3g} [{audit['low']:.3g}, {audit['high']:.3g}]"
 
@@ -143,14 +145,15 @@ def _range(values: Sequence[float | None], form: str) -> str:
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
     lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return printable(text).replace("|", "\\|")
 
 
 def _stacked(paths: Sequence[Path]) -> Image.Image:
-    pictures = []
-    for path in paths:
-        with Image.open(path) as opened:
-            pictures.append(opened.convert("RGB"))
+    pictures = [read_image(path, "RGB") for path in paths]
     sheet = Image.new("RGB", (max(p.width for p in pictures), sum(p.height for p in pictures)), "white")
     top = 0
     for picture in pictures:

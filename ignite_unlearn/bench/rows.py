@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from ignite_unlearn.bench.compare import spread
+from ignite_unlearn.bench.form import TABLE
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes.recipe import Recipe
 from ignite_unlearn.record.record import Record
@@ -21,6 +21,7 @@ from ignite_unlearn.runs.pipeline import carry_out
 from ignite_unlearn.runs.provenance import Fingerprint
 from ignite_unlearn.runs.run import Run, prepare_run
 from ignite_unlearn.utils.files import write_json
+from ignite_unlearn.utils.json_files import misfit, read_json
 from ignite_unlearn.utils.locks import locked_file
 
 SCHEMA = "ignite_unlearn/table/1"
@@ -55,11 +56,14 @@ class Table:
         if not path.exists():
             return cls(recipe, command)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except (OSError, ValueError) as error:
             raise UnlearningError(f"{path} cannot be read ({error}): delete it, or give another --page.") from error
         if not isinstance(content, dict) or (content.get("schema"), content.get("recipe")) != (SCHEMA, recipe):
             raise UnlearningError(f"{path} is no table of {recipe}: give another --page.")
+        wrong = misfit(content, TABLE)
+        if wrong is not None:
+            raise UnlearningError(f"{path} is no table of {recipe} ({wrong}): delete it, or give another --page.")
         return cls(recipe, command, content["rows"], content["spread"])
 
     def write(self, path: Path) -> None:
@@ -131,14 +135,11 @@ def rows_path(page: Path) -> Path:
     """Returns where the rows of a page are kept: beside it, in JSON.
 
     Raises:
-        UnlearningError: if the page itself would be that file.
+        UnlearningError: if that is no name of a page, such as one whose rows would lie in its place.
     """
-    path = page.with_suffix(".json")
-    if path == page:
-        raise UnlearningError(
-            f"--page {page} would overwrite its own rows: give the page another name, such as table.md."
-        )
-    return path
+    if not page.name or page.is_dir() or page.suffix == ".json":
+        raise UnlearningError(f"--page {page} is no name of a page: let it end in .md.")
+    return page.with_suffix(".json")
 
 
 def measure(wanted: Sequence[Run], path: Path, *, recipe: str, command: str) -> Table:

@@ -22,9 +22,11 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.looks import Look
+from ignite_unlearn.handlers.method import PHASE
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.phase import PREFIX, UnlearningPhase
 from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.asked import CALL, MAKER, asks, maybe, number, whole
 from ignite_unlearn.utils.distributed import share
 
 _BUDGET = 200  # unlearning steps of a phase that measures
@@ -112,6 +114,16 @@ class CascadedUnlearning(UnlearningPhase):
 
     name = "cascade"
 
+    @asks(
+        **PHASE,
+        substitution=maybe(CALL),
+        fake_label=maybe(CALL),
+        optimizer=maybe(MAKER),
+        anchor=number(),
+        generator_steps=maybe(whole()),
+        discriminator_step=maybe(CALL),
+        start=maybe(CALL),
+    )
     def __init__(
         self,
         gan: GAN,

@@ -8,19 +8,20 @@ from typing import Any
 
 import click
 
-from ignite_unlearn.cli.group import in_one_sentence, interruptible, main
+from ignite_unlearn.cli.group import Named, in_one_sentence, interruptible, main
+from ignite_unlearn.cli.text import say
 
 
 @main.command()
 @click.argument("recipe")
 @click.option("--classes", multiple=True, default=("1", "4", "8"), show_default=True, help="A request; repeat it.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Seeds of each request.")
-@click.option("--runs", type=click.Path(path_type=Path), help="Folder of the runs.  [default: runs/table/NAME]")
-@click.option("--page", type=click.Path(path_type=Path), required=True, help="The page in Markdown that is written.")
+@click.option("--runs", type=Named(), help="Folder of the runs.  [default: runs/table/NAME]")
+@click.option("--page", type=Named(), required=True, help="The page in Markdown that is written.")
 @click.option("--title", help="Of the page.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.")
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, for recipes that need one.")
+@click.option("--data-root", type=Named(), help="Folder of the data, for recipes that need one.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be run.")
 @click.option("--quiet", is_flag=True, help="No progress bars.")
 @in_one_sentence
@@ -44,7 +45,7 @@ def table(
     command = f"ignite-unlearn table {recipe} {asked} --seeds {seeds}{root} --page {page}"
     measured = Table.read(kept, found.name, command)
     for run in wanted:
-        click.echo(f"{'kept' if measured.has(run) else 'to be measured'}: {run.out}")
+        say(f"{'kept' if measured.has(run) else 'to be measured'}: {run.out}")
     if dry_run:
         return
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
@@ -53,4 +54,4 @@ def table(
     first = wanted[0].seed
     pictures = [run.out / "samples.png" for run in wanted if run.seed == first]
     write_page(measured, page, title=title or found.name, goals=found.goals, pictures=pictures)
-    click.echo(f"page: {page}   rows: {kept}")
+    say(f"page: {page}   rows: {kept}")

@@ -6,14 +6,28 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ignite_unlearn import __version__
+from ignite_unlearn.cli.text import say
+from ignite_unlearn.utils.printable import printable
 
 NOT_FORGOTTEN, NOT_TESTED = 3, 4  # exit statuses; 1 is a file that was changed, 2 an error
 INTERRUPTED = 130  # by Ctrl-C; by another signal it is 128 and its number
+_LONGEST = 1000  # signs of an error
+
+
+class Named(click.Path):
+    """A file or folder that is named; an empty name, which would be the folder that one stands in, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Returns the path."""
+        if not str(value):
+            self.fail("The name is empty: give that of a file or folder, or . for this folder.", param, ctx)
+        return Path(str(super().convert(value, param, ctx)))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,8 +49,11 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except UnlearningError as error:
-            click.echo(f"Error: {error}", err=True)
-            sys.exit(2)
+            told = str(error)
+        except OSError as error:  # of a file or folder that was named
+            told = f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): give another."
+        say(f"Error: {printable(told, at_most=_LONGEST)}", err=True)
+        sys.exit(2)
 
     return wrapped
 
@@ -50,7 +67,7 @@ def interruptible(hint: str) -> Iterator[None]:
         with terminable():
             yield
     except KeyboardInterrupt as interruption:
-        click.echo(f"\nInterrupted: {hint}", err=True)
+        say("", f"Interrupted: {hint}", err=True)
         sys.exit(getattr(interruption, "status", INTERRUPTED))
 
 

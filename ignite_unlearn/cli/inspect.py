@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from ignite_unlearn.cli.group import exit_by, in_one_sentence, interruptible, main
-from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table
+from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
+from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say
 
-_FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+_FOLDER = click.argument("folder", metavar="DIR", type=Named())
 _AGAIN = (
     click.option("--recipe", metavar="RECIPE", help="File or module of the run's recipe, where it is one of your own."),
-    click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, as for `run`."),
+    click.option("--data-root", type=Named(), help="Folder of the data, as for `run`."),
     click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]"),
     click.option("--quiet", is_flag=True, help="No progress bars."),
     as_json,
@@ -41,7 +41,7 @@ def evaluate(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
     if as_json:
         echo_json({"recorded": finished.record.as_dict()["metrics"], "measured": measured})
         return
-    click.echo(format_table(finished.differences(measured)))
+    say(*format_table(finished.differences(measured)).splitlines())
 
 
 @main.command()
@@ -65,10 +65,10 @@ def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
     else:
         echo_verdict(record)
         for gan, found in record.audits.items():
-            click.echo(f"\n{gan}")
+            say("", gan)
             for result in found:
-                click.echo(f"  {outcome(result):10}  {result['audit']}: {result['verdict']}")
-        click.echo(f"\nrecord: {folder / 'record.html'}")
+                say(f"  {outcome(result):10}  {result['audit']}: {result['verdict']}")
+        say("", f"record: {folder / 'record.html'}")
     exit_by(record.verdict.value)
 
 
@@ -96,13 +96,11 @@ def report(folder: Path, show: bool, verify: bool, fail_on: str | None, as_json:
     else:
         echo_verdict(record)
         echo_speed(record)
-        click.echo("\nnot shown by this record:")
-        for limit in record.limits:
-            click.echo(f"  - {limit}")
-        click.echo(f"\n{record.recipe}, seed {record.seed}, {record.created}\n{format_table(record.table())}")
-        click.echo(f"\nrecord: {folder / 'record.html'}")
+        say("", "not shown by this record:", *(f"  - {limit}" for limit in record.limits))
+        say("", f"{record.recipe}, seed {record.seed}, {record.created}", *format_table(record.table()).splitlines())
+        say("", f"record: {folder / 'record.html'}")
         if verify:
-            click.echo("\n" + format_table(files))
+            say("", *format_table(files).splitlines())
     if show:
         click.launch(str(folder / "record.html"))
     if any(result != "as recorded" for _, result in files):
@@ -112,13 +110,13 @@ def report(folder: Path, show: bool, verify: bool, fail_on: str | None, as_json:
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=Named())
 @in_one_sentence
 def weights(file: Path) -> None:
     """Print the SHA-256 of a file of weights as records name it: of its tensors, whatever the file's format."""
     from ignite_unlearn.record.keys import file_weights_sha256
 
-    click.echo(f"{file_weights_sha256(file)}  {file}")
+    say(f"{file_weights_sha256(file)}  {file}")
 
 
 @main.command()
@@ -133,6 +131,6 @@ def plugins(as_json: bool) -> None:
         echo_json([{"name": p.name, "distribution": p.distribution, "problem": p.problem} for p in found])
         return
     for plugin in found:
-        click.echo(f"{plugin.name:12} {plugin.distribution:32} {plugin.problem or 'imports'}")
+        say(f"{plugin.name:12} {plugin.distribution:32} {plugin.problem or 'imports'}")
     if not found:
-        click.echo("No plug-in is installed; plugins/README.md lists those there are.")
+        say("No plug-in is installed; plugins/README.md lists those there are.")

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from ignite_unlearn.cli.group import exit_by, in_one_sentence, interruptible, main
-from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table
+from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
+from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say
 
 _RECIPE = click.argument("recipe", metavar="RECIPE")
 
@@ -24,14 +24,14 @@ def recipes(copy: tuple[str, str] | None, as_json: bool) -> None:
 
     if copy is not None:
         copy_recipe(copy[0], Path(copy[1]))
-        click.echo(f"{copy[1]}: change it, and run it with `ignite-unlearn run {copy[1]}`")
+        say(f"{copy[1]}: change it, and run it with `ignite-unlearn run {copy[1]}`")
         return
     found = stock_recipes()
     if as_json:
         echo_json([{"name": name, "summary": summary} for name, summary in found.items()])
         return
     for name, summary in found.items():
-        click.echo(f"{name:26} {summary}")
+        say(f"{name:26} {summary}")
 
 
 @main.command()
@@ -43,21 +43,20 @@ def show(recipe: str) -> None:
     from ignite_unlearn.recipes.settings import describe
 
     found = load_recipe(recipe)
-    click.echo(f"{found.name}: {found.summary}\n\noptions (--set key=value):")
-    click.echo(describe(found))
+    say(f"{found.name}: {found.summary}", "", "options (--set key=value):", *describe(found).splitlines())
 
 
 @main.command()
 @_RECIPE
-@click.option("--out", type=click.Path(path_type=Path), help="Output folder.  [default: runs/NAME]")
+@click.option("--out", type=Named(), help="Output folder.  [default: runs/NAME]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything trained.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.")
 @click.option("--retrain", is_flag=True, help="Also train a GAN that never saw the forget set, to compare with.")
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the data, for recipes that need one.")
+@click.option("--data-root", type=Named(), help="Folder of the data, for recipes that need one.")
 @click.option("--download", is_flag=True, help="Have torchvision put its data set into --data-root.")
 @click.option("--resume", is_flag=True, help="Use finished stages and checkpoints in the output folder.")
-@click.option("--after", type=click.Path(path_type=Path), help="Go on from a finished run, and hold its requests down.")
+@click.option("--after", type=Named(), help="Go on from a finished run, and hold its requests down.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
 @click.option("--show-forgotten", is_flag=True, help="Let samples.png show what is to be forgotten.")
 @click.option("--request-id", help="Of the request to forget, for its record.")
@@ -83,8 +82,11 @@ def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet:
         where = {name: asked[name] for name in ("data_root", "device")}
         asked["earlier"] = Finished.read(after, recipe=recipe, progress=not quiet, **where).as_earlier()
     prepared = prepare_run(found, out=out, progress=not quiet, **asked)
-    click.echo(prepared.plan())
+    say(*prepared.plan().splitlines())
     if dry_run:
+        from ignite_unlearn.runs.rehearsal import rehearse
+
+        rehearse(prepared)
         return
 
     from ignite_unlearn.runs.pipeline import carry_out
@@ -93,9 +95,9 @@ def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet:
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
     with interruptible("run the same command with --resume to go on from the last checkpoint."):
         record = carry_out(prepared)
-    click.echo()
+    say()
     echo_verdict(record)
-    click.echo("\n" + format_table(record.table()))
+    say("", *format_table(record.table()).splitlines())
     echo_speed(record)
-    click.echo(f"record: {out / 'record.html'}   picture: {out / 'samples.png'}")
+    say(f"record: {out / 'record.html'}   picture: {out / 'samples.png'}")
     exit_by(record.verdict.value)

@@ -17,6 +17,7 @@ from ignite_unlearn.forget.found_regions import FoundRegions
 from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import CALL, asks, maybe, whole
 
 Classifier = Callable[[Tensor], Tensor]
 
@@ -111,10 +112,14 @@ class ForgetClasses(Forget):
         [True, False, True]
     """
 
+    @asks(classifier=maybe(CALL), pool=whole(at_least=1))
     def __init__(self, classes: Iterable[int], *, classifier: Classifier | None = None, pool: int = 512):
-        if not isinstance(classes, Iterable) or isinstance(classes, str):
+        try:
+            given = [] if isinstance(classes, (str, bytes)) else list(classes)
+        except TypeError:
+            given = None
+        if given is None or isinstance(classes, (str, bytes)):
             raise UnlearningError(f"ForgetClasses() needs the classes in a set, such as {{7}}, not {classes!r}.")
-        given = list(classes)
         if not given:
             raise UnlearningError("The forget set is empty: name at least one class, such as ForgetClasses({7}).")
         self.classes = tuple(sorted({_class(c) for c in given}))

@@ -22,6 +22,7 @@ from ignite_unlearn.forget.latent_search import LatentSearch
 from ignite_unlearn.forget.looks import changes, with_mirrored
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import BOOL, CALL, IMAGES, LABELS, asks, kind, maybe, number
 from ignite_unlearn.utils.image_files import find_files
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,15 @@ class ForgetItems(Forget):
         3
     """
 
+    @asks(
+        images=IMAGES,
+        labels=maybe(LABELS),
+        inversion=maybe(CALL),
+        search=maybe(kind("a LatentSearch", LatentSearch)),
+        unseen=maybe(IMAGES),
+        neighbourhood=number(),
+        augmented=BOOL,
+    )
     def __init__(
         self,
         images: Tensor,

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+
+from ignite_unlearn.utils.asked import CALL, SHAPE, Asked, kind, maybe, whole
+
+# What GAN(...) asks of its arguments; of nets and batches others ask more.
+GAN_ASKS: Mapping[str, Asked] = {
+    "latents": SHAPE,
+    "labels": maybe(whole()),
+    "generate": maybe(CALL),
+    "discriminate": maybe(CALL),
+    "trained": maybe(kind("the loop's optimisers, such as (optG, optD), or parameters", Iterable)),
+}
 
 
 def call_generator(generator: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:

@@ -15,7 +15,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.averages import kept_around
 from ignite_unlearn.gan.batch import BatchForm
 from ignite_unlearn.gan.borrow import borrow
-from ignite_unlearn.gan.calling import call_generator, call_with_labels, call_without_labels, shape_of
+from ignite_unlearn.gan.calling import GAN_ASKS, call_generator, call_with_labels, call_without_labels, shape_of
 from ignite_unlearn.gan.copies import frozen_copy
 from ignite_unlearn.gan.fields import Accessor, Path
 from ignite_unlearn.gan.heads import mean_score, read_scores, said_of_heads
@@ -31,6 +31,7 @@ from ignite_unlearn.gan.trained import (
     said_of_training,
     trained_parameters,
 )
+from ignite_unlearn.utils.asked import asks
 
 Scores = Literal["logits", "probabilities", "critic"]
 
@@ -66,6 +67,7 @@ class GAN:
         (torch.Size([5, 1, 4, 4]), torch.Size([5]))
     """
 
+    @asks(**GAN_ASKS)
     def __init__(
         self,
         generator: nn.Module,

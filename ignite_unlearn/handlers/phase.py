@@ -18,7 +18,7 @@ from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.company import refuse_company
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
-from ignite_unlearn.handlers.method import UnlearningMethod
+from ignite_unlearn.handlers.method import PHASE, UnlearningMethod
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.rehearsal import rehearse
@@ -26,6 +26,7 @@ from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.shown import Shown
 from ignite_unlearn.handlers.verdict import Verdict, verdict_by
 from ignite_unlearn.handlers.watching import Watching
+from ignite_unlearn.utils.asked import asks
 from ignite_unlearn.utils.clock import Stopwatch
 
 PREFIX = "unlearning/"
@@ -79,6 +80,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         UnlearningError: if an argument does not fit.
     """
 
+    @asks(**PHASE)
     def __init__(
         self,
         gan: GAN,
@@ -90,10 +92,6 @@ class UnlearningPhase(UnlearningMethod, Watching):
         seed: int = 0,
         metrics_prefix: str | None = PREFIX,
     ):
-        if min(batch_size, every) < 1 or (max_iterations is not None and max_iterations < 1):
-            raise UnlearningError(
-                f"batch_size={batch_size}, every={every} and max_iterations={max_iterations} must be at least 1."
-            )
         super().__init__(gan, forget, batch_size=batch_size, every=every)
         self.max_iterations, self.seed, self.metrics_prefix = max_iterations, seed, metrics_prefix
         self.iterations = self.states_given = self._replaced = 0

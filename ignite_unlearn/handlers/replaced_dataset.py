@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, able, asks, maybe, several, whole
 
 
 class ReplacedDataset(Dataset):
@@ -42,6 +43,13 @@ class ReplacedDataset(Dataset):
         True
     """
 
+    @asks(
+        dataset=able("a map-style dataset", "__len__", "__getitem__"),
+        indices=several("indices", whole()),
+        images=maybe(IMAGES),
+        labels=maybe(LABELS),
+        form=maybe(several("a pair (get, put)", CALL)),
+    )
     def __init__(
         self,
         dataset: Dataset,

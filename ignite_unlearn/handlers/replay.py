@@ -11,6 +11,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.fields import shown
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import REQUEST, asks, kind, whole
 
 _REGIONS, _BATCH = 0, 3  # what a random number stream is for
 
@@ -45,6 +46,12 @@ class Replay:
         [torch.Size([6, 1, 4, 4]), torch.Size([6, 1, 4, 4])]
     """
 
+    @asks(
+        gan=kind("a GAN", GAN),
+        forget=REQUEST,
+        batches=whole(),
+        seed=whole(),
+    )
     def __init__(self, gan: GAN, forget: Forget, *, like: Any, batches: int, seed: int = 0):
         if batches < 1:
             raise UnlearningError(f"Replay(batches={batches}) must be at least 1.")

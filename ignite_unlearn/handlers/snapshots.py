@@ -13,6 +13,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.utils.asked import PATH, asks, kind, number, several, whole
 from ignite_unlearn.utils.pictures import save_picture, side_by_side
 
 
@@ -38,6 +39,13 @@ class Snapshots:
         torch.Size([16, 1, 4, 4])
     """
 
+    @asks(
+        gan=kind("a GAN", GAN),
+        path=PATH,
+        columns=whole(at_least=1),
+        value_range=several("two numbers", number()),
+        seed=whole(),
+    )
     def __init__(
         self,
         gan: GAN,

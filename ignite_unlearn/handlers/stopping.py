@@ -18,7 +18,9 @@ from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle, phases_on
 from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn.utils.asked import MEASURE, asks, by_name, kind, maybe, several, whole
 
+_BOUND = kind("a number", int, float)
 Measure: TypeAlias = Callable[[GAN], Mapping[str, float]]
 
 
@@ -56,6 +58,16 @@ class StopWhenForgotten:
         (1.0, 0.0)
     """
 
+    @asks(
+        unlearning=maybe(kind("an unlearning phase", UnlearningPhase)),
+        measure=MEASURE,
+        at_most=maybe(by_name(_BOUND)),
+        at_least=maybe(by_name(_BOUND)),
+        every=whole(),
+        patience=whole(),
+        released=maybe(kind("a GAN", GAN)),
+        keep=several("nets", kind("an nn.Module", nn.Module)),
+    )
     def __init__(
         self,
         unlearning: UnlearningPhase,

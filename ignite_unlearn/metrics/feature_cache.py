@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.utils.files import write_whole
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.image_files import image_files
+from ignite_unlearn.utils.opened import open_file
 
 
 def cached_features(extractor: FeatureExtractor, images: Tensor | Path | str, folder: Path | str) -> np.ndarray:
@@ -28,6 +30,9 @@ def cached_features(extractor: FeatureExtractor, images: Tensor | Path | str, fo
     Returns:
         Features ``(N, F)``.
 
+    Raises:
+        UnlearningError: if the file that is there holds none.
+
     Example:
         >>> import tempfile, torch
         >>> extractor = FeatureExtractor(torch.nn.Flatten(), "pixels")
@@ -41,7 +46,11 @@ def cached_features(extractor: FeatureExtractor, images: Tensor | Path | str, fo
     key = hashlib.sha256(f"{extractor.sha256}{resized}{_sha256(images)}".encode()).hexdigest()
     path = Path(folder) / f"features-{key[:32]}.npy"
     if path.is_file():
-        return np.asarray(np.load(path, allow_pickle=False))
+        try:
+            with open_file(path) as file:
+                return np.asarray(np.load(file, allow_pickle=False))
+        except (OSError, ValueError, EOFError) as error:
+            raise UnlearningError(f"{path} holds no features ({error}): delete it, to have them made again.") from error
     features = extractor(images)
 
     def write(part: Path) -> None:
@@ -57,5 +66,6 @@ def _sha256(images: Tensor | Path | str) -> str:
         return tensors_sha256(images)
     digest = hashlib.sha256()
     for path in image_files(images):
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        with open_file(path) as file:
+            digest.update(hashlib.sha256(file.read()).digest())
     return digest.hexdigest()

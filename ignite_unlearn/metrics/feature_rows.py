@@ -39,7 +39,13 @@ def feature_rows(features: Any, images: int | None = None) -> NDArray[np.floatin
         features = held[0]
     if not isinstance(features, (Tensor, np.ndarray)):
         raise UnlearningError(f"The features are a {type(features).__name__}: expected a tensor or an array (N, F).")
-    rows = features.detach().cpu() if isinstance(features, Tensor) else torch.from_numpy(np.ascontiguousarray(features))
+    try:
+        dense = np.ascontiguousarray(features) if isinstance(features, np.ndarray) else features.detach()
+        rows = torch.as_tensor(dense).cpu()
+    except (TypeError, ValueError, RuntimeError, NotImplementedError):  # of objects, without values
+        rows = torch.zeros(0, dtype=torch.complex64)
+    if rows.is_complex() or rows.layout is not torch.strided:
+        raise UnlearningError(f"The features are {features.dtype}, or not dense: expected real numbers (N, F).")
     shape = tuple(rows.shape)
     if images is not None and len(shape) < 2 and images > 0 and rows.numel() % images == 0:
         rows = rows.reshape(images, -1)  # squeezed

@@ -32,7 +32,10 @@ def frechet_distance(mean: Array, covariance: Array, other_mean: Array, other_co
         >>> frechet_distance(np.zeros(3), np.eye(3), np.ones(3), 4 * np.eye(3))
         6.0
     """
-    arrays = [np.asarray(a, dtype=np.float64) for a in (mean, covariance, other_mean, other_covariance)]
+    try:
+        arrays = [np.asarray(a, dtype=np.float64) for a in (mean, covariance, other_mean, other_covariance)]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UnlearningError("Moments are arrays of numbers: expected (F,), (F, F), (F,), (F, F).") from error
     m, s, n, t = arrays
     if m.ndim != 1 or m.shape != n.shape or not s.shape == t.shape == (len(m), len(m)):
         shapes = ", ".join(str(a.shape) for a in arrays)

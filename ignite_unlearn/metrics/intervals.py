@@ -7,8 +7,10 @@ from statistics import NormalDist
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.asked import VALUES, asks, number, whole
 
 
+@asks(hits=whole(), trials=whole(), level=number())
 def wilson(hits: int, trials: int, *, level: float = 0.95) -> tuple[float, float]:
     """Returns Wilson's score interval (1927) of a share; unlike the usual one it is right near 0 and 1.
 
@@ -33,6 +35,7 @@ def wilson(hits: int, trials: int, *, level: float = 0.95) -> tuple[float, float
     return (middle - half if hits else 0.0), (middle + half if hits < trials else 1.0)
 
 
+@asks(values=VALUES, level=number())
 def normal_interval(values: Tensor, *, level: float = 0.95) -> tuple[float, float]:
     """Returns the normal interval of the mean of values ``(N,)``.
 

@@ -18,6 +18,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.base import Collected, as_it_is
+from ignite_unlearn.utils.asked import IMAGES, asks, number, whole
 
 Attack: TypeAlias = Callable[[Tensor, "Tensor | None"], Tensor]
 _AT_ONCE = 512
@@ -200,6 +201,7 @@ def places(members: Tensor, unseen: Tensor) -> Tensor:
     return (left + right).double() / (2 * len(values))
 
 
+@asks(level=number(), draws=whole(at_least=1), seed=whole(at_least=0))
 def bootstrap(
     members: Tensor, unseen: Tensor, *, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
@@ -223,6 +225,7 @@ def bootstrap(
     return float(low), float(high)
 
 
+@asks(images=IMAGES, others=IMAGES)
 def pixel_distances(images: Tensor, others: Tensor) -> Tensor:
     """Returns the Euclidean distances (pixels) between two sets of images, ``(N, M)``."""
     b = others.flatten(1).float()
@@ -231,7 +234,12 @@ def pixel_distances(images: Tensor, others: Tensor) -> Tensor:
 
 def _scores(scores: Any) -> Tensor:
     """Returns an attack's scores as float64 ``(N,)``."""
-    found = torch.as_tensor(scores).detach().cpu()
+    try:
+        found = torch.as_tensor(scores).detach().cpu()
+    except (TypeError, ValueError, RuntimeError, NotImplementedError):
+        raise UnlearningError(
+            f"Scores are a {type(scores).__name__}: expected a tensor of one number an image."
+        ) from None
     if found.dim() > 1 and set(found.shape[1:]) == {1}:
         found = found.flatten()
     if found.dim() != 1 or not len(found):

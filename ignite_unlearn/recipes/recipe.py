@@ -20,6 +20,9 @@ from ignite_unlearn.recipes.stop import Stop
 from ignite_unlearn.recipes.tasks.instruments import MakeClassifier
 from ignite_unlearn.recipes.tasks.task import Task
 from ignite_unlearn.recipes.training.training import Training
+from ignite_unlearn.utils.printable import printable
+
+_SHOWN = 100  # signs of a value in a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,8 +109,8 @@ def with_settings(recipe: Recipe, settings: tuple[str, ...]) -> Recipe:
         key, equals, text = given.partition("=")
         if not equals or key not in known:
             raise UnlearningError(
-                f"--set {given!r} is not an option of {recipe.name}: expected key=value with one of the keys "
-                f"{', '.join(known)}."
+                f"--set {printable(given, at_most=_SHOWN)!r} is not an option of {recipe.name}: expected key=value "
+                f"with one of the keys {', '.join(known)}."
             )
         texts[key] = text
         known[key].read(text)

@@ -8,8 +8,10 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.printable import printable
 
 _PartT = TypeVar("_PartT")
+_SHOWN = 100  # signs of a value in a sentence
 _KEY = "setting"  # in a field's metadata
 _WORDS: Mapping[Any, str] = {
     int: "a whole number",
@@ -138,7 +140,8 @@ class Setting:
             value = _READERS[self.kind](text)
         except (ValueError, KeyError):
             raise UnlearningError(
-                f"--set {self.key}={text} does not fit: expected {_WORDS[self.kind]}, such as {shown(self.value)}."
+                f"--set {self.key}={_told(text)} does not fit: expected {_WORDS[self.kind]}, such as "
+                f"{shown(self.value)}."
             ) from None
         self.check(value)
         return value
@@ -150,15 +153,17 @@ class Setting:
             UnlearningError: if it does not fit.
         """
         if self.bounds.choices and value not in self.bounds.choices:
-            raise UnlearningError(f"--set {self.key}={value} is not known: choose of {', '.join(self.bounds.choices)}.")
+            raise UnlearningError(
+                f"--set {self.key}={_told(value)} is not known: choose of {', '.join(self.bounds.choices)}."
+            )
         wrong = None
         if isinstance(value, tuple):
             twice = [part for i, part in enumerate(value) if part in value[:i]]
-            wrong = f"{twice[0]} is named twice" if twice else None
+            wrong = f"{_told(twice[0])} is named twice" if twice else None
         elif self.kind in (int, float) and not self.bounds.fit(value):
             wrong = f"expected {str(self.bounds) or 'a finite number'}"
         if wrong:
-            raise UnlearningError(f"--set {self.key}={shown(value)} does not fit: {wrong}.")
+            raise UnlearningError(f"--set {self.key}={_told(value)} does not fit: {wrong}.")
 
     def check_default(self) -> None:
         """Checks the type of the value that the part gives, and the value.
@@ -251,6 +256,10 @@ def shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+
+
+def _told(value: Any) -> str:
+    return printable(shown(value), at_most=_SHOWN)
 
 
 def _settings_of(part: Any) -> Iterator[Setting]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-_LATER = re.compile(r"_later(?:_\d+)?$")
+_LATER = re.compile(r"_later(?:_\d{1,9})?$")
 
 
 def _parted(key: str) -> tuple[str, str]:
@@ -68,7 +68,8 @@ class Figure:
             ...                                  "forgotten_share_high": 0.2})
             '0.1 [0.05, 0.2]'
         """
-        value, low, high = (numbers.get(key) for key in (self.key, *self.ends))
+        found = (numbers.get(key) for key in (self.key, *self.ends))
+        value, low, high = (number if isinstance(number, (int, float)) else None for number in found)
         if value is None:
             return "-"
         return f"{value:.4g}" if low is None or high is None else f"{value:.3g} [{low:.3g}, {high:.3g}]"

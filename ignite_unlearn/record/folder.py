@@ -88,7 +88,7 @@ def verify(folder: Path) -> list[tuple[str, str]]:
     """
     content = read_json(folder)
     found = []
-    for name, recorded in content.get("files", {}).items():
+    for name, recorded in (content.get("files") or {}).items():
         path = folder / Path(name).name
         same = path.is_file() and file_sha256(path) == recorded
         found.append((name, "as recorded" if same else "changed" if path.is_file() else "missing"))
@@ -112,10 +112,10 @@ def refuse_changed(folder: Path) -> None:
 def _page_found(path: Path, content: Mapping[str, Any]) -> str:
     if not path.is_file():
         return "missing"
-    text, says = path.read_text(encoding="utf-8"), embedded(json.dumps(content, indent=2))
+    text, says = path.read_bytes(), embedded(json.dumps(content, indent=2)).encode()
     if says not in text:
         return "does not agree with record.json: one of them was changed"
-    bare = hashlib.sha256(text.replace(says, "", 1).encode()).hexdigest()
+    bare = hashlib.sha256(text.replace(says, b"", 1)).hexdigest()
     return "as recorded" if bare == content.get("page_sha256", bare) else "changed"
 
 

@@ -33,6 +33,7 @@ from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.pictures import blanked
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
+from ignite_unlearn.utils.asked import MEASURE, PATH, TEXT, asks, kind, maybe, number, several, whole
 from ignite_unlearn.utils.pictures import side_by_side
 
 Measure: TypeAlias = Callable[[GAN], Mapping[str, Any]]
@@ -93,6 +94,23 @@ class ErasureRecord:
         '2 items'
     """
 
+    @asks(
+        unlearning=kind("an unlearning phase", UnlearningPhase),
+        folder=PATH,
+        measure=maybe(MEASURE),
+        released=maybe(kind("a GAN", GAN)),
+        retrained=maybe(kind("a GAN", GAN)),
+        retraining_seconds=maybe(number(at_least=0)),
+        scores=maybe(kind("a dict from kinds to images and labels", Mapping)),
+        extractor=maybe(kind("a FeatureExtractor", FeatureExtractor)),
+        samples=maybe(whole()),
+        name=TEXT,
+        data=maybe(kind("a dict", Mapping)),
+        limits=several("sentences", TEXT),
+        request_id=maybe(TEXT),
+        asked_by=maybe(TEXT),
+        run_by=maybe(TEXT),
+    )
     def __init__(
         self,
         unlearning: UnlearningPhase,

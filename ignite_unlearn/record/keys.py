@@ -18,8 +18,10 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.utils.files import read_released, read_weights, write_whole
 from ignite_unlearn.utils.hashing import tensors_sha256
+from ignite_unlearn.utils.opened import read_bytes
 
 KEY_FILE = "forget.key"
+_LARGEST_KEY = 1024  # bytes of that file: its key takes 64
 
 
 def make_key(folder: Path) -> bytes:
@@ -51,7 +53,7 @@ def read_key(folder: Path) -> bytes:
     """
     path = folder / KEY_FILE
     try:
-        key = bytes.fromhex(path.read_text(encoding="ascii"))
+        key = bytes.fromhex(read_bytes(path, at_most=_LARGEST_KEY).decode("ascii"))
     except (OSError, ValueError) as error:
         raise UnlearningError(
             f"{path} holds no key ({error}): without it nobody can tell whether the record is of these images. Put the "

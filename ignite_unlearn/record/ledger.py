@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,9 +26,15 @@ from ignite_unlearn.record.folder import file_sha256
 from ignite_unlearn.record.keys import file_weights_sha256, keyed_sha256, make_key
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.utils.files import write_json
+from ignite_unlearn.utils.json_files import ByName, Form, ListOf, misfit, read_json
 
 FILE = "ledger.json"
 SCHEMA = "ignite_unlearn/ledger/1"
+_ENTRY: Form = {
+    "kind": str, "classes": ListOf(int), "items": ListOf(str), "created": str, "request": ByName((str, None)),
+    "verdict": str, "record_sha256": str, "weights_sha256": (str, None), "previous": str,
+}  # fmt: skip
+_FORM: Form = {"schema": str, "entries": ListOf(_ENTRY)}
 
 
 @dataclass(frozen=True)
@@ -188,9 +193,14 @@ def read_entries(folder: Path) -> tuple[Entry, ...]:
     if not path.exists():
         return ()
     try:
-        entries = tuple(Entry(**_checked(entry)) for entry in _read(path)["entries"])
-    except (KeyError, TypeError) as error:
-        raise UnlearningError(f"{path} is no ledger of schema {SCHEMA}: put the one back that was there.") from error
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise UnlearningError(f"{path} cannot be read ({error}): put the ledger back that was there.") from error
+    wrong = misfit(content, _FORM) or ("" if content["schema"] == SCHEMA else "it is of another schema")
+    if wrong:
+        raise UnlearningError(f"{path} is no ledger of schema {SCHEMA} ({wrong}): put the one back that was there.")
+    known = [{one.name: entry[one.name] for one in fields(Entry)} for entry in content["entries"]]
+    entries = tuple(Entry(**{**e, "classes": tuple(e["classes"]), "items": tuple(e["items"])}) for e in known)
     for number, (before, entry) in enumerate(pairwise((None, *entries)), 1):
         if entry is not None and entry.previous != ("" if before is None else before.sha256):
             raise UnlearningError(
@@ -267,34 +277,3 @@ class _WithEarlier(Forget):
 def _hashes(key: bytes, images: Tensor) -> list[str]:
     # In one type of numbers: a loop may hold its batches in another than the request was made in.
     return [keyed_sha256(key, image[None]) for image in images.detach().cpu().float()]
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnlearningError(f"{path} cannot be read ({error}): put the ledger back that was there.") from error
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("entries"), list):
-        raise UnlearningError(f"{path} is no ledger of schema {SCHEMA}: put the one back that was there.")
-    return content
-
-
-def _checked(entry: Any) -> dict[str, Any]:
-    """Returns the fields of an entry, of the types that they are of.
-
-    Raises:
-        TypeError: if one is of another.
-    """
-    words = ("kind", "created", "verdict", "record_sha256", "previous")
-    found = {one.name: entry[one.name] for one in fields(Entry)}
-    lists = isinstance(found["classes"], list) and isinstance(found["items"], list)
-    if (
-        not lists
-        or not all(isinstance(found[name], str) for name in words)
-        or not all(isinstance(c, int) for c in found["classes"])
-        or not all(isinstance(item, str) for item in found["items"])
-        or not isinstance(found["request"], dict)
-        or not isinstance(found["weights_sha256"], (str, type(None)))
-    ):
-        raise TypeError
-    return {**found, "classes": tuple(found["classes"]), "items": tuple(found["items"])}

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.record.figures import PROMISED, figures_in
+from ignite_unlearn.record.form import misfit_of_record
 from ignite_unlearn.record.phase_facts import Bound, RowsMet, read_bound, read_rows_met
 from ignite_unlearn.record.verdict import Verdict, verdict_on
+from ignite_unlearn.utils import json_files
+from ignite_unlearn.utils.printable import encodable
 
 SCHEMA = "ignite_unlearn/record/1"
 GANS = ("original", "unlearned", "retrained")
@@ -130,16 +132,17 @@ class Record:
             UnlearningError: if there is none, or it is none of ours.
         """
         content = read_json(folder)
-        known = {"created": "", **{f.name: content[f.name] for f in fields(cls) if f.name in content}}
-        try:
-            metrics = {gan: dict(numbers) if numbers else None for gan, numbers in content["metrics"].items()}
-            extractors = [numbers.pop("feature_extractor", {}) for numbers in metrics.values() if numbers]
-            bounds = tuple(map(read_bound, known.get("bounds", ())))
-            found = read_rows_met(known.get("found", {}))
-        except (AttributeError, TypeError, ValueError) as error:
-            raise UnlearningError(_no_record(folder / "record.json")) from error
-        parts = {"metrics": metrics, "bounds": bounds, "found": found}
-        return cls(**{**known, **parts, "feature_extractor": extractors[0] if extractors else {}})
+        # null is what a part holds of which nothing was known.
+        known = {f.name: content[f.name] for f in fields(cls) if content.get(f.name) is not None}
+        metrics = {gan: dict(numbers) if numbers else None for gan, numbers in content["metrics"].items()}
+        extractors = [numbers.pop("feature_extractor", None) or {} for numbers in metrics.values() if numbers]
+        parts = {
+            "metrics": metrics,
+            "bounds": tuple(map(read_bound, known.get("bounds", ()))),
+            "found": read_rows_met(known.get("found", {})),
+            "feature_extractor": extractors[0] if extractors else {},
+        }
+        return cls(**{"created": "", **known, **parts})
 
     def table(self) -> list[list[str]]:
         """Returns the numbers side by side, as rows of text with a header."""
@@ -163,20 +166,19 @@ def read_json(folder: Path) -> dict[str, Any]:
     """
     path = folder / "record.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_files.read_json(path)
     except FileNotFoundError:
         raise UnlearningError(f"{folder} holds no record.json: give the folder of a finished run.") from None
     except (OSError, ValueError) as error:
         raise UnlearningError(f"{path} cannot be read ({error}): run again, or give another folder.") from error
-    required = {f.name for f in fields(Record) if f.default is MISSING and f.default_factory is MISSING}
-    required = (required | {"versions"}) - {"feature_extractor"}
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not required <= content.keys():
-        raise UnlearningError(_no_record(path))
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        raise UnlearningError(f"{path} is no erasure record of schema {SCHEMA}: give the folder of a finished run.")
+    wrong = misfit_of_record(content)
+    if wrong is not None:
+        raise UnlearningError(
+            f"{path} is no erasure record of schema {SCHEMA} ({wrong}): run again, or put the run's own file back."
+        )
     return content
-
-
-def _no_record(path: Path) -> str:
-    return f"{path} is no erasure record of schema {SCHEMA}: give the folder of a finished run."
 
 
 def now() -> str:
@@ -199,7 +201,9 @@ def versions() -> dict[str, str]:
 def _plain(value: Any) -> Any:
     """Returns JSON's types only; a number that is not finite becomes null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {encodable(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return encodable(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,6 +14,7 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.record.keys import weights_sha256
 from ignite_unlearn.runs.provenance import Fingerprint
 from ignite_unlearn.utils.files import write_json
+from ignite_unlearn.utils.json_files import read_json
 
 _FILE = "audits.checkpoint.json"
 
@@ -33,7 +34,7 @@ class KeptAudits:
 
     def __post_init__(self) -> None:
         try:
-            content = json.loads(self._path.read_text(encoding="utf-8"))
+            content = read_json(self._path)
             if not self.made_by.differences(content["made_by"]):
                 self._found = {str(key): dict(found) for key, found in content["found"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -26,6 +26,7 @@ from ignite_unlearn.runs.instruments import kept_instruments
 from ignite_unlearn.runs.limits import limits
 from ignite_unlearn.runs.pictures import picture, safe_picture
 from ignite_unlearn.runs.provenance import Fingerprint
+from ignite_unlearn.runs.rehearsal import rehearse
 from ignite_unlearn.runs.run import Run
 from ignite_unlearn.runs.unlearning import Unlearned, Unlearning
 from ignite_unlearn.utils.hashing import tensors_sha256
@@ -48,6 +49,8 @@ def carry_out(run: Run) -> Record:
 
 def _carry_out(run: Run) -> Record:
     recipe, split, folder = run.recipe, run.split, RunFolder(run.out)
+    if not (run.out / "original.pt").exists() and run.earlier.folder is None:  # else the phase says it as soon
+        rehearse(run)
     run.earlier.write(run.out)
     original = original_of(run)
     instruments = instruments_of(run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,13 @@ from torch import Tensor, nn
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.utils.files import read_weights, write_json
 from ignite_unlearn.utils.hashing import tensors_sha256
+from ignite_unlearn.utils.json_files import ByName, misfit, read_json
+from ignite_unlearn.utils.printable import printable
 
 Form: TypeAlias = Mapping[str, Mapping[str, str]]  # by net and tensor: its type and shape
 _NOTES = "stages.json"
+_NOTE = {"sha256?": str, "seconds?": float, "iterations?": int, "fingerprint?": ByName(Any)}
+_SHOWN = 100  # signs of a value in a sentence
 VERSION = 2  # of fingerprints; those without one are older, and lack what this one says of kinds of nets and training
 _SINCE_2 = ("version", "nets", "training")
 
@@ -23,16 +26,16 @@ _SINCE_2 = ("version", "nets", "training")
 def read_notes(folder: Path) -> dict[str, Any]:
     """Returns the notes of a run folder by the files' names; none where there are none, or they cannot be read."""
     try:
-        notes = json.loads((folder / _NOTES).read_text(encoding="utf-8"))
+        notes = read_json(folder / _NOTES)
     except (OSError, ValueError):
         return {}
     return notes if isinstance(notes, dict) else {}
 
 
 def read_note(folder: Path, name: str) -> dict[str, Any] | None:
-    """Returns the note of the file ``name.pt``; None where there is none."""
+    """Returns the note of the file ``name.pt``; None where there is none, or something else."""
     note = read_notes(folder).get(name)
-    return note if isinstance(note, dict) else None
+    return note if misfit(note, _NOTE) is None else None
 
 
 def add_note(folder: Path, name: str, note: Mapping[str, Any]) -> None:
@@ -82,7 +85,8 @@ class Fingerprint:
             old, new = (self._value(key, content) for content in (noted, asked))
             if old != new:
                 was, now = (f"{key}={value}" if value is not None else f"no {key}" for value in (old, new))
-                found.append(f"{was} (now {now if new is None or old is None else new})")
+                now = now if new is None or old is None else str(new)
+                found.append(f"{printable(was, at_most=_SHOWN)} (now {printable(now, at_most=_SHOWN)})")
         return found
 
     def as_note(self) -> dict[str, Any]:
@@ -92,7 +96,7 @@ class Fingerprint:
     def _value(self, key: str, content: Mapping[str, Any]) -> Any:
         value = content.get(key, self.before.get(key))
         if isinstance(value, (tuple, list)):
-            return sorted(value) if key == "classes" else list(value)
+            return sorted(value, key=str) if key == "classes" else list(value)
         return value
 
 

@@ -23,6 +23,9 @@ from ignite_unlearn.record.folder import kept_aside
 from ignite_unlearn.runs.earlier import Earlier
 from ignite_unlearn.runs.provenance import VERSION, Beside, Fingerprint, form_of, made_alike_beside
 from ignite_unlearn.utils.hashing import tensors_sha256
+from ignite_unlearn.utils.printable import printable
+
+_SEEDS = 2**63  # torch takes no larger ones
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class Run:
             f"{retrained}: {out / 'retrained.pt'}" if self.retrain else "retrain nothing: no judge, no speed-up",
             f"write {out / 'record.json'}, record.html, samples.png{kept}",
         ]
-        return "\n".join([
+        lines = [
             f"{recipe.name}, seed {self.seed}, on {self.device}",
             f"data: {data.name}, {len(data.images)} training images, {len(data.unseen)} unseen, {data.classes} classes",
             f"forget: {recipe.task.describe(data)}, {int(split.forgotten.sum())} training images",
@@ -128,7 +131,8 @@ class Run:
             *(f"note: {note}" for note in data.notes),
             *beside.passed_over,
             *(f"{i}. {step}" for i, step in enumerate(steps, 1)),
-        ])  # fmt: skip
+        ]
+        return "\n".join(map(printable, lines))  # names of files may hold anything
 
 
 def prepare_run(
@@ -154,6 +158,8 @@ def prepare_run(
     Raises:
         UnlearningError: if anything in it does not fit.
     """
+    if not 0 <= seed < _SEEDS:
+        raise UnlearningError(f"--seed {seed} does not fit: expected a whole number from 0 to {_SEEDS - 1}.")
     recipe = with_settings(recipe, settings)
     where = _device(device)
     recipe.training.check(where)

@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.opened import open_file
+from ignite_unlearn.utils.plain_weights import load_plain
 
 # Only the reading of files asks for it. As a floor of the package it would make everybody upgrade who trains with an
 # older torch, and a phase in a loop of one's own reads no file.
@@ -108,7 +109,8 @@ def read_released(path: Path) -> dict[str, dict[str, Tensor]]:
         UnlearningError: if the file is missing, or is none of these.
     """
     try:
-        flat = load_file(path)
+        with open_file(path):  # what is no file would be waited for
+            flat = load_file(path)
     except FileNotFoundError:
         raise UnlearningError(f"There are no weights at {path}: give the path of a .safetensors file.") from None
     except (OSError, SafetensorError) as error:
@@ -135,9 +137,8 @@ def read_weights(path: Path) -> dict[str, Any]:
             f"below 2.6, CVE-2026-24747 below 2.10). Install torch 2.10 or newer."
         )
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickle protocols: what is no checkpoint is refused below
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        with open_file(path) as file:
+            content = load_plain(file)
     except FileNotFoundError:
         raise UnlearningError(f"There is no checkpoint at {path}: give the path of one.") from None
     except pickle.UnpicklingError as error:
@@ -145,7 +146,10 @@ def read_weights(path: Path) -> dict[str, Any]:
             f"{path} holds pickled objects, or is no checkpoint: expected tensors and plain values only. Save the "
             "nets' state_dict() with torch.save and give that file."
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except UnlearningError as error:
+        raise UnlearningError(f"{path} {error}") from error
+    # What torch raises of a damaged or hostile file is not documented, and of many kinds.
+    except Exception as error:
         raise UnlearningError(
             f"{path} cannot be read as a checkpoint; it may be truncated. Delete it, or give a complete one."
         ) from error

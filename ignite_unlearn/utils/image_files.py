@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.opened import open_file, read_bytes
 
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )  # fmt: skip
+# Whatever a file is called: Pillow would have a program of the system's draw a file that begins as PostScript.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+_LONGEST_LIST = 2**26  # bytes of a list of names
 _SIXTEEN_BITS = {"I;16", "I;16L", "I;16B", "I;16N"}  # Pillow's modes of grey with 16 bits
 _ALSO = {"PNG", "PPM"}  # formats whose mode I means 16 bits, in one Pillow or another
 
@@ -70,7 +76,7 @@ def read_image(path: Path | str, mode: str, *, upright: bool = False) -> Image.I
         UnlearningError: if it is no intact image, or its values have no known range.
     """
     try:
-        with Image.open(path) as image:
+        with _quietly(), open_file(path) as file, Image.open(file, formats=FORMATS) as image:
             image.load()
             if image.mode == "F" or (image.mode == "I" and image.format not in _ALSO):
                 raise UnlearningError(
@@ -133,13 +139,22 @@ def named_files(text: str) -> list[str]:
     if not text.startswith("@"):
         return [part.strip() for part in text.split(",") if part.strip()]
     try:
-        lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(text[1:], at_most=_LONGEST_LIST).decode("utf-8").splitlines()
     except (OSError, ValueError) as error:
         raise UnlearningError(f"{text[1:]} cannot be read as a list of files, a name a line ({error}).") from error
     names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise UnlearningError(f"{text[1:]} names no files: expected a name a line.")
     return names
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Pillow warns in the words of the file; of one so large that it may be made to fill the memory, it raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def _shown(name: str) -> bool:

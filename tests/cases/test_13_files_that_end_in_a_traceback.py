@@ -69,8 +69,8 @@ def test_folders_may_be_given_as_text(tmp_path):
 
 
 def test_a_damaged_archive_is_a_sentence_too(tmp_path):
-    content = bytearray(gzip.compress(bytes(range(256)) * 9))
-    content[20:60] = bytes(40)
+    content = bytearray(gzip.compress(b"\0\0\x08\x01" + (9 * 256).to_bytes(4, "big") + bytes(range(256)) * 9))
+    content[60:100] = bytes(40)
     (tmp_path / "images.gz").write_bytes(content)
     with pytest.raises(UnlearningError, match=r"images\.gz cannot be read"):
         read_idx(tmp_path / "images.gz")

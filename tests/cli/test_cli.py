@@ -169,7 +169,7 @@ def test_nan_in_the_loss_ends_in_one_sentence_on_stderr(tmp_path):
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1 and "not finite" in done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["judges.pt", "original.pt", "stages.json"]
+    assert list(tmp_path.iterdir()) == []  # nothing was trained for it
 
 
 def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):

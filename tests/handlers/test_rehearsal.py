@@ -37,7 +37,10 @@ def put_all(batch, images):
     [
         ({"optimizer": Fails}, "The unlearning step ended in NotImplementedError: no such kernel."),
         ({"optimizer": lambda p: torch.optim.SGD(p, lr=float("inf")), "generator_steps": 1}, None),
-        ({"fake_label": Fixed(float("nan"))}, "The unlearning loss of the discriminator is not finite"),
+        (
+            {"fake_label": Fixed(float("nan"))},
+            "The unlearning loss of the discriminator is not finite",
+        ),
         ({"start": lambda gan, teacher, regions, substitution: gan.generator.nothing()}, "has no attribute 'nothing'"),
     ],
 )

@@ -9,6 +9,7 @@ from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import CALL, asks, number
 
 
 class Between:
@@ -29,6 +30,7 @@ class Between:
         [0.0]
     """
 
+    @asks(low=CALL, high=CALL, weight=number())
     def __init__(self, low: FakeLabel, high: FakeLabel, weight: float = 0.5):
         if not 0 <= weight <= 1:
             raise UnlearningError(f"Between(..., weight={weight}) must be in [0, 1]: 0 is the first label.")
@@ -38,11 +40,11 @@ class Between:
 
     def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions, requests: Tensor) -> Tensor:
         """Returns the scores between the two; see :class:`FakeLabel`."""
-        return torch.lerp(
-            self.low(scores, gan, teacher, regions, requests),
-            self.high(scores, gan, teacher, regions, requests),
-            self.weight,
-        )
+        low, high = (label(scores, gan, teacher, regions, requests) for label in (self.low, self.high))
+        if not isinstance(low, Tensor) or not isinstance(high, Tensor):
+            got = f"{type(low).__name__} and {type(high).__name__}"
+            raise UnlearningError(f"Between() got {got} of its two fake labels: expected scores (N,).")
+        return torch.lerp(low, high, self.weight)
 
     def unseen_images(self) -> list[Tensor]:
         """Returns the unseen images that the two fake labels were given, a set each."""

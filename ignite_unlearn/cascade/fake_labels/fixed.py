@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import asks, kind
 
 
 class Fixed:
@@ -21,6 +22,7 @@ class Fixed:
         [-1.0, -1.0]
     """
 
+    @asks(score=kind("a number", int, float))
     def __init__(self, score: float = -1.0):
         self.score = float(score)
 

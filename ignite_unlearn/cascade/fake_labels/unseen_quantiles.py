@@ -11,6 +11,7 @@ from ignite_unlearn.cascade.fake_labels.unseen import Unseen
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.borrow import step_seed
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import BOOL, CALL, IMAGES, LABELS, asks, maybe, whole
 
 
 class UnseenQuantiles(Unseen):
@@ -40,6 +41,15 @@ class UnseenQuantiles(Unseen):
         >>> fake_label = UnseenQuantiles(torch.zeros(100, 1, 16, 16))
     """
 
+    @asks(
+        images=IMAGES,
+        labels=maybe(LABELS),
+        live=BOOL,
+        samples=whole(at_least=1),
+        trained=maybe(IMAGES),
+        seed=whole(),
+        level=maybe(CALL),
+    )
     def __init__(
         self,
         images: Tensor,

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.opened import open_file
+
+_MOST_DIMENSIONS = 4
+_LARGEST = 2**31  # bytes of an array: that of EMNIST has .5 of them
+_CLASSES = 10
 
 
 def read_idx(path: Path) -> Tensor:
     """Returns the array of an IDX file of unsigned bytes, gzip-compressed or plain.
 
     Raises:
-        UnlearningError: if the file is not of that format, or is cut off.
+        UnlearningError: if the file is not of that format, is cut off, or holds more than 2 GiB.
     """
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with open_file(path) as file, gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file as content:
+            return _array(cast("BinaryIO", content), path)
     except (OSError, EOFError, zlib.error) as error:
         raise UnlearningError(f"{path} cannot be read ({error}): give an intact IDX file.") from error
-    dimensions = content[3] if len(content) > 4 and content[:3] == b"\0\0\x08" else 0
-    shape = tuple(np.frombuffer(content, ">u4", dimensions, 4).tolist()) if len(content) >= 4 + 4 * dimensions else ()
-    if not shape or len(content) != 4 + 4 * dimensions + int(np.prod(shape)):
+
+
+def _array(file: BinaryIO, path: Path) -> Tensor:
+    # The header says how much there is; no more is unpacked than that.
+    head = file.read(4)
+    dimensions = head[3] if len(head) == 4 and head[:3] == b"\0\0\x08" else 0
+    sizes = file.read(4 * dimensions)
+    shape = tuple(np.frombuffer(sizes, ">u4").tolist()) if len(sizes) == 4 * dimensions else ()
+    size = math.prod(shape)  # of Python's numbers, which do not overflow
+    if dimensions > _MOST_DIMENSIONS or size > _LARGEST:
+        raise UnlearningError(
+            f"{path} says that it holds more than can be: {dimensions} dimensions, sizes {shape[:_MOST_DIMENSIONS]}. "
+            f"Expected are at most {_MOST_DIMENSIONS}, and {_LARGEST:,} bytes: get it again."
+        )
+    content = bytearray(file.read(size + 1)) if shape else b""
+    if not shape or len(content) != size:
         raise UnlearningError(f"{path} is no intact IDX file of unsigned bytes: get it again.")
-    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape).copy())
+    return torch.from_numpy(np.frombuffer(content, np.uint8).reshape(shape))
 
 
 def read_idx_images(data_root: Path | None, kind: str, name: str) -> tuple[Tensor, Tensor]:
@@ -47,8 +68,15 @@ def read_idx_images(data_root: Path | None, kind: str, name: str) -> tuple[Tenso
             "companions, or torchvision's root (with --download it is filled). Nothing is downloaded unasked."
         )
     images, labels = (_find(data_root, f"{kind}-{part}-ubyte", name) for part in ("images-idx3", "labels-idx1"))
-    if images.dim() != 3 or len(images) != len(labels):
-        raise UnlearningError(f"{data_root}: {tuple(images.shape)} images do not fit {len(labels)} labels.")
+    if images.dim() != 3 or labels.shape != images.shape[:1] or not images.numel():
+        raise UnlearningError(
+            f"{data_root}: {kind}-images of shape {tuple(images.shape)} do not fit {kind}-labels of shape "
+            f"{tuple(labels.shape)}: expected some images (N, H, W), and a label of each."
+        )
+    if labels.max() >= _CLASSES:
+        raise UnlearningError(
+            f"{data_root}: {kind}-labels go up to {int(labels.max())}: expected {name}'s ten classes, 0 to 9."
+        )
     return images[:, None].float() / 127.5 - 1, labels.long()
 
 

@@ -1,0 +1,181 @@
+"""What a function asks of its arguments, said in one place above it, and refused in one sentence."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+import os
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.printable import printable
+
+_CallT = TypeVar("_CallT", bound=Callable[..., Any])
+_SHOWN = 60  # signs of a value
+
+
+class Asked(NamedTuple):
+    """What is asked of an argument: in words that go on from "expected", and as a test."""
+
+    words: str
+    fits: Callable[[Any], bool]
+
+
+def asks(**asked: Asked) -> Callable[[_CallT], _CallT]:
+    """Returns a decorator that refuses arguments of other kinds than a function can do anything with.
+
+    Args:
+        asked: by the arguments' names; defaults are taken as they are.
+
+    Example:
+        >>> @asks(every=whole(at_least=1))
+        ... def look(every=1):
+        ...     return every
+        >>> look(2)
+        2
+        >>> look("often")
+        Traceback (most recent call last):
+        ...
+        ignite_unlearn.errors.UnlearningError: look(every='often') does not fit: expected a whole number, at least 1.
+    """
+
+    def decorate(call: _CallT) -> _CallT:
+        if isinstance(call, type):  # a dataclass, whose __init__ nobody wrote
+            call.__init__ = decorate(call.__init__)  # type: ignore[misc]
+            return call
+        signature = inspect.signature(call)
+
+        @wraps(call)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            # Too few arguments or unknown ones: Python says it.
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError:
+                return call(*args, **kwargs)
+            for name, one in asked.items():
+                if name in given and given[name] is not signature.parameters[name].default:
+                    _refuse(_name(call, args), name, given[name], one)
+            return call(*args, **kwargs)
+
+        return checked  # type: ignore[return-value]
+
+    return decorate
+
+
+def whole(*, at_least: int | None = None) -> Asked:
+    """Asks for a whole number, Python's, NumPy's or torch's."""
+    return Asked(f"a whole number{_bound(at_least)}", lambda value: _is_whole(value) and _at_least(value, at_least))
+
+
+def number(*, at_least: float | None = None) -> Asked:
+    """Asks for a finite number."""
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, (int, float)) and math.isfinite(value) and _at_least(value, at_least)
+
+    return Asked(f"a finite number{_bound(at_least)}", fits)
+
+
+def several(words: str, one: Asked) -> Asked:
+    """Asks for a collection of which each fits."""
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, (list, tuple, set, frozenset, range)) and all(map(one.fits, value))
+
+    return Asked(f"{words}, each {one.words}", fits)
+
+
+def by_name(one: Asked) -> Asked:
+    """Asks for a dict from names to what fits."""
+
+    def fits(value: Any) -> bool:
+        return isinstance(value, Mapping) and all(isinstance(k, str) and one.fits(v) for k, v in value.items())
+
+    return Asked(f"a dict from names to {one.words}", fits)
+
+
+def kind(words: str, *kinds: type) -> Asked:
+    """Asks for an object of one of these kinds."""
+    return Asked(words, lambda value: isinstance(value, kinds))
+
+
+def able(words: str, *methods: str) -> Asked:
+    """Asks for an object that can be called by these methods."""
+    return Asked(words, lambda value: not isinstance(value, type) and all(map(callable, _attributes(value, methods))))
+
+
+def maybe(asked: Asked) -> Asked:
+    """Asks for the same, or None."""
+    return Asked(f"{asked.words}, or None", lambda value: value is None or asked.fits(value))
+
+
+CALL = Asked("a function", lambda value: callable(value) and not isinstance(value, type))
+MAKER = Asked("a function or a class", callable)
+IMAGES = Asked("images as a tensor (N, ...) of finite numbers", lambda x: _is_rows(x, 2) and bool(x.isfinite().all()))
+SHAPE = Asked("a shape, such as (100, 1, 1), or a function n -> tensor", lambda value: _is_shape(value))
+LABELS = Asked("class labels as a tensor (N,)", lambda value: _is_rows(value, 1))
+REQUEST = able("a request, such as ForgetClasses({7})", "rows", "regions", "describe")
+VALUES = Asked("numbers as a tensor (N,)", lambda value: _is_rows(value, 1))
+TEXT = kind("a text", str)
+MEASURE = Asked("a function of a GAN", lambda value: callable(value) and not isinstance(value, nn.Module))
+PATH = Asked("a path", lambda value: isinstance(value, (str, os.PathLike)) and b"\0" not in os.fsencode(value))
+BOOL = kind("true or false", bool)
+
+
+def _refuse(call: str, name: str, value: Any, asked: Asked) -> None:
+    try:
+        fits = asked.fits(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        fits = False
+    if not fits:
+        raise UnlearningError(f"{call}({name}={_shown(value)}) does not fit: expected {asked.words}.")
+
+
+def _name(call: Callable[..., Any], args: tuple[Any, ...]) -> str:
+    if call.__name__ == "__init__":
+        return type(args[0]).__name__
+    return call.__name__
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor {tuple(value.shape)} of {value.dtype}"
+    return printable(repr(value), at_most=_SHOWN)
+
+
+def _bound(at_least: float | None) -> str:
+    return "" if at_least is None else f", at least {at_least:g}"
+
+
+def _at_least(value: Any, bound: float | None) -> bool:
+    return bound is None or bool(value >= bound)
+
+
+def _is_whole(value: Any) -> bool:
+    is_bool = isinstance(value, bool) or str(getattr(value, "dtype", "")).endswith("bool")
+    try:
+        return not is_bool and operator.index(value) is not None
+    except TypeError:
+        return False
+
+
+def _is_rows(value: Any, dimensions: int) -> bool:
+    """Whether a value is a dense tensor of real numbers."""
+    dense = isinstance(value, Tensor) and value.layout is torch.strided and value.device.type != "meta"
+    return dense and value.dim() >= dimensions and not value.is_complex()
+
+
+def _is_shape(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return bool(value) and all(whole(at_least=1).fits(size) for size in value)
+    return CALL.fits(value)
+
+
+def _attributes(value: Any, names: tuple[str, ...]) -> list[Any]:
+    return [getattr(value, name, None) for name in names]
