@@ -12,10 +12,11 @@ from torch import Tensor
 
 from ignite_unlearn.cascade.aims import Images
 from ignite_unlearn.cascade.defaults import choose, halves
+from ignite_unlearn.cascade.descent import OptimizerFactory
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.self_stop import EVERY, SelfStop
 from ignite_unlearn.cascade.starts.start import Start
-from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep, adam
+from ignite_unlearn.cascade.step import DiscriminatorStep, UnlearningStep, adam
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget

@@ -11,6 +11,7 @@ from torch.nn.functional import one_hot
 from torch.nn.utils import parametrize
 
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.precision import full
 from ignite_unlearn.gan.trained import trained_parameters
 
 _LEAST = 16  # rows of the call that layers are found by: few would be alike by chance
@@ -95,7 +96,7 @@ def draw_anew(rows: LabelRows, labels: Sequence[int]) -> None:
         >>> torch.equal(table.weight[:4], kept)
         True
     """
-    kept = rows.rows[[label for label in range(len(rows.rows)) if label not in labels]]
+    kept = full(rows.rows[[label for label in range(len(rows.rows)) if label not in labels]])
     spread = kept.std(0) if len(kept) > 1 else kept.std().expand(kept.shape[1:])
     for label in labels:
         rows.rows[label] = kept.mean(0) + spread * torch.randn(kept.shape[1:]).to(kept)

@@ -14,6 +14,7 @@ from torch.nn.functional import unfold
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.precision import full
 
 Call: TypeAlias = "tuple[nn.Module, Tensor, Tensor]"  # a layer, its input, its output
 SCORE = "score"  # the name of the last of a discriminator's features
@@ -126,7 +127,7 @@ def score_gradients(gan: GAN, images: Tensor, labels: Tensor | None, layer: nn.M
         scores = gan.score(images, labels)
     chosen, given, made = _choose(calls, layer)
     (outwards,) = torch.autograd.grad(scores.sum(), made)
-    given, n = given.detach(), len(images)
+    given, outwards, n = full(given.detach()), full(outwards), len(images)
     if isinstance(chosen, nn.Linear):
         inwards, outwards = (t.reshape(n, -1, t.shape[-1]).mT for t in (given, outwards))
     else:
@@ -146,7 +147,7 @@ def head_inputs(gan: GAN, images: Tensor, labels: Tensor | None = None) -> Tenso
         gan.score(images, labels)
     if not calls:
         raise UnlearningError("The discriminator calls no nn.Linear and no nn.Conv2d, so its features cannot be found.")
-    return calls[-1][1].flatten(1)
+    return full(calls[-1][1]).flatten(1)
 
 
 def layer_features(gan: GAN, images: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
@@ -171,7 +172,7 @@ def layer_features(gan: GAN, images: Tensor, labels: Tensor | None = None) -> di
     for layer, given, _ in calls[1:]:
         times[id(layer)] += 1
         if len(given) == len(images):
-            found[f"{names[id(layer)]} {times[id(layer)]}".removesuffix(" 1")] = given.flatten(1)
+            found[f"{names[id(layer)]} {times[id(layer)]}".removesuffix(" 1")] = full(given).flatten(1)
     return {**found, SCORE: scores[:, None]}
 
 
