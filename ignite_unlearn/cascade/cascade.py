@@ -29,6 +29,7 @@ from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.utils.distributed import share
 
 _BUDGET = 200  # unlearning steps of a phase that measures
+_SIZES = ("batch_size", "rows", "samples")  # what parts call how much they hold at once
 _ROWS = 4  # latents that parts are tried on
 
 
@@ -214,6 +215,17 @@ class CascadedUnlearning(UnlearningPhase):
             "fake_label": type(self.step.fake_label).__name__,
             "options": {**super().settings()["options"], "anchor": self.step.anchor},
         }
+
+    def sizes(self) -> dict[str, int]:
+        """Returns the settings of the cascade and its parts that say how much is held at once."""
+        parts = (self.step.substitution, self.step.fake_label, self.step.discriminator_step, self.start)
+        found = {(type(part).__name__, name): getattr(part, name, None) for part in parts for name in _SIZES}
+        own = {f"{part}.{name}": size for (part, name), size in found.items() if type(size) is int}
+        return {**super().sizes(), **own}
+
+    def mend(self) -> None:
+        """Lets the optimisers begin again where a moment is not finite."""
+        self.step.mend()
 
     def method_state(self) -> dict[str, Any]:
         """Returns the states of optimisers and of parts."""

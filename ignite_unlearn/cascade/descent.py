@@ -73,6 +73,17 @@ class Descent:
             for parameter, copied in half:
                 parameter.copy_(copied)
 
+    def mend(self) -> None:
+        """Begins again where a moment is not finite, and with copies of the weights as they are now."""
+        moments = (value for state in self.optimizer.state.values() for value in state.values())
+        if any(isinstance(m, Tensor) and not bool(m.isfinite().all()) for m in moments):
+            self.optimizer.state.clear()
+        with torch.no_grad():
+            for parameter, copied in zip(self._parameters, self._copies, strict=True):
+                copied.grad = None
+                if copied is not parameter:
+                    copied.copy_(parameter)
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the optimiser's state, and the copies where there are any."""
         copies = [c.detach() for p, c in zip(self._parameters, self._copies, strict=True) if c is not p]

@@ -115,6 +115,11 @@ class ExchangeScores:
                 self._loaded = None
         return self._made[1]
 
+    def mend(self) -> None:
+        """Lets the optimiser begin again where a moment is not finite."""
+        if self._made is not None:
+            self._made[1].mend()
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the optimiser's state; empty before the first step."""
         return {} if self._made is None else self._made[1].state_dict()

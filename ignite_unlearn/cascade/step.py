@@ -159,6 +159,12 @@ class UnlearningStep:
         """Returns what these rows and latents are led to, as a :class:`DiscriminatorStep` is given it."""
         return Aims(self.fake_label, self.substitution, regions, rows)
 
+    def mend(self) -> None:
+        """Lets each optimiser begin again that holds a moment which is not finite."""
+        for descent in self.descents.values():
+            descent.mend()
+        getattr(self.discriminator_step, "mend", lambda: None)()
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the optimisers' states, and that of the discriminator's step where it has one."""
         own: dict[str, Any] = getattr(self.discriminator_step, "state_dict", dict)()

@@ -15,7 +15,16 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.averages import kept_around
 from ignite_unlearn.gan.batch import BatchForm
 from ignite_unlearn.gan.borrow import borrow
-from ignite_unlearn.gan.calling import call_generator, call_with_labels, call_without_labels, shape_of
+from ignite_unlearn.gan.calling import (
+    CALL_ERRORS,
+    call_generator,
+    call_with_labels,
+    call_without_labels,
+    discriminator_refused,
+    generator_refused,
+    shape_of,
+    speaks_for_itself,
+)
 from ignite_unlearn.gan.copies import frozen_copy
 from ignite_unlearn.gan.fields import Accessor, Path
 from ignite_unlearn.gan.heads import mean_score, read_scores, said_of_heads
@@ -140,14 +149,10 @@ class GAN:
         try:
             given = as_weights(latents, self.generator)
             images = self._generate(self.generator, given, labels if self.labels is not None else None)
-        except _CALL_ERRORS as error:
-            if isinstance(error, UnlearningError):
+        except CALL_ERRORS as error:
+            if speaks_for_itself(error):
                 raise
-            raise UnlearningError(
-                f"The generator cannot be called with latents of shape {tuple(latents.shape)}"
-                f"{'' if self.labels is None else ' and labels'}: {first_line(error)} Check GAN(..., latents=..., "
-                f"labels=...), or pass generate=(generator, latents, labels) -> images."
-            ) from error
+            raise generator_refused(error, latents, self.labels is not None) from error
         if not isinstance(images, Tensor) or len(images) != len(latents):
             raise UnlearningError("The generator must return one tensor of N images; pass GAN(..., generate=...).")
         return full(images)
@@ -203,20 +208,10 @@ class GAN:
                 logits_before_sigmoids(self.discriminator, self.scores == "probabilities") as logits,
             ):
                 output = self._discriminate(self.discriminator, self._seen(images), labels)
-        except _CALL_ERRORS as error:
-            if isinstance(error, UnlearningError):
+        except CALL_ERRORS as error:
+            if speaks_for_itself(error):
                 raise
-            unlabelled = self.labels is not None and labels is None
-            advice = (
-                "It takes labels: give them beside the images, such as Unseen(images, labels)."
-                if unlabelled
-                else "Pass GAN(..., discriminate=(discriminator, images, labels) -> scores)."
-            )
-            raise UnlearningError(
-                f"The discriminator cannot be called with images of shape {tuple(images.shape)}"
-                f"{' but no labels' if unlabelled else '' if labels is None else ' and labels'}: {first_line(error)} "
-                f"{advice}"
-            ) from error
+            raise discriminator_refused(error, images, labels, self.labels is not None) from error
         scores = read_scores(output)
         if not scores or any(score.dim() == 0 or len(score) != len(images) for score in scores):
             raise UnlearningError(
@@ -291,12 +286,3 @@ class GAN:
         other.scores = "critic"
         other._discriminate = lambda discriminator, images, labels: score(images, labels)
         return other
-
-
-# What a net that is called in another way than it wants to be ends in.
-_CALL_ERRORS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
-
-
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, ended with a full stop."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."
