@@ -11,6 +11,7 @@ from torch.nn.functional import one_hot
 from torch.nn.utils import parametrize
 
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.nets import uncompiled
 from ignite_unlearn.gan.precision import full
 from ignite_unlearn.gan.trained import trained_parameters
 
@@ -58,7 +59,7 @@ def generator_rows(gan: GAN, latents: Tensor) -> list[LabelRows]:
         return []
     labels = _labels(gan)
     rows = torch.arange(len(labels), device=gan.device) % len(latents)
-    with _Calls(gan.generator) as calls:
+    with _Calls(gan.generator) as calls, uncompiled(gan.generator):
         gan.sample(len(labels), labels, latents=latents[rows], batch_size=len(labels))
     return list(_found(gan.generator, calls, labels, gan.labels))
 
@@ -74,7 +75,7 @@ def discriminator_rows(gan: GAN, images: Tensor) -> list[LabelRows]:
         return []
     labels = _labels(gan)
     rows = torch.arange(len(labels), device=gan.device) % len(images)
-    with _Calls(gan.discriminator) as calls, torch.no_grad():
+    with _Calls(gan.discriminator) as calls, uncompiled(gan.discriminator), torch.no_grad():
         gan.score(images[rows], labels)
     return list(_found(gan.discriminator, calls, labels, gan.labels))
 
