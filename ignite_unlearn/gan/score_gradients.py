@@ -232,8 +232,8 @@ def _choose(calls: list[Call], layer: nn.Module | None) -> tuple[nn.Linear | nn.
     if not fit:
         raise UnlearningError(
             f"The discriminator has no {'hidden layer' if layer is None else 'layer of this kind'} that GaussNewton "
-            "can move: expected an nn.Linear or an ungrouped nn.Conv2d, plain or under spectral norm, that trains and is "
-            "called once. Give layer=..., or leave out discriminator_step to descend by gradients."
+            "can move: expected an nn.Linear or an ungrouped nn.Conv2d, plain or under spectral norm, that trains and "
+            "is called once. Give layer=..., or leave out discriminator_step to descend by gradients."
         )
     return fit[-1]  # type: ignore[return-value]
 

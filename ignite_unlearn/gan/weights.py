@@ -68,8 +68,8 @@ def _is_finite(tensors: list[Tensor]) -> bool:
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:
-    """Returns whether two nets of the same form have the same parameters."""
-    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    """Returns whether two nets of the same form have the same parameters, as far as the other's dtype can tell."""
+    return all(torch.equal(a.to(b.dtype), b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
 def load_weights(net: nn.Module, state: Mapping[str, Any], what: str) -> None:
