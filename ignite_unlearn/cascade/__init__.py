@@ -1,6 +1,7 @@
 """The cascade: the phase, its substitutions, fake labels and starts, and the steps of both nets."""
 
 from ignite_unlearn.cascade.cascade import CascadedUnlearning
+from ignite_unlearn.cascade.descent import OptimizerFactory
 from ignite_unlearn.cascade.exchange_scores import ExchangeScores
 from ignite_unlearn.cascade.fake_labels.between import Between
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
@@ -14,7 +15,7 @@ from ignite_unlearn.cascade.starts.drop_components import DropComponents
 from ignite_unlearn.cascade.starts.fresh_discriminator import FreshDiscriminator
 from ignite_unlearn.cascade.starts.nearest_embedding import NearestEmbedding
 from ignite_unlearn.cascade.starts.start import Start
-from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep
+from ignite_unlearn.cascade.step import DiscriminatorStep, UnlearningStep
 from ignite_unlearn.cascade.substitutions.latent_direction import LatentDirection
 from ignite_unlearn.cascade.substitutions.mean_image import MeanImage
 from ignite_unlearn.cascade.substitutions.noise import Noise

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from ignite_unlearn.cascade.aims import Images
 from ignite_unlearn.cascade.defaults import choose, halves
+from ignite_unlearn.cascade.descent import OptimizerFactory
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.self_stop import EVERY, SelfStop
 from ignite_unlearn.cascade.starts.start import Start
-from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory, UnlearningStep, adam
+from ignite_unlearn.cascade.step import DiscriminatorStep, UnlearningStep, adam
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
@@ -30,6 +31,7 @@ from ignite_unlearn.utils.asked import CALL, MAKER, asks, maybe, number, whole
 from ignite_unlearn.utils.distributed import share
 
 _BUDGET = 200  # unlearning steps of a phase that measures
+_SIZES = ("batch_size", "rows", "samples")  # what parts call how much they hold at once
 _ROWS = 4  # latents that parts are tried on
 
 
@@ -225,6 +227,17 @@ class CascadedUnlearning(UnlearningPhase):
             "fake_label": type(self.step.fake_label).__name__,
             "options": {**super().settings()["options"], "anchor": self.step.anchor},
         }
+
+    def sizes(self) -> dict[str, int]:
+        """Returns the settings of the cascade and its parts that say how much is held at once."""
+        parts = (self.step.substitution, self.step.fake_label, self.step.discriminator_step, self.start)
+        found = {(type(part).__name__, name): getattr(part, name, None) for part in parts for name in _SIZES}
+        own = {f"{part}.{name}": size for (part, name), size in found.items() if type(size) is int}
+        return {**super().sizes(), **own}
+
+    def mend(self) -> None:
+        """Lets the optimisers begin again where a moment is not finite."""
+        self.step.mend()
 
     def method_state(self) -> dict[str, Any]:
         """Returns the states of optimisers and of parts."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from torch import Tensor, nn
 
 from ignite_unlearn.cascade.aims import Images
+from ignite_unlearn.cascade.descent import OptimizerFactory
 from ignite_unlearn.cascade.exchange_scores import ExchangeScores
 from ignite_unlearn.cascade.expected import ExpectedPlace
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.fake_labels.generated import Generated
 from ignite_unlearn.cascade.fake_labels.unseen_quantiles import UnseenQuantiles
 from ignite_unlearn.cascade.kfac import KFAC
-from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory
+from ignite_unlearn.cascade.step import DiscriminatorStep
 from ignite_unlearn.cascade.substitutions.other_class import OtherClass
 from ignite_unlearn.cascade.substitutions.retained_neighbour import RetainedNeighbour
 from ignite_unlearn.cascade.substitutions.substitution import Substitution

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
 from ignite_unlearn.cascade.aims import Aims, Images
+from ignite_unlearn.cascade.descent import Descent, OptimizerFactory
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.rows import Rows
@@ -48,7 +49,7 @@ class ExchangeScores:
         steps: int = 4,
         batch_size: int = 64,
         anchor: float = 1.0,
-        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = _adam,
+        optimizer: OptimizerFactory = _adam,
     ):
         if min(steps, batch_size) < 1 or anchor < 0:
             raise UnlearningError(
@@ -56,13 +57,12 @@ class ExchangeScores:
                 "least 1, the last not negative."
             )
         self.steps, self.batch_size, self.anchor, self.optimizer = steps, batch_size, anchor, optimizer
-        self._made: tuple[nn.Module, torch.optim.Optimizer] | None = None
+        self._made: tuple[nn.Module, Descent] | None = None
         self._loaded: Mapping[str, Any] | None = None
 
     def __call__(self, gan: GAN, teacher: GAN, rows: Rows, aims: Aims) -> dict[str, float]:
         """Takes the steps; see :class:`.DiscriminatorStep`."""
-        optimizer = self._optimizer_of(gan.discriminator)
-        parameters = [p for p in gan.discriminator.parameters() if p.requires_grad]
+        descent = self._descent_of(gan.discriminator)
         real = _retained(gan, rows)
         numbers: dict[str, float] = {}
         for _ in range(self.steps):
@@ -73,11 +73,7 @@ class ExchangeScores:
                     f"The unlearning loss of the discriminator is not finite ({values[0]:.3g} and {values[1]:.3g}): "
                     "the last good weights are back. Check that the loop's own losses stay finite."
                 )
-            gradients = torch.autograd.grad(exchanged + self.anchor * held, parameters, allow_unused=True)
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = gradient
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            descent.step(descent.moving, descent.gradients(exchanged + self.anchor * held))
             numbers = dict(zip(("fake_label_loss", "discriminator_anchor_loss"), values, strict=True))
         return numbers
 
@@ -110,13 +106,19 @@ class ExchangeScores:
         scores = gan.score(*forgotten)
         return smooth_l1_loss(scores, aims(scores.detach(), gan, teacher))
 
-    def _optimizer_of(self, discriminator: nn.Module) -> torch.optim.Optimizer:
+    def _descent_of(self, discriminator: nn.Module) -> Descent:
         if self._made is None or self._made[0] is not discriminator:
-            self._made = discriminator, self.optimizer([p for p in discriminator.parameters() if p.requires_grad])
+            trained = [p for p in discriminator.parameters() if p.requires_grad]
+            self._made = discriminator, Descent(trained, self.optimizer)
             if self._loaded is not None:
-                self._made[1].load_state_dict(dict(self._loaded))
+                self._made[1].load_state_dict(self._loaded)
                 self._loaded = None
         return self._made[1]
+
+    def mend(self) -> None:
+        """Lets the optimiser begin again where a moment is not finite."""
+        if self._made is not None:
+            self._made[1].mend()
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the optimiser's state; empty before the first step."""

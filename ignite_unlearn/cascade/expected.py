@@ -69,6 +69,10 @@ class ExpectedPlace:
             if idist.get_world_size() > 1:
                 nearest.copy_(torch.as_tensor(idist.all_reduce(nearest, op="MIN")))
 
+    def of(self, unseen: Tensor | None) -> ExpectedPlace | None:
+        """Returns itself where these are its unseen images ``(K, ...)``, else None: it knows nothing of others."""
+        return self if self._images and self._unseen is not None and self._unseen[0] is unseen else None
+
     def given(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Returns what is expected of items ``(M,)`` and of unseen images ``(K,)``, from a number of each unseen image.
 

@@ -44,5 +44,5 @@ class GaussNewton(LayerStep):
             targets = fake_label(scores[:n], gan, teacher)
             missing = teacher.score(images[n:], None if labels is None else labels[n:]) - scores[n:]
             wanted = torch.cat([targets - scores[:n], missing - missing[retained].mean()]).double()
-            found.layer.weight.add_(found.combined(solved(found.gram(), wanted, self.ridge)))
+            found.move(found.combined(solved(found.gram(), wanted, self.ridge)))
         return numbers_of(wanted[:n], wanted[n:], scores[:n].double(), targets.double())

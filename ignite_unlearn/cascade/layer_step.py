@@ -37,8 +37,8 @@ class LayerStep(ABC):
         unseen: real images ``(K, ...)`` that the GAN was never trained on; they are held like the retained ones. None:
             only retained images are held, and features are left to remember.
         unseen_labels: their class labels ``(K,)``.
-        layer: an ``nn.Linear`` or ungrouped ``nn.Conv2d`` of the discriminator that is called once for each image.
-            None: the last such layer before the head, in the order of the calls.
+        layer: an ``nn.Linear`` or ungrouped ``nn.Conv2d`` of the discriminator, plain or under spectral norm, that is
+            called once for each image. None: the last such layer before the head, in the order of the calls.
         rows: how many of the retained images, and of the unseen ones, are drawn for a step.
         ridge: relative to the mean of the diagonal of what is solved; larger moves less.
 

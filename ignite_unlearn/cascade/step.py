@@ -6,15 +6,15 @@ however many processes share it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from ignite_unlearn.cascade.aims import Aims
+from ignite_unlearn.cascade.descent import Descent, OptimizerFactory, filled
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
@@ -30,8 +30,6 @@ from ignite_unlearn.utils.distributed import (
     together,
     with_others,
 )
-
-OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 # A large eps: with the usual one, weights whose gradients are near zero would move as fast as all others.
 adam: OptimizerFactory = partial(torch.optim.Adam, lr=2e-3, betas=(0.5, 0.99), eps=1e-4)
@@ -97,9 +95,9 @@ class UnlearningStep:
         self.batch_size = batch_size
         self.generator_steps = generator_steps
         self.discriminator_step = discriminator_step
-        self.optimizers = {
-            "generator": optimizer(list(gan.generator.parameters())),
-            "discriminator": optimizer(list(gan.discriminator.parameters())),
+        self.descents = {
+            "generator": Descent(gan.generator.parameters(), optimizer),
+            "discriminator": Descent(gan.discriminator.parameters(), optimizer),
         }
 
     def __call__(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
@@ -161,42 +159,39 @@ class UnlearningStep:
         """Returns what these rows and latents are led to, as a :class:`DiscriminatorStep` is given it."""
         return Aims(self.fake_label, self.substitution, regions, rows)
 
+    def mend(self) -> None:
+        """Lets each optimiser begin again that holds a moment which is not finite."""
+        for descent in self.descents.values():
+            descent.mend()
+        getattr(self.discriminator_step, "mend", lambda: None)()
+
     def state_dict(self) -> dict[str, Any]:
         """Returns the optimisers' states, and that of the discriminator's step where it has one."""
         own: dict[str, Any] = getattr(self.discriminator_step, "state_dict", dict)()
-        states = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        states = {name: descent.state_dict() for name, descent in self.descents.items()}
         return {**states, "discriminator_step": own} if own else states
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Loads what :meth:`state_dict` returned."""
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state[name])
+        for name, descent in self.descents.items():
+            descent.load_state_dict(state[name])
         load = getattr(self.discriminator_step, "load_state_dict", None)
         if load is not None:
             load(state.get("discriminator_step", {}))
 
     def _descend(self, net: str, losses: tuple[Tensor, Tensor]) -> tuple[float, float]:
-        optimizer = self.optimizers[net]
-        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
-        total = losses[0] + self.anchor * losses[1]
-        # autograd.grad, not backward: it touches no .grad and fires no DistributedDataParallel hook.
-        gradients = (
-            torch.autograd.grad(total, parameters, allow_unused=True)
-            if total.requires_grad
-            else [None] * len(parameters)
+        descent = self.descents[net]
+        parameters, gradients = descent.moving, descent.gradients(losses[0] + self.anchor * losses[1])
+        first, second, *reduced = sum_over_processes(
+            [losses[0].detach(), losses[1].detach(), *filled(parameters, gradients)]
         )
-        filled = [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, gradients, strict=True)]
-        first, second, *reduced = sum_over_processes([losses[0].detach(), losses[1].detach(), *filled])
         values = torch.stack([first, second]).tolist()
         if not all(abs(value) < float("inf") for value in values):
             raise UnlearningDivergedError(
                 f"The unlearning loss of the {net} is not finite ({values[0]:.3g} and {values[1]:.3g}): the last good "
                 "weights are back. Use a smaller learning rate, and check that the user's own losses stay finite."
             )
-        for parameter, gradient in zip(parameters, reduced, strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        descent.step(parameters, reduced)
         return values[0], values[1]
 
 

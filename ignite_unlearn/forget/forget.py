@@ -17,6 +17,7 @@ from ignite_unlearn.forget.found_regions import FoundRegions
 from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.precision import as_weights, full
 from ignite_unlearn.utils.asked import CALL, asks, maybe, whole
 
 Classifier = Callable[[Tensor], Tensor]
@@ -184,8 +185,9 @@ class ForgetClasses(Forget):
     def _scores(self, images: Tensor) -> Tensor:
         assert self.classifier is not None
         nets = [self.classifier] if isinstance(self.classifier, torch.nn.Module) else []
+        given = as_weights(images, nets[0]) if nets else images
         with borrow(*nets), torch.no_grad():
-            return self.classifier(images)
+            return full(self.classifier(given))
 
 
 def _class(given: Any) -> int:

@@ -24,6 +24,9 @@ SLACK = 0.05  # how far an AUC may lie above what is expected: retrained GANs of
 class Expected(Protocol):
     """What is to be expected of items that a GAN never saw, by their likeness to retained images."""
 
+    def of(self, unseen: Tensor) -> Expected | None:
+        """Returns itself where it knows what is expected beside these unseen images ``(K, ...)``, else None."""
+
     def given(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Returns what is expected of items ``(M,)`` and unseen images ``(K,)``, from a number of each unseen image."""
 
@@ -149,7 +152,7 @@ class SampledRegions:
         self._choose()
 
     def _learn(self, expected: Expected | None) -> None:
-        borders, known = self._first.borders(expected)
+        borders, known = self._first.borders(None if expected is None else expected.of(self._given[2]))
         self.borders, self._made = borders.masked_fill(~known, -torch.inf), known
 
     def _choose(self) -> None:

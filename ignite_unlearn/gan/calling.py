@@ -7,7 +7,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.utils.asked import CALL, SHAPE, Asked, kind, maybe, whole
+from ignite_unlearn.utils.memory import out_of_memory
+
+# What a net that is called in another way than it wants to be ends in.
+CALL_ERRORS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
 
 # What GAN(...) asks of its arguments; of nets and batches others ask more.
 GAN_ASKS: Mapping[str, Asked] = {
@@ -41,3 +46,39 @@ def shape_of(output: Any) -> str:
     if isinstance(output, Mapping):
         return f"a dict with keys {sorted(map(str, output))}"
     return f"a {type(output).__name__}"
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message, ended with a full stop."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."
+
+
+def speaks_for_itself(error: BaseException) -> bool:
+    """Returns whether an error says nothing of how a net was called: ours, and a lack of memory."""
+    return isinstance(error, UnlearningError) or out_of_memory(error)
+
+
+def generator_refused(error: BaseException, latents: Any, conditional: bool) -> UnlearningError:
+    """Returns what to say of a generator that cannot be called."""
+    return UnlearningError(
+        f"The generator cannot be called with latents of shape {tuple(latents.shape)}"
+        f"{' and labels' if conditional else ''}: {first_line(error)} Check GAN(..., latents=..., labels=...), or pass "
+        "generate=(generator, latents, labels) -> images."
+    )
+
+
+def discriminator_refused(
+    error: BaseException, images: Tensor, labels: Tensor | None, conditional: bool
+) -> UnlearningError:
+    """Returns what to say of a discriminator that cannot be called."""
+    unlabelled = conditional and labels is None
+    advice = (
+        "It takes labels: give them beside the images, such as Unseen(images, labels)."
+        if unlabelled
+        else "Pass GAN(..., discriminate=(discriminator, images, labels) -> scores)."
+    )
+    given = " but no labels" if unlabelled else "" if labels is None else " and labels"
+    return UnlearningError(
+        f"The discriminator cannot be called with images of shape {tuple(images.shape)}{given}: {first_line(error)} "
+        f"{advice}"
+    )

@@ -15,13 +15,24 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.averages import kept_around
 from ignite_unlearn.gan.batch import BatchForm
 from ignite_unlearn.gan.borrow import borrow
-from ignite_unlearn.gan.calling import GAN_ASKS, call_generator, call_with_labels, call_without_labels, shape_of
+from ignite_unlearn.gan.calling import (
+    CALL_ERRORS,
+    GAN_ASKS,
+    call_generator,
+    call_with_labels,
+    call_without_labels,
+    discriminator_refused,
+    generator_refused,
+    shape_of,
+    speaks_for_itself,
+)
 from ignite_unlearn.gan.copies import frozen_copy
 from ignite_unlearn.gan.fields import Accessor, Path
 from ignite_unlearn.gan.heads import mean_score, read_scores, said_of_heads
 from ignite_unlearn.gan.logits import logits_before_sigmoids
 from ignite_unlearn.gan.nets import as_called, refuse_net, takes_labels, unwrap
 from ignite_unlearn.gan.noise import seeded
+from ignite_unlearn.gan.precision import as_weights, full
 from ignite_unlearn.gan.state import state_kept
 from ignite_unlearn.gan.trained import (
     Trained,
@@ -114,12 +125,15 @@ class GAN:
         return self._weight().device
 
     def sample_latents(self, n: int) -> Tensor:
-        """Returns ``n`` latents on the generator's device, drawn on the CPU so that every device sees the same."""
+        """Returns ``n`` latents on the generator's device, drawn on the CPU so that every device sees the same.
+
+        They are of the generator's dtype, and of float32 where its weights have half precision: see :mod:`.precision`.
+        """
         weight = self._weight()
         if callable(self.latents):
             drawn = self.latents(n)
-            return drawn.to(weight.device) if isinstance(drawn, Tensor) else drawn
-        return torch.randn(n, *self.latents).to(weight.device, weight.dtype)
+            return full(drawn.to(weight.device)) if isinstance(drawn, Tensor) else drawn
+        return full(torch.randn(n, *self.latents).to(weight.device, weight.dtype))
 
     def sample_labels(self, n: int) -> Tensor | None:
         """Returns ``n`` class labels, int64 of shape ``(n,)``, each class equally likely; None if unconditional."""
@@ -136,18 +150,15 @@ class GAN:
 
     def _made(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         try:
-            images = self._generate(self.generator, latents, labels if self.labels is not None else None)
-        except _CALL_ERRORS as error:
-            if isinstance(error, UnlearningError):
+            given = as_weights(latents, self.generator)
+            images = self._generate(self.generator, given, labels if self.labels is not None else None)
+        except CALL_ERRORS as error:
+            if speaks_for_itself(error):
                 raise
-            raise UnlearningError(
-                f"The generator cannot be called with latents of shape {tuple(latents.shape)}"
-                f"{'' if self.labels is None else ' and labels'}: {first_line(error)} Check GAN(..., latents=..., "
-                f"labels=...), or pass generate=(generator, latents, labels) -> images."
-            ) from error
+            raise generator_refused(error, latents, self.labels is not None) from error
         if not isinstance(images, Tensor) or len(images) != len(latents):
             raise UnlearningError("The generator must return one tensor of N images; pass GAN(..., generate=...).")
-        return images
+        return full(images)
 
     def sample(
         self, n: int, labels: Tensor | None = None, *, latents: Tensor | None = None, batch_size: int = 256
@@ -185,12 +196,12 @@ class GAN:
         scores, logits = self._scores(images, labels)
         if self.scores == "probabilities":
             scores = [logits(self._checked(score)) for score in scores]
-        return mean_score(scores)
+        return mean_score([full(score) for score in scores])
 
     def heads(self, images: Tensor, labels: Tensor | None = None) -> list[str]:
         """Returns sentences on what of the discriminator's output takes part in unlearning; see :mod:`.heads`."""
         with self._kept(self.discriminator):
-            output = self._discriminate(self.discriminator, images.to(self.device), labels)
+            output = self._discriminate(self.discriminator, self._seen(images), labels)
         return said_of_heads(output, len(images), self.labels)
 
     def _scores(self, images: Tensor, labels: Tensor | None) -> tuple[list[Tensor], Callable[[Tensor], Tensor]]:
@@ -199,21 +210,11 @@ class GAN:
                 self._kept(self.discriminator),
                 logits_before_sigmoids(self.discriminator, self.scores == "probabilities") as logits,
             ):
-                output = self._discriminate(self.discriminator, images.to(self.device), labels)
-        except _CALL_ERRORS as error:
-            if isinstance(error, UnlearningError):
+                output = self._discriminate(self.discriminator, self._seen(images), labels)
+        except CALL_ERRORS as error:
+            if speaks_for_itself(error):
                 raise
-            unlabelled = self.labels is not None and labels is None
-            advice = (
-                "It takes labels: give them beside the images, such as Unseen(images, labels)."
-                if unlabelled
-                else "Pass GAN(..., discriminate=(discriminator, images, labels) -> scores)."
-            )
-            raise UnlearningError(
-                f"The discriminator cannot be called with images of shape {tuple(images.shape)}"
-                f"{' but no labels' if unlabelled else '' if labels is None else ' and labels'}: {first_line(error)} "
-                f"{advice}"
-            ) from error
+            raise discriminator_refused(error, images, labels, self.labels is not None) from error
         scores = read_scores(output)
         if not scores or any(score.dim() == 0 or len(score) != len(images) for score in scores):
             raise UnlearningError(
@@ -221,6 +222,9 @@ class GAN:
                 "row an image, or a tuple or dict that holds one. Pass GAN(..., discriminate=...)."
             )
         return scores, logits
+
+    def _seen(self, images: Tensor) -> Tensor:
+        return as_weights(images.to(self.device), self.discriminator)
 
     def _checked(self, scores: Tensor) -> Tensor:
         if not scores.is_cuda and (scores.min() < 0 or scores.max() > 1):  # on CUDA this would wait for the device
@@ -285,12 +289,3 @@ class GAN:
         other.scores = "critic"
         other._discriminate = lambda discriminator, images, labels: score(images, labels)
         return other
-
-
-# What a net that is called in another way than it wants to be ends in.
-_CALL_ERRORS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
-
-
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, ended with a full stop."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."

@@ -11,6 +11,8 @@ from torch.nn.functional import one_hot
 from torch.nn.utils import parametrize
 
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.nets import uncompiled
+from ignite_unlearn.gan.precision import full
 from ignite_unlearn.gan.trained import trained_parameters
 
 _LEAST = 16  # rows of the call that layers are found by: few would be alike by chance
@@ -57,7 +59,7 @@ def generator_rows(gan: GAN, latents: Tensor) -> list[LabelRows]:
         return []
     labels = _labels(gan)
     rows = torch.arange(len(labels), device=gan.device) % len(latents)
-    with _Calls(gan.generator) as calls:
+    with _Calls(gan.generator) as calls, uncompiled(gan.generator):
         gan.sample(len(labels), labels, latents=latents[rows], batch_size=len(labels))
     return list(_found(gan.generator, calls, labels, gan.labels))
 
@@ -73,7 +75,7 @@ def discriminator_rows(gan: GAN, images: Tensor) -> list[LabelRows]:
         return []
     labels = _labels(gan)
     rows = torch.arange(len(labels), device=gan.device) % len(images)
-    with _Calls(gan.discriminator) as calls, torch.no_grad():
+    with _Calls(gan.discriminator) as calls, uncompiled(gan.discriminator), torch.no_grad():
         gan.score(images[rows], labels)
     return list(_found(gan.discriminator, calls, labels, gan.labels))
 
@@ -95,7 +97,7 @@ def draw_anew(rows: LabelRows, labels: Sequence[int]) -> None:
         >>> torch.equal(table.weight[:4], kept)
         True
     """
-    kept = rows.rows[[label for label in range(len(rows.rows)) if label not in labels]]
+    kept = full(rows.rows[[label for label in range(len(rows.rows)) if label not in labels]])
     spread = kept.std(0) if len(kept) > 1 else kept.std().expand(kept.shape[1:])
     for label in labels:
         rows.rows[label] = kept.mean(0) + spread * torch.randn(kept.shape[1:]).to(kept)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.nets import uncompiled
 from ignite_unlearn.gan.trained import trained_parameters
 
 
@@ -30,7 +31,8 @@ def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[tuple[Tensor, 
     handles += [m.register_forward_pre_hook(lambda module, args: given.update({module: args[0]})) for m in linear]
     try:
         labels = None if gan.labels is None else torch.arange(len(latents), device=gan.device) % gan.labels
-        gan.sample(len(latents), labels, latents=latents)
+        with uncompiled(gan.generator):
+            gan.sample(len(latents), labels, latents=latents)
     finally:
         for handle in handles:
             handle.remove()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
+
+from ignite_unlearn.gan.nets import uncompiled
 
 
 @contextmanager
@@ -45,7 +47,8 @@ def logits_before_sigmoids(net: nn.Module, look: bool = True) -> Iterator[Callab
         return inverted(probabilities)
 
     try:
-        yield logits
+        with uncompiled(net) if handles else nullcontext():
+            yield logits
     finally:
         for handle in handles:
             handle.remove()

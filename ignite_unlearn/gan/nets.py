@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
 from ignite_unlearn.errors import UnlearningError
+
+_CALL, _EAGER = "_compiled_call_impl", "_torchdynamo_orig_callable"  # of Module.compile(); of what torch.compile gives
+_COMPILABLE = (_CALL, "forward")
 
 
 def refuse_net(net: Any, what: str) -> None:
@@ -60,6 +65,30 @@ def as_called(net: nn.Module) -> nn.Module:
     while type(net).__name__ != "OptimizedModule" and (inner := _inside(net)) is not None:
         net = inner
     return net
+
+
+@contextmanager
+def uncompiled(net: nn.Module) -> Iterator[None]:
+    """Calls a net and its parts as they were before ``torch.compile``: what is compiled does not run new hooks.
+
+    Example:
+        >>> net, calls = nn.Sequential(nn.Linear(1, 1)), []
+        >>> net.compile(backend="eager")
+        >>> hook = net[0].register_forward_hook(lambda *call: calls.append(call))
+        >>> with uncompiled(net):
+        ...     _ = net(torch.ones(1, 1))
+        >>> len(calls), net._compiled_call_impl is None
+        (1, False)
+    """
+    before = [(vars(m), name, vars(m)[name]) for m in net.modules() for name in _COMPILABLE if vars(m).get(name)]
+    compiled = [(held, name, now) for held, name, now in before if name == _CALL or hasattr(now, _EAGER)]
+    try:
+        for held, name, now in compiled:
+            held[name] = None if name == _CALL else getattr(now, _EAGER)
+        yield
+    finally:
+        for held, name, now in compiled:
+            held[name] = now
 
 
 def takes_labels(discriminator: nn.Module) -> bool:

@@ -14,6 +14,9 @@ from torch.nn.functional import unfold
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.nets import uncompiled
+from ignite_unlearn.gan.precision import full
+from ignite_unlearn.gan.spectral import SpectralNorm, spectral_norm_of
 
 Call: TypeAlias = "tuple[nn.Module, Tensor, Tensor]"  # a layer, its input, its output
 SCORE = "score"  # the name of the last of a discriminator's features
@@ -24,8 +27,10 @@ _FLOATS = 2**24  # in a matrix that is held at once
 class ScoreGradients:
     """Scores of N images, and their gradients by a layer's weight of shape ``(O, I)``, a convolution's flattened.
 
+    Under spectral norm they are gradients by the original weight over its norm, as if that were the weight.
+
     An image's gradient is ``sum(outer(outwards[:, p], inwards[:, p]) for p in range(P))``: P is 1 for a linear layer,
-    and the number of output pixels for a convolution.
+    and the number of output pixels for a convolution; under spectral norm one more, by which the norm follows.
 
     Attributes:
         scores: ``(N,)``, without gradients.
@@ -49,6 +54,12 @@ class ScoreGradients:
         """Returns the sum of the gradients, each times its share ``(N,)``, in the shape of the weight."""
         weighted = self.outwards * shares.to(self.outwards)[:, None, None]
         return torch.einsum("nop,nip->oi", weighted, self.inwards).view_as(self.layer.weight)
+
+    def move(self, change: Tensor) -> None:
+        """Adds a change, in the shape of the weight or flattened, to the layer's weight."""
+        normed = spectral_norm_of(self.layer)
+        weight, by = (self.layer.weight, 1.0) if normed is None else (normed.original, normed.sigma)
+        weight.data.add_(by * change.view_as(weight))
 
     def covariances(self) -> tuple[Tensor, Tensor]:
         """Returns the uncentred covariances of what goes in ``(I, I)`` and of what comes out ``(O, O)``.
@@ -126,14 +137,31 @@ def score_gradients(gan: GAN, images: Tensor, labels: Tensor | None, layer: nn.M
         scores = gan.score(images, labels)
     chosen, given, made = _choose(calls, layer)
     (outwards,) = torch.autograd.grad(scores.sum(), made)
-    given, n = given.detach(), len(images)
+    given, outwards, n = full(given.detach()), full(outwards), len(images)
     if isinstance(chosen, nn.Linear):
         inwards, outwards = (t.reshape(n, -1, t.shape[-1]).mT for t in (given, outwards))
     else:
         assert not isinstance(chosen.padding, str)
         inwards = unfold(given, chosen.kernel_size, chosen.dilation, chosen.padding, chosen.stride)
         outwards = outwards.flatten(2)
+    normed = spectral_norm_of(chosen)
+    if normed is not None:
+        inwards, outwards = _with_norm(chosen, normed, inwards, outwards)
     return ScoreGradients(scores.detach(), inwards, outwards, chosen)
+
+
+def _with_norm(
+    layer: nn.Linear | nn.Conv2d, normed: SpectralNorm, inwards: Tensor, outwards: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Returns factors with a place more: what a change adds to the norm is taken off all scores alike.
+
+    The weight is W = V / (u V v), so that by V, in units of the norm, a gradient G becomes G - <G, W> u v.
+    """
+    weight, n = full(layer.weight.data).flatten(1), len(inwards)
+    along = (outwards * (weight @ inwards)).sum((1, 2))
+    u, v = full(normed.u).to(inwards), full(normed.v).to(inwards)
+    more = v.expand(n, -1)[..., None], (-along[:, None] * u)[..., None]
+    return torch.cat([inwards, more[0]], 2), torch.cat([outwards, more[1]], 2)
 
 
 def head_inputs(gan: GAN, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -146,7 +174,7 @@ def head_inputs(gan: GAN, images: Tensor, labels: Tensor | None = None) -> Tenso
         gan.score(images, labels)
     if not calls:
         raise UnlearningError("The discriminator calls no nn.Linear and no nn.Conv2d, so its features cannot be found.")
-    return calls[-1][1].flatten(1)
+    return full(calls[-1][1]).flatten(1)
 
 
 def layer_features(gan: GAN, images: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
@@ -171,7 +199,7 @@ def layer_features(gan: GAN, images: Tensor, labels: Tensor | None = None) -> di
     for layer, given, _ in calls[1:]:
         times[id(layer)] += 1
         if len(given) == len(images):
-            found[f"{names[id(layer)]} {times[id(layer)]}".removesuffix(" 1")] = given.flatten(1)
+            found[f"{names[id(layer)]} {times[id(layer)]}".removesuffix(" 1")] = full(given).flatten(1)
     return {**found, SCORE: scores[:, None]}
 
 
@@ -187,7 +215,8 @@ def _calls_of(net: nn.Module) -> Iterator[list[Call]]:
     layers = [m for m in net.modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
     hooks = [m.register_forward_hook(lambda m, given, made: calls.append((m, given[0], made))) for m in layers]
     try:
-        yield calls
+        with uncompiled(net):
+            yield calls
     finally:
         for hook in hooks:
             hook.remove()
@@ -203,15 +232,16 @@ def _choose(calls: list[Call], layer: nn.Module | None) -> tuple[nn.Linear | nn.
     if not fit:
         raise UnlearningError(
             f"The discriminator has no {'hidden layer' if layer is None else 'layer of this kind'} that GaussNewton "
-            "can move: expected an nn.Linear or an ungrouped nn.Conv2d with a plain weight (no spectral norm) that "
-            "trains and is called once. Give layer=..., or leave out discriminator_step to descend by gradients."
+            "can move: expected an nn.Linear or an ungrouped nn.Conv2d, plain or under spectral norm, that trains and "
+            "is called once. Give layer=..., or leave out discriminator_step to descend by gradients."
         )
     return fit[-1]  # type: ignore[return-value]
 
 
 def _fits(layer: nn.Module) -> bool:
-    weight = layer._parameters.get("weight")
-    if weight is None or not weight.requires_grad:  # computed from others, as by spectral norm; or frozen
+    normed = spectral_norm_of(layer)
+    weight = layer._parameters.get("weight") if normed is None else normed.original
+    if weight is None or not weight.requires_grad:  # computed from others, as by weight norm; or frozen
         return False
     return not isinstance(layer, nn.Conv2d) or (
         layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)

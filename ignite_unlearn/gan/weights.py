@@ -35,17 +35,22 @@ class KeptWeights:
         Raises:
             UnlearningDivergedError: if they are not finite; the nets then hold the last copy again.
         """
-        live = self._live()
-        if not _is_finite([t for t in live if t.is_floating_point() and t.numel()]):
+        if not self.live_are_finite:
             self.restore()
             raise UnlearningDivergedError(
                 "The loop's own step left weights that are not finite: the last good weights are back. Check the "
                 "loop's losses, and use a smaller learning rate in the phase."
             )
+        live = self._live()
         if [t.shape for t in live] != [t.shape for t in self._kept]:  # a buffer that grows, such as a queue
             self._kept = [t.clone() for t in live]
         # One fused call: this runs in every iteration.
         torch._foreach_copy_(self._kept, live)
+
+    @property
+    def live_are_finite(self) -> bool:
+        """Whether the present weights are."""
+        return _is_finite([t for t in self._live() if t.is_floating_point() and t.numel()])
 
     def restore(self) -> None:
         """Puts the copied weights back into the nets."""
@@ -78,8 +83,8 @@ def _is_finite(tensors: list[Tensor]) -> bool:
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:
-    """Returns whether two nets of the same form have the same parameters."""
-    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    """Returns whether two nets of the same form have the same parameters, as far as the other's dtype can tell."""
+    return all(torch.equal(a.to(b.dtype), b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
 def load_weights(net: nn.Module, state: Mapping[str, Any], what: str) -> None:

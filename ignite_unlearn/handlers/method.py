@@ -110,6 +110,13 @@ class UnlearningMethod(ABC):
         """Returns what a record says of the method beside its name: names of its parts, and ``options``."""
         return {"options": {"every": self.every, "batch_size": self.batch_size}}
 
+    def sizes(self) -> dict[str, int]:
+        """Returns how much an unlearning step holds at once, by the settings that say so; told where memory lacks."""
+        return {"batch_size": self.batch_size}
+
+    def mend(self) -> None:  # noqa: B027
+        """Is called when a step went wrong: what the method's optimisers hold that is not finite is to go."""
+
     def method_state(self) -> dict[str, Any]:
         """Returns the state of the method's own, such as its optimisers'; by default none."""
         return {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from ignite.engine import Engine, Events
 
-from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.gan import GAN
@@ -17,6 +17,7 @@ from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.company import refuse_company
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
+from ignite_unlearn.handlers.faults import renew, unharmed
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.method import PHASE, UnlearningMethod
 from ignite_unlearn.handlers.original import Original
@@ -46,7 +47,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
     The phase ends when it is stopped, when its budget is spent, when its handle is removed, and when the ``with`` block
     of its handle is left, as often as the trainer is run inside. Without such a block the end of a run ends it too, for
     nobody may come back; if the trainer is run again, it is taken up where the run left it. After its end rows are
-    still replaced, until the handle is removed.
+    still replaced and labels still watched, until the handle is removed; weights are looked at no more.
 
     Args:
         gan: the GAN whose nets the trainer trains.
@@ -217,34 +218,32 @@ class UnlearningPhase(UnlearningMethod, Watching):
         if self.active:
             self._clock.start()
             if not self._running:
-                self._begin(engine, self.original)
+                self._begin(engine, self.original, rows)
             if self.active and self._since < 0:
-                self._unlearn(self.original, rows)
+                self._unlearn(engine, self.original, rows)
         self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
         # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
         engine.state.batch = self.learn_from(self.original, batch, rows.forgotten, engine.state.iteration)
         self._watch.begin_step()
 
-    def _begin(self, engine: Engine, original: Original) -> None:
+    def _begin(self, engine: Engine, original: Original, rows: Rows) -> None:
+        self._last_good = kept = KeptWeights(self.gan.generator, self.gan.discriminator)
         if self.iterations == 0:
             original.settle(self.gan)
             _ = original.regions  # looked up before the stream below begins
-            with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _BEGIN), frozen_too=True):
+            nets, seed = (self.gan.generator, self.gan.discriminator), step_seed(self.seed, _BEGIN)
+            with borrow(*nets, seed=seed, frozen_too=True), unharmed(self, kept, rows):
                 self.begin(original)
-        self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
         self._running = True
         self._fire(engine, UnlearningEvents.UNLEARNING_STARTED)
 
-    def _unlearn(self, original: Original, rows: Rows) -> None:
-        assert self._last_good is not None
+    def _unlearn(self, engine: Engine, original: Original, rows: Rows) -> None:
+        kept = renew(self._last_good, self._watch, engine)
         _ = original.regions  # looked up before the stream below begins
-        self._last_good.renew()
         with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _STEP, self.iterations)):
-            try:
-                self.metrics = self.unlearn(original, replace(rows, examples=self.forget.examples(self.batch_size)))
-            except UnlearningDivergedError:
-                self._last_good.restore()
-                raise
+            rows = replace(rows, examples=self.forget.examples(self.batch_size))
+            with unharmed(self, kept, rows):
+                self.metrics = self.unlearn(original, rows)
         self.iterations += 1
         self._since = 0
 
@@ -272,8 +271,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
 
     def _run_ended(self, engine: Engine) -> None:
         if self._running and self.handle is not None and self.handle.entered:
-            assert self._last_good is not None
-            self._last_good.renew()  # weights that are not finite are told now
+            renew(self._last_good, self._watch, engine)  # weights that are not finite are told now
             self._clock.stop()
         elif self._running:
             if self._since >= 0:
@@ -282,8 +280,8 @@ class UnlearningPhase(UnlearningMethod, Watching):
 
     def _end(self, engine: Engine) -> None:
         self._running = False
-        assert self._last_good is not None and self.original is not None
-        self._last_good.renew()
+        assert self.original is not None
+        renew(self._last_good, self._watch, engine)
         self._watch.seen.sync()
         self._fire(engine, UnlearningEvents.UNLEARNING_ENDING)
         self._clock.stop()

@@ -29,6 +29,8 @@ class Watch:
     Attributes:
         seen: what of the request the batches held.
         alarms: what is said of it.
+        finite: whether all images of the batches before the last one were, since it was set to None; a bool without
+            dimensions on their device, None where there was no such batch.
     """
 
     def __init__(self, gan: GAN, forget: Forget):
@@ -36,6 +38,8 @@ class Watch:
         self._forget = forget
         self.seen = Seen(forget, gan.labels)
         self.alarms = Alarms()
+        self.finite: Tensor | None = None
+        self._finite: Tensor | None = None  # of the last batch
         self._asked: AskedLabels | None = None
         classes = forget.describe().classes
         if gan.labels is not None and classes:
@@ -63,6 +67,9 @@ class Watch:
             # A loop that fetches its images inside the step, from a ReplacedDataset: the request has its own images.
             return Rows(*told.nothing(), torch.zeros(0, dtype=torch.bool))
         images, labels = form.images(batch), form.labels(batch)
+        if self._finite is not None:
+            self.finite = self._finite if self.finite is None else self.finite & self._finite
+        self._finite = images.detach().isfinite().all()  # asked for only where something went wrong
         return Rows(images, labels, self._forget.rows(images, labels))
 
     def retained_labels(self, n: int) -> Tensor:

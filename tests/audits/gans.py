@@ -38,14 +38,15 @@ class Discriminator(nn.Module):
         return self.body(x.flatten(1))
 
 
-def class_step(generator, classes, lr=1e-2):
+def class_step(generator, classes, lr=1e-2, dtype=torch.float32):
     """Returns a function that teaches a generator the prototypes of classes, with noise along z, a step a call."""
     optimizer = torch.optim.Adam(generator.parameters(), lr)
     spread = torch.randn(Z, 16, generator=torch.Generator().manual_seed(3)).view(Z, 1, 4, 4)
 
     def step():
         y, z = torch.tensor(classes)[torch.randint(len(classes), (64,))], torch.randn(64, Z)
-        loss = mse_loss(generator(z, y), PROTOTYPES[y] + 0.1 * torch.einsum("nz,zchw->nchw", z, spread))
+        made = generator(z.to(dtype), y).float()
+        loss = mse_loss(made, PROTOTYPES[y] + 0.1 * torch.einsum("nz,zchw->nchw", z, spread))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -222,6 +222,20 @@ def test_an_original_or_one_that_hides_the_class_fails_on_one_of_the_bases_and_t
     assert any(failed)
 
 
+@every_audit
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_a_gan_of_half_precision_is_audited_as_one_of_full_precision(dtype, kind, attack, material, bases):
+    gan = copy.deepcopy(bases["a class"]["original"])
+    gan.generator.to(dtype), gan.discriminator.to(dtype)
+    half = {
+        **material, "learn": lambda of: class_step(of.generator, range(CLASSES), lr=1e-3, dtype=dtype),
+        "before": gan, "reference": gan,
+    }  # fmt: skip
+    result = construct(kind, attack, half)(gan)
+    numbers = [result.value, result.low, result.high]
+    assert result.verdict and all(number is None or math.isfinite(number) for number in numbers)
+
+
 def test_all_together_say_of_an_original_that_it_forgot_nothing(material, bases):
     audits = [construct(kind, attack, material) for kind, attack in VARIANTS]
     gans = {**bases["a class"], "unlearned": bases["a class"]["original"]}

@@ -88,6 +88,9 @@ class Line:
     def __init__(self, *of_items):
         self.of_items = torch.tensor(of_items)
 
+    def of(self, unseen):
+        return self
+
     def given(self, values):
         return self.of_items, torch.zeros_like(values)
 

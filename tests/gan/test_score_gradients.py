@@ -1,10 +1,11 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from ignite_unlearn import GAN, UnlearningError
 from ignite_unlearn.gan.score_gradients import along, head_inputs, layer_features, score_gradients
+from ignite_unlearn.gan.spectral import spectral_norm_of
 
 IMAGES = torch.randn(7, 2, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
@@ -42,6 +43,30 @@ def test_the_factors_are_those_of_the_gradients(name):
     assert torch.allclose(found.combined(shares).flatten(), shares @ gradients)
 
 
+NORMS = {"parametrization": spectral_norm, "hook": nn.utils.spectral_norm}
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("convolution", [False, True])
+def test_under_spectral_norm_the_factors_are_gradients_by_the_original_over_its_norm(norm, convolution):
+    moved = nn.Conv2d(2, 4, 4, 2, 1) if convolution else nn.Linear(128, 5)
+    torch.manual_seed(0)
+    last = nn.Linear(64 if convolution else 5, 1)
+    layers = (moved, nn.Tanh(), nn.Flatten(), last) if convolution else (nn.Flatten(), moved, nn.Tanh(), last)
+    NORMS[norm](moved)
+    of = gan(*layers)
+    original = moved.weight_orig if norm == "hook" else moved.parametrizations.weight.original
+    found = score_gradients(of, IMAGES, None)
+    gradients = one_by_one(of, original) * spectral_norm_of(moved).sigma
+    assert found.layer is moved
+    for gram in (found.gram(), found._gram_of_factors(), found._gram_of_gradients()):
+        assert torch.allclose(gram, gradients @ gradients.T, rtol=1e-5)
+    before, shares = of.score(IMAGES), 1e-4 * torch.randn(7, dtype=torch.float64)
+    found.move(found.combined(shares))
+    expected = gradients @ (shares @ gradients)
+    assert torch.allclose((of.score(IMAGES) - before).detach(), expected, atol=2e-2 * expected.abs().max().item())
+
+
 def test_a_given_layer_is_taken():
     of = gan(*CASES["convolution"])
     first = of.discriminator[0]
@@ -75,13 +100,14 @@ def test_scores_along_a_direction_of_the_heads_inputs_have_gradients_too():
 @pytest.mark.parametrize(
     ("layers", "expected"),
     [
-        ((nn.Conv2d(2, 4, 3), nn.Flatten(), spectral_norm(nn.Linear(144, 3)), nn.Linear(3, 1)), 0),
-        ((nn.Flatten(), spectral_norm(nn.Linear(128, 3)), nn.Linear(3, 1)), 2),
+        ((nn.Conv2d(2, 4, 3), nn.Flatten(), weight_norm(nn.Linear(144, 3)), nn.Linear(3, 1)), 0),
+        ((nn.Flatten(), weight_norm(nn.Linear(128, 3)), nn.Linear(3, 1)), 2),
+        ((nn.Flatten(), spectral_norm(nn.Linear(128, 3)), nn.Linear(3, 1)), 1),
         ((nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 3, groups=2), nn.Flatten(), nn.Linear(64, 1)), 0),
         ((nn.Flatten(), nn.Linear(128, 1)), 1),
     ],
 )
-def test_only_layers_with_a_plain_weight_are_chosen(layers, expected):
+def test_only_layers_with_a_plain_weight_or_one_under_spectral_norm_are_chosen(layers, expected):
     of = gan(*layers)
     assert score_gradients(of, IMAGES, None).layer is of.discriminator[expected]
 
@@ -94,7 +120,7 @@ def test_a_layer_that_does_not_train_is_not_chosen():
 
 def test_what_cannot_be_moved_is_said():
     shared = nn.Conv2d(2, 2, 3, padding=1)
-    for layers in ((shared, shared, nn.Flatten(), spectral_norm(nn.Linear(128, 1))), (nn.Flatten(), nn.LSTM(128, 1))):
+    for layers in ((shared, shared, nn.Flatten(), weight_norm(nn.Linear(128, 1))), (nn.Flatten(), nn.LSTM(128, 1))):
         with pytest.raises(UnlearningError, match="no hidden layer that GaussNewton can move"):
             score_gradients(gan(*layers), IMAGES, None)
     with pytest.raises(UnlearningError, match="no layer of this kind"):

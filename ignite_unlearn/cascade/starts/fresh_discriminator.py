@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.utils import parametrize
 
+from ignite_unlearn.cascade.descent import Descent, OptimizerFactory, filled
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.precision import gradients_of
 from ignite_unlearn.gan.trained import trained_parameters
 
 _BRIEFLY = 2  # steps of a look
@@ -58,7 +60,7 @@ class FreshDiscriminator:
         steps: int = 200,
         batch_size: int = 64,
         penalty: float = 0.3,
-        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = _adam,
+        optimizer: OptimizerFactory = _adam,
     ):
         if not len(images) or min(steps, batch_size) < 1 or penalty < 0:
             raise UnlearningError(
@@ -89,14 +91,12 @@ class FreshDiscriminator:
         parameters = trained_parameters(gan.discriminator)
         _draw_anew(gan.discriminator, parameters)
         gan.discriminator.train()  # statistics of the batch: those that were kept are of other features
-        optimizer = self.optimizer(parameters)
+        descent = Descent(parameters, self.optimizer)
         for _ in range(self.steps):
-            for parameter, gradient in zip(parameters, self._gradients(gan, regions, parameters), strict=True):
-                parameter.grad = gradient
-            optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+            gradients = gradients_of(self._loss(gan, regions), parameters)
+            descent.step(parameters, filled(parameters, gradients))
 
-    def _gradients(self, gan: GAN, regions: LatentRegions, parameters: list[nn.Parameter]) -> list[Tensor]:
+    def _loss(self, gan: GAN, regions: LatentRegions) -> Tensor:
         chosen = torch.randint(len(self.images), (self.batch_size,))
         real = self.images[chosen.to(self.images.device)].to(gan.device).requires_grad_()
         labels = None if self.labels is None else self.labels[chosen.to(self.labels.device)].to(gan.device)
@@ -107,8 +107,7 @@ class FreshDiscriminator:
         if self.penalty:
             (slope,) = torch.autograd.grad(scores.sum(), real, create_graph=True)
             loss = loss + self.penalty * slope.square().flatten(1).sum(1).mean()
-        found = torch.autograd.grad(loss, parameters, allow_unused=True)
-        return [torch.zeros_like(p) if g is None else g for p, g in zip(parameters, found, strict=True)]
+        return loss
 
 
 @torch.no_grad()

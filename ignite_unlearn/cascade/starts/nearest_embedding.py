@@ -13,6 +13,7 @@ from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import label_embeddings, readers
 from ignite_unlearn.gan.noise import same_noise
+from ignite_unlearn.gan.precision import full
 from ignite_unlearn.gan.trained import trained_parameters
 
 
@@ -99,10 +100,11 @@ class NearestEmbedding:
         with torch.no_grad():
             own_parts = [self._erase(gan, table, latents, forgotten, retained) for table in tables]
             for table, parts in zip(tables, own_parts, strict=True):
-                table.weight[forgotten] = table.weight[nearest] + self.own * parts
+                table.weight[forgotten] = (table.weight[nearest] + self.own * parts).to(table.weight)
             # Where something else reads the embedding, the own part is not without effect: then go without it.
+            near = max(1e-3, 2 * torch.finfo(tables[0].weight.dtype).eps)  # what rounding leaves of the erased part
             for label, model in zip(forgotten, nearest, strict=True):
-                if not torch.allclose(self._images(gan, latents, label), self._images(gan, latents, model), atol=1e-3):
+                if not torch.allclose(self._images(gan, latents, label), self._images(gan, latents, model), atol=near):
                     for table in tables:
                         table.weight[label] = table.weight[model]
 
@@ -128,5 +130,5 @@ class NearestEmbedding:
         """Erases the forgotten rows' own directions from the table's readers, and returns the rows' own parts."""
         directions = own_directions(table.weight, forgotten, retained)
         for weight, columns in readers(gan, table, latents):
-            weight[:, columns] -= weight[:, columns] @ directions.T @ directions
+            weight[:, columns] -= full(weight[:, columns]) @ directions.T @ directions
         return own_parts(table.weight, forgotten, retained)

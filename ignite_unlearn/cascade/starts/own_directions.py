@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ignite_unlearn.gan.precision import full
+
 _NONE = 1e-3  # of a row's length: less is no direction of its own
 
 
@@ -15,6 +17,7 @@ def own_parts(rows: Tensor, forgotten: list[int], retained: tuple[int, ...]) -> 
         >>> own_parts(torch.tensor([[2.0, 0.0], [1.0, 3.0]]), [1], (0,))
         tensor([[0., 3.]])
     """
+    rows = full(rows)
     asked = rows[forgotten]
     spanned = torch.linalg.qr(rows[list(retained)].T).Q
     parts = asked - asked @ spanned @ spanned.T
@@ -40,7 +43,7 @@ def redraw(weight: Tensor, columns: slice, directions: Tensor, rows: Tensor) -> 
         rows: of the table ``(K, D)``.
     """
     with torch.no_grad():
-        read, used = weight[:, columns], torch.linalg.qr(rows.T).Q
+        read, used = full(weight[:, columns]), torch.linalg.qr(full(rows).T).Q
         unused = read - read @ used @ used.T
         left = rows.shape[1] - used.shape[1]
         scale = (unused.square().sum() / (len(read) * left)).sqrt() if left else read.square().mean().sqrt()

@@ -13,6 +13,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.precision import as_weights, full
 from ignite_unlearn.utils.asked import asks, number, whole
 
 _STREAM = 0  # centres are looked for on a stream of their own: they must not depend on when they are first asked for
@@ -55,7 +56,8 @@ class Truncation:
             return teacher.sample(len(latents), labels, latents=slerp(centre.expand_as(latents), latents, self.psi))
         with borrow(teacher.generator), torch.no_grad(), teacher.calling_generator():
             centre = self._cached(teacher, lambda: _map(mapping, *self._drawn(teacher)).mean(0))
-            return synthesis(torch.lerp(centre, _map(mapping, latents, labels), self.psi))
+            truncated = torch.lerp(centre, _map(mapping, latents, labels), self.psi)
+            return full(synthesis(as_weights(truncated, synthesis)))
 
     def _cached(self, teacher: GAN, make: Callable[[], Tensor]) -> Tensor:
         if self._centre is None or self._centre_of is not teacher:
@@ -74,4 +76,5 @@ class Truncation:
 
 def _map(mapping: nn.Module, latents: Tensor, labels: Tensor | None) -> Tensor:
     takes = [p for p in inspect.signature(mapping.forward).parameters.values() if p.default is p.empty]
-    return mapping(latents, labels) if len(takes) > 1 or labels is not None else mapping(latents)
+    given = as_weights(latents, mapping)
+    return full(mapping(given, labels) if len(takes) > 1 or labels is not None else mapping(given))

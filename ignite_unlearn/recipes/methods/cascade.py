@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from ignite_unlearn.cascade.cascade import CascadedUnlearning
+from ignite_unlearn.cascade.descent import OptimizerFactory
 from ignite_unlearn.cascade.gauss_newton import GaussNewton
 from ignite_unlearn.cascade.kfac import KFAC
-from ignite_unlearn.cascade.step import DiscriminatorStep, OptimizerFactory
+from ignite_unlearn.cascade.step import DiscriminatorStep
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN

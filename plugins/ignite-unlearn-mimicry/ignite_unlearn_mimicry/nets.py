@@ -11,7 +11,8 @@ from torch_mimicry.nets.basemodel.basemodel import BaseModel
 from torch_mimicry.nets.gan.gan import BaseDiscriminator, BaseGenerator
 
 from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.gan.gan import Scores, first_line
+from ignite_unlearn.gan.calling import first_line
+from ignite_unlearn.gan.gan import Scores
 from ignite_unlearn.utils.files import read_weights
 from ignite_unlearn_mimicry.learning import TrainSteps, refuse_others
 
