@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.company import refuse_company
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.handlers.meetings import Meetings
 from ignite_unlearn.handlers.method import UnlearningMethod
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
@@ -27,6 +29,7 @@ from ignite_unlearn.handlers.shown import Shown
 from ignite_unlearn.handlers.verdict import Verdict, verdict_by
 from ignite_unlearn.handlers.watching import Watching
 from ignite_unlearn.utils.clock import Stopwatch
+from ignite_unlearn.utils.distributed import share, together
 
 PREFIX = "unlearning/"
 _STEP, _BEGIN = 1, 3  # what a random number stream is for
@@ -108,6 +111,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         Watching.__init__(self, gan, forget)
         self._last_good: KeptWeights | None = None
         self._running = self._learning = False
+        self._meetings = Meetings()
         self.gap, self._since = every, -1  # learning steps since the last unlearning step; -1: the next one is due
         self.shown, self._clock = Shown(metrics_prefix), Stopwatch()
 
@@ -136,7 +140,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
             {
                 Events.ITERATION_STARTED: self._before_learning,
                 Events.ITERATION_COMPLETED: self._after_learning,
-                Events.EPOCH_COMPLETED: self._watch.epoch_ended,
+                Events.EPOCH_COMPLETED: self._epoch_ended,
                 Events.TERMINATE: self._run_ended,  # where completion is skipped, nothing else comes
                 Events.COMPLETED: self._run_ended,
             },
@@ -214,23 +218,36 @@ class UnlearningPhase(UnlearningMethod, Watching):
         assert self.original is not None, "attach() keeps it"
         batch = engine.state.batch
         rows = self._watch.rows(batch)
+        # All processes take part in each collective call, whatever rows they have.
+        place = self.original.place = self._meetings.begin(len(rows.forgotten), engine.state.iteration)
+        self._unlearn_if_due(engine, self.original, rows)
+        self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
+        engine.state.batch = self.learn_from(self.original, batch, rows.forgotten, place.iteration)
+        self._watch.begin_step()
+
+    def _epoch_ended(self, engine: Engine) -> None:
+        assert self.original is not None
+        for _ in self._meetings.left(engine):  # of others, who have a batch yet
+            self._replaced = 0
+            self._unlearn_if_due(engine, self.original, self._watch.no_rows())
+            self._after_learning(engine)
+        if not engine.should_terminate:
+            self._watch.epoch_ended(engine)
+
+    def _unlearn_if_due(self, engine: Engine, original: Original, rows: Rows) -> None:
         self._learning = True
         if self.active:
             self._clock.start()
             if not self._running:
-                self._begin(engine, self.original)
+                self._begin(engine, original)
             if self.active and self._since < 0:
-                self._unlearn(self.original, rows)
-        self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
-        # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
-        engine.state.batch = self.learn_from(self.original, batch, rows.forgotten, engine.state.iteration)
-        self._watch.begin_step()
+                self._unlearn(original, rows)
 
     def _begin(self, engine: Engine, original: Original) -> None:
         if self.iterations == 0:
             original.settle(self.gan)
             _ = original.regions  # looked up before the stream below begins
-            with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _BEGIN), frozen_too=True):
+            with self._borrowed(_BEGIN, frozen_too=True):
                 self.begin(original)
         self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
         self._running = True
@@ -239,8 +256,8 @@ class UnlearningPhase(UnlearningMethod, Watching):
     def _unlearn(self, original: Original, rows: Rows) -> None:
         assert self._last_good is not None
         _ = original.regions  # looked up before the stream below begins
-        self._last_good.renew()
-        with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _STEP, self.iterations)):
+        together(self._last_good.renew)
+        with self._borrowed(_STEP, self.iterations):
             try:
                 self.metrics = self.unlearn(original, replace(rows, examples=self.forget.examples(self.batch_size)))
             except UnlearningDivergedError:
@@ -248,6 +265,13 @@ class UnlearningPhase(UnlearningMethod, Watching):
                 raise
         self.iterations += 1
         self._since = 0
+
+    @contextmanager
+    def _borrowed(self, *counters: int, frozen_too: bool = False) -> Iterator[None]:
+        nets = self.gan.generator, self.gan.discriminator
+        with borrow(*nets, seed=step_seed(self.seed, *counters), frozen_too=frozen_too):
+            share(buffer for net in nets for buffer in net.buffers())  # replicas have statistics of their own
+            yield
 
     def _after_learning(self, engine: Engine) -> None:
         self._watch.end_step()
@@ -284,7 +308,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
     def _end(self, engine: Engine) -> None:
         self._running = False
         assert self._last_good is not None and self.original is not None
-        self._last_good.renew()
+        together(self._last_good.renew)
         self._watch.seen.sync()
         self._fire(engine, UnlearningEvents.UNLEARNING_ENDING)
         self._clock.stop()
