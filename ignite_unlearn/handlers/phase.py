@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,24 +11,25 @@ from ignite.engine import Engine, Events
 
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.forget import Forget
-from ignite_unlearn.gan.borrow import borrow, step_seed
+from ignite_unlearn.gan.borrow import step_seed
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.company import refuse_company
-from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
+from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents, fire
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.meetings import Meetings
 from ignite_unlearn.handlers.method import UnlearningMethod
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.rehearsal import rehearse
+from ignite_unlearn.handlers.replicas import borrow_alike, refuse_sharded
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.shown import Shown
 from ignite_unlearn.handlers.verdict import Verdict, verdict_by
 from ignite_unlearn.handlers.watching import Watching
 from ignite_unlearn.utils.clock import Stopwatch
-from ignite_unlearn.utils.distributed import share, together
+from ignite_unlearn.utils.distributed import together
 
 PREFIX = "unlearning/"
 _STEP, _BEGIN = 1, 3  # what a random number stream is for
@@ -127,9 +127,10 @@ class UnlearningPhase(UnlearningMethod, Watching):
 
         Raises:
             UnlearningError: if the phase is attached already, the trainer has one for the same nets or of the same
-                ``metrics_prefix``, or a net is under opacus.
+                ``metrics_prefix``, or a net is under opacus, or sharded.
         """
         refuse_private(self.gan)
+        refuse_sharded(self.gan)
         self.gan.decide_trained(trainer)
         refuse_company(self, trainer)
         if self.original is None:
@@ -215,49 +216,49 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self.gap, self._since = map(int, state["gap"])
 
     def _before_learning(self, engine: Engine) -> None:
-        assert self.original is not None, "attach() keeps it"
         batch = engine.state.batch
         rows = self._watch.rows(batch)
-        # All processes take part in each collective call, whatever rows they have.
-        place = self.original.place = self._meetings.begin(len(rows.forgotten), engine.state.iteration)
-        self._unlearn_if_due(engine, self.original, rows)
+        place = self._meetings.begin(len(rows.forgotten), engine.state.iteration)
+        original = self._unlearn_if_due(engine, rows)
+        original.place = place
         self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
-        engine.state.batch = self.learn_from(self.original, batch, rows.forgotten, place.iteration)
+        engine.state.batch = self.learn_from(original, batch, rows.forgotten, place.iteration)
         self._watch.begin_step()
 
     def _epoch_ended(self, engine: Engine) -> None:
-        assert self.original is not None
-        for _ in self._meetings.left(engine):  # of others, who have a batch yet
+        for _ in self._meetings.left(engine):  # batches of other processes
+            self._unlearn_if_due(engine, self._watch.no_rows())
             self._replaced = 0
-            self._unlearn_if_due(engine, self.original, self._watch.no_rows())
             self._after_learning(engine)
         if not engine.should_terminate:
             self._watch.epoch_ended(engine)
 
-    def _unlearn_if_due(self, engine: Engine, original: Original, rows: Rows) -> None:
-        self._learning = True
+    def _unlearn_if_due(self, engine: Engine, rows: Rows) -> Original:
+        assert self.original is not None, "attach() keeps it"
+        original, self._learning = self.original, True
         if self.active:
             self._clock.start()
             if not self._running:
                 self._begin(engine, original)
             if self.active and self._since < 0:
                 self._unlearn(original, rows)
+        return original
 
     def _begin(self, engine: Engine, original: Original) -> None:
         if self.iterations == 0:
             original.settle(self.gan)
             _ = original.regions  # looked up before the stream below begins
-            with self._borrowed(_BEGIN, frozen_too=True):
+            with borrow_alike(self.gan, step_seed(self.seed, _BEGIN), frozen_too=True):
                 self.begin(original)
         self._last_good = KeptWeights(self.gan.generator, self.gan.discriminator)
         self._running = True
-        self._fire(engine, UnlearningEvents.UNLEARNING_STARTED)
+        fire(self, engine, UnlearningEvents.UNLEARNING_STARTED)
 
     def _unlearn(self, original: Original, rows: Rows) -> None:
         assert self._last_good is not None
         _ = original.regions  # looked up before the stream below begins
         together(self._last_good.renew)
-        with self._borrowed(_STEP, self.iterations):
+        with borrow_alike(self.gan, step_seed(self.seed, _STEP, self.iterations)):
             try:
                 self.metrics = self.unlearn(original, replace(rows, examples=self.forget.examples(self.batch_size)))
             except UnlearningDivergedError:
@@ -266,20 +267,13 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self.iterations += 1
         self._since = 0
 
-    @contextmanager
-    def _borrowed(self, *counters: int, frozen_too: bool = False) -> Iterator[None]:
-        nets = self.gan.generator, self.gan.discriminator
-        with borrow(*nets, seed=step_seed(self.seed, *counters), frozen_too=frozen_too):
-            share(buffer for net in nets for buffer in net.buffers())  # replicas have statistics of their own
-            yield
-
     def _after_learning(self, engine: Engine) -> None:
         self._watch.end_step()
         # After the step: some loops assign state.metrics anew in every iteration.
         counted = {"rows_replaced": float(self._replaced), "iterations": float(self.iterations)}
         self.shown.show(engine, {**self.metrics, **counted})
         if self._since == 0:
-            self._fire(engine, UnlearningEvents.UNLEARNING_STEP_TAKEN)
+            fire(self, engine, UnlearningEvents.UNLEARNING_STEP_TAKEN)
         self._since += self._since >= 0
         if self._since >= 0 and (self._since >= self.gap or not self.active):
             self._step_completed(engine)
@@ -289,7 +283,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self._since = -1
         self._watch.step_was_taken()
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
-        self._fire(engine, UnlearningEvents.UNLEARNING_STEP_COMPLETED)
+        fire(self, engine, UnlearningEvents.UNLEARNING_STEP_COMPLETED)
         if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
             self.stopped_because = f"its budget of {self.max_iterations} iterations is spent"
         if not self.active:
@@ -310,15 +304,8 @@ class UnlearningPhase(UnlearningMethod, Watching):
         assert self._last_good is not None and self.original is not None
         together(self._last_good.renew)
         self._watch.seen.sync()
-        self._fire(engine, UnlearningEvents.UNLEARNING_ENDING)
+        fire(self, engine, UnlearningEvents.UNLEARNING_ENDING)
         self._clock.stop()
-        self._fire(engine, UnlearningEvents.UNLEARNING_COMPLETED)
+        fire(self, engine, UnlearningEvents.UNLEARNING_COMPLETED)
         # After it: whoever turns warnings into errors keeps the record.
         self._watch.phase_ended(engine, self.original.teacher, measured=self.measured, released=self.released)
-
-    def _fire(self, engine: Engine, event: UnlearningEvents) -> None:
-        self.firing = True
-        try:
-            engine.fire_event(event)
-        finally:
-            self.firing = False
