@@ -22,8 +22,8 @@ class Replay:
 
     Generative replay (Shin et al. 2017) in place of a loader whose data is gone. Give it the original GAN: a frozen
     copy is taken when the loader is made. Every epoch draws other images; no random number stream of the loop's is
-    touched. Several processes draw what one would for all of their rows, if all have equally many. A row is an image and
-    a label: what else a row of ``like`` holds would belong to another image, and is warned of.
+    touched. Several processes draw what one would for all of their rows, if all have equally many. A row is an image
+    and a label: what else a row of ``like`` holds would belong to another image, and is warned of.
 
     Args:
         gan: the original GAN.

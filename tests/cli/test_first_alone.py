@@ -32,7 +32,8 @@ def in_processes(n, *args):
     command = [sys.executable, "-m", "ignite_unlearn", *map(str, args)]
     started = [
         subprocess.Popen(
-            command, env={**known, "RANK": str(rank)}, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, env={**known, "RANK": str(rank)}, cwd=ROOT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         for rank in range(n)
     ]  # fmt: skip

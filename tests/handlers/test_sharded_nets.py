@@ -15,9 +15,14 @@ from ignite_unlearn.cascade import Fixed, OtherClass
 from tests.loops.nets import CLASSES, Generator, Z, real_images
 from tests.processes import in_processes
 
+
+def wrap(net):
+    return FullyShardedDataParallel(net, device_id=torch.device("cpu"))
+
+
 SHARDED = {
-    "wrapped": lambda net: FullyShardedDataParallel(net, device_id=torch.device("cpu")),
-    "wrapped inside": lambda net: nn.Sequential(net[0], FullyShardedDataParallel(net[1:], device_id=torch.device("cpu"))),
+    "wrapped": wrap,
+    "wrapped inside": lambda net: nn.Sequential(net[0], wrap(net[1:])),
     "in place": lambda net: fully_shard(net, mesh=init_device_mesh("cpu", (2,))),
     "distributed tensors": lambda net: distribute_module(net, init_device_mesh("cpu", (2,))),
 }  # fmt: skip
@@ -29,9 +34,7 @@ def refuse(rank, folder):
             warnings.simplefilter("ignore")  # torch's own, of versions to come
             netD = sharded(nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.Linear(8, 1)))
         gan = GAN(Generator(CLASSES), netD, latents=(Z,), labels=CLASSES)
-        unlearning = CascadedUnlearning(
-            gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Fixed(-1)
-        )
+        unlearning = CascadedUnlearning(gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Fixed(-1))
         report = str(unlearning.check([real_images(4, seed=0)]))
         with pytest.raises(UnlearningError) as refused:
             unlearning.attach(Engine(lambda engine, batch: None))
