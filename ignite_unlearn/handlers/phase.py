@@ -21,12 +21,10 @@ from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.meetings import Meetings
 from ignite_unlearn.handlers.method import UnlearningMethod
 from ignite_unlearn.handlers.original import Original
-from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.rehearsal import rehearse
-from ignite_unlearn.handlers.replicas import borrow_alike, refuse_sharded
+from ignite_unlearn.handlers.replicas import borrow_alike, refuse_nets
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.shown import Shown
-from ignite_unlearn.handlers.verdict import Verdict, verdict_by
 from ignite_unlearn.handlers.watching import Watching
 from ignite_unlearn.utils.clock import Stopwatch
 from ignite_unlearn.utils.distributed import together
@@ -111,9 +109,8 @@ class UnlearningPhase(UnlearningMethod, Watching):
         Watching.__init__(self, gan, forget)
         self._last_good: KeptWeights | None = None
         self._running = self._learning = False
-        self._meetings = Meetings()
         self.gap, self._since = every, -1  # learning steps since the last unlearning step; -1: the next one is due
-        self.shown, self._clock = Shown(metrics_prefix), Stopwatch()
+        self.shown, self._clock, self._meetings = Shown(metrics_prefix), Stopwatch(), Meetings()
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
@@ -129,8 +126,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
             UnlearningError: if the phase is attached already, the trainer has one for the same nets or of the same
                 ``metrics_prefix``, or a net is under opacus, or sharded.
         """
-        refuse_private(self.gan)
-        refuse_sharded(self.gan)
+        refuse_nets(self.gan)
         self.gan.decide_trained(trainer)
         refuse_company(self, trainer)
         if self.original is None:
@@ -174,11 +170,6 @@ class UnlearningPhase(UnlearningMethod, Watching):
         return self._clock.seconds
 
     @property
-    def verdict(self) -> Verdict:
-        """What was measured says of whether it forgot, by the bounds that it was asked to reach; printable."""
-        return verdict_by(self.bounds)
-
-    @property
     def active(self) -> bool:
         """Whether unlearning steps are still taken."""
         return self.stopped_because is None
@@ -211,18 +202,16 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self.load_method_state(state["step"])
         self.original, self.seed = original, original.seed
         self._watch.load_state_dict(state["seen"])
-        self.iterations = int(state["iterations"])
-        self.stopped_because = state["stopped_because"]
+        self.iterations, self.stopped_because = int(state["iterations"]), state["stopped_because"]
         self.gap, self._since = map(int, state["gap"])
 
     def _before_learning(self, engine: Engine) -> None:
-        batch = engine.state.batch
-        rows = self._watch.rows(batch)
+        rows = self._watch.rows(engine.state.batch)
         place = self._meetings.begin(len(rows.forgotten), engine.state.iteration)
         original = self._unlearn_if_due(engine, rows)
         original.place = place
         self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
-        engine.state.batch = self.learn_from(original, batch, rows.forgotten, place.iteration)
+        engine.state.batch = self.learn_from(original, engine.state.batch, rows.forgotten, place.iteration)
         self._watch.begin_step()
 
     def _epoch_ended(self, engine: Engine) -> None:

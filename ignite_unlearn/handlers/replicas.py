@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.utils.distributed import share
 
 # Known by name: importing what knows them takes seconds.
@@ -29,6 +30,19 @@ def borrow_alike(gan: GAN, seed: int, *, frozen_too: bool = False) -> Iterator[N
     with borrow(*nets, seed=seed, frozen_too=frozen_too):
         share(buffer for net in nets for buffer in net.buffers())
         yield
+
+
+def refuse_nets(gan: GAN) -> None:
+    """Refuses nets that a phase must not or cannot move: those under opacus, and sharded ones.
+
+    Args:
+        gan: the GAN.
+
+    Raises:
+        UnlearningError: if one of its nets is such a one.
+    """
+    refuse_private(gan)
+    refuse_sharded(gan)
 
 
 def refuse_sharded(gan: GAN) -> None:
