@@ -1,6 +1,7 @@
 """A phase in a run of two processes: nothing of it is different."""
 
 import ignite.distributed as idist
+import torch.distributed as dist
 from ignite.engine import Engine
 from tiny import Discriminator, Generator, images, labels, unseen, unseen_labels
 
@@ -25,5 +26,6 @@ def training(local_rank):
 
 
 if __name__ == "__main__":
-    with idist.Parallel(backend="gloo", nproc_per_node=2) as parallel:
+    # Under torchrun the processes are there already; else two are started here.
+    with idist.Parallel(backend="gloo", nproc_per_node=None if dist.is_torchelastic_launched() else 2) as parallel:
         parallel.run(training)

@@ -212,7 +212,7 @@ class CascadedUnlearning(UnlearningPhase):
     def unlearn(self, original: Original, rows: Rows) -> dict[str, float]:
         """Leads the generator to substitute images, and the discriminator to fake labels."""
         if self.self_stop is not None:
-            retained = rows.images[~rows.forgotten]
+            retained = rows.joined().retained
             self.expected.see(retained)
             self.self_stop.expected.see(retained)
             look_again = getattr(original.regions, "look_again", None)

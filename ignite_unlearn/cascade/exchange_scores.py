@@ -16,7 +16,6 @@ from ignite_unlearn.cascade.descent import Descent, OptimizerFactory
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.rows import Rows
-from ignite_unlearn.utils.distributed import gather_rows
 
 _adam = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.99), eps=1e-4)
 
@@ -130,10 +129,9 @@ class ExchangeScores:
 
 
 def _retained(gan: GAN, rows: Rows) -> Images | None:
-    """Returns the retained rows of all processes, on the GAN's device; None where there are none."""
+    """Returns the retained rows, on the GAN's device; None where there are none."""
     kept = ~rows.forgotten
-    images = gather_rows(rows.images.detach()[kept])
-    labels = gather_rows(None if rows.labels is None else rows.labels[kept])
-    if images is None or not len(images):
+    if not bool(kept.any()):
         return None
+    images, labels = rows.images.detach()[kept], None if rows.labels is None else rows.labels[kept]
     return images.to(gan.device), None if labels is None else labels.to(gan.device)

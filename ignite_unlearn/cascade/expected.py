@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import ignite.distributed as idist
 import torch
 from torch import Tensor
 
@@ -59,15 +58,13 @@ class ExpectedPlace:
             self.scores = original.score(*self._unseen).cpu()
 
     def see(self, retained: Tensor) -> None:
-        """Looks at retained images ``(N, ...)`` of a batch; a collective call."""
+        """Looks at retained images ``(N, ...)`` of a batch, of all processes."""
         if not self._images:
             return
         given = retained.detach().cpu().flatten(1).float()
         for images, nearest in zip(self._images, self._nearest, strict=True):
             if len(given):
                 torch.minimum(nearest, torch.cdist(images, given).amin(1), out=nearest)
-            if idist.get_world_size() > 1:
-                nearest.copy_(torch.as_tensor(idist.all_reduce(nearest, op="MIN")))
 
     def of(self, unseen: Tensor | None) -> ExpectedPlace | None:
         """Returns itself where these are its unseen images ``(K, ...)``, else None: it knows nothing of others."""

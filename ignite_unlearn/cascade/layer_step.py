@@ -15,7 +15,6 @@ from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import along, head_inputs
 from ignite_unlearn.handlers.rows import Rows
-from ignite_unlearn.utils.distributed import gather_rows
 from ignite_unlearn.utils.linear_probe import fit_probe
 
 _REMEMBERED = 1024  # retained rows of batches, where no images were given
@@ -103,12 +102,10 @@ class LayerStep(ABC):
             self.held = [(state["images"], state["labels"]), *self.held[1:]]
 
     def _remember(self, rows: Rows) -> None:
-        """Keeps the last retained rows of all processes."""
+        """Keeps the last retained rows."""
         kept = ~rows.forgotten
-        images = gather_rows(rows.images.detach()[kept].cpu())
-        labels = gather_rows(None if rows.labels is None else rows.labels[kept].cpu())
-        if images is None:
-            return
+        images = rows.images.detach()[kept].cpu()
+        labels = None if rows.labels is None else rows.labels[kept].cpu()
         old, old_labels = self.held[0]
         if len(old):
             images = torch.cat([old, images])

@@ -1,7 +1,7 @@
 """One unlearning step: the generator to substitute images, the discriminator to fake labels, both anchored.
 
-Both halves are computed on shards of a global batch and reduced over the processes, so that the step is the same
-however many processes share it.
+Gradients are computed on shards of a global batch and summed over the processes, so that the step is the same however
+many processes share it. What draws, ranks or averages sees the whole of it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Protocol
 
+import ignite.distributed as idist
 import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
@@ -102,7 +103,6 @@ class UnlearningStep:
 
     def __call__(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
         """Takes the generator's steps and the discriminator's, and returns their numbers; the nets must be borrowed."""
-        share(buffer for net in (self.gan.generator, self.gan.discriminator) for buffer in net.buffers())
         numbers: dict[str, float] = {}
         for _ in range(self.generator_steps):
             numbers |= self.generator_half(teacher, regions)
@@ -114,17 +114,20 @@ class UnlearningStep:
         (forgotten, forgotten_labels), (retained, retained_labels) = regions.forgotten(n), regions.retained(n)
         if not everywhere(len(forgotten) > 0):  # the generator never made what is to be forgotten
             return {}
-        mine = shard(n)
-        forgotten_labels, retained_labels = _rows(forgotten_labels, mine), _rows(retained_labels, mine)
-        with same_noise(self.gan, teacher, forgotten[mine], forgotten_labels) as noisy:
-            substitutes = self.substitution(teacher, forgotten[mine], forgotten_labels, regions)
-            held = teacher.sample(mine.stop - mine.start, retained_labels, latents=retained[mine])
-            both = [(forgotten[mine], forgotten_labels), (retained[mine], retained_labels)]
+        with same_noise(self.gan, teacher, forgotten, forgotten_labels) as noisy:
+            # Of all latents in each process: what a substitution draws, and what it tells from all, is then the same.
+            substitutes = self.substitution(teacher, forgotten, forgotten_labels, regions)
+            # What draws noise for a whole call is called for all; then each process's losses are the same.
+            alike = noisy or n < idist.get_world_size()
+            mine, times = (slice(0, n), n * idist.get_world_size()) if alike else (shard(n), n)
+            held = teacher.sample(mine.stop - mine.start, _rows(retained_labels, mine), latents=retained[mine])
+            both = [(z[mine], _rows(y, mine)) for z, y in ((forgotten, forgotten_labels), (retained, retained_labels))]
             # With noise, calls of as many rows as the teacher's.
             calls = both if noisy else [_joined(both)]
             images = torch.cat([self.gan.generate(latents, labels) for latents, labels in calls])
-        distance = (images - torch.cat([substitutes, held])).square().flatten(1).mean(1).split(len(forgotten[mine]))
-        losses = distance[0].sum() / n, distance[1].sum() / n
+        wanted = torch.cat([substitutes[mine], held])
+        distance = (images - wanted).square().flatten(1).mean(1).split(len(forgotten[mine]))
+        losses = distance[0].sum() / times, distance[1].sum() / times
         to_substitutes, to_teacher = self._descend("generator", losses)
         return {"substitution_loss": to_substitutes, "generator_anchor_loss": to_teacher}
 
@@ -140,13 +143,15 @@ class UnlearningStep:
         n_forgotten, n_retained = counts.tolist()
         if n_forgotten == 0:  # the same on all processes: nothing to unlearn in this batch
             return {}
-        now = self.gan.score(images, labels)
+        weight = next(self.gan.discriminator.parameters())
+        # Nets need not take a batch of no rows.
+        now = self.gan.score(images, labels) if len(images) else weight.new_zeros(0)
         scores = now[forgotten]
         # Of all processes, rows or none: ranks are those among all, and the random number streams stay alike.
         everyones, own = with_others(scores)
         targets = self.aims(regions, rows)(everyones, self.gan, teacher)[own]
         with torch.no_grad():
-            held = teacher.score(images, labels)
+            held = teacher.score(images, labels) if len(images) else now
         to_labels = smooth_l1_loss(scores, targets, reduction="sum") / n_forgotten
         to_teacher = smooth_l1_loss(now[~forgotten], held[~forgotten], reduction="sum") / max(n_retained, 1)
         loss, anchor = self._descend("discriminator", (to_labels, to_teacher))

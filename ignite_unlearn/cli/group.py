@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ignite_unlearn import __version__
+from ignite_unlearn.cli.first_alone import FirstAlone
 from ignite_unlearn.cli.text import say
 from ignite_unlearn.utils.printable import printable
 
@@ -30,10 +31,12 @@ class Named(click.Path):
         return Path(str(super().convert(value, param, ctx)))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=FirstAlone, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ignite-unlearn")
 def main() -> None:
     """Make a trained GAN forget: stock recipes for ignite_unlearn.
+
+    Recipes are small: under torchrun the first process does the work, and the others wait and end with its status.
 
     Status 0: done. 1: a file is not as recorded. 2: an error. 3: NOT FORGOTTEN. 4: NOT TESTED, where it was asked for.
     """

@@ -25,7 +25,7 @@ from ignite_unlearn.handlers.looks import (
     look_at_values,
 )
 from ignite_unlearn.handlers.original import Original
-from ignite_unlearn.handlers.private import refuse_private
+from ignite_unlearn.handlers.replicas import refuse_nets
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.untouched import untouched
 
@@ -81,7 +81,9 @@ def check_loop(
         try_out: tries the method, as :func:`~ignite_unlearn.handlers.rehearsal.rehearse` does.
     """
     look = Look()
-    look.try_to(lambda: refuse_private(gan))
+    look.try_to(lambda: refuse_nets(gan))
+    if look.problems:  # such nets cannot be borrowed for a look
+        return CheckReport(tuple(look.problems), ())
     look.notes += gan.said_of_training()
     with untouched(loader), borrow(gan.generator, gan.discriminator, seed=seed):
         batches = look.try_to(lambda: _first_batches(loader, forget), "The loader")

@@ -1,6 +1,8 @@
 """The events that an unlearning phase fires on the trainer."""
 
-from ignite.engine import EventEnum
+from typing import Any
+
+from ignite.engine import Engine, EventEnum
 
 
 class UnlearningEvents(EventEnum):
@@ -23,3 +25,12 @@ class UnlearningEvents(EventEnum):
 
 
 EVENT_TO_ATTR = {UnlearningEvents.UNLEARNING_STEP_COMPLETED: "unlearning_steps"}
+
+
+def fire(phase: Any, engine: Engine, event: UnlearningEvents) -> None:
+    """Fires an event of a phase: of two on one trainer, each handler hears its own."""
+    phase.firing = True
+    try:
+        engine.fire_event(event)
+    finally:
+        phase.firing = False

@@ -14,6 +14,7 @@ from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.fields import Fields, fields, shown, with_rows
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import load_weights, same_weights
+from ignite_unlearn.handlers.meetings import Place
 from ignite_unlearn.handlers.replaced_rows import RetainedRows, blank_rows, replace_rows
 from ignite_unlearn.utils.distributed import share
 
@@ -27,12 +28,16 @@ class Original:
         gan: the GAN to copy.
         forget: the request.
         seed: of the random numbers drawn here.
+
+    Attributes:
+        place: where the rows of the present batch lie among those of all processes; None: they are all.
     """
 
     def __init__(self, gan: GAN, forget: Forget, seed: int):
         self.teacher = gan.teacher()
         self._forget = forget
         self.seed = seed
+        self.place: Place | None = None
         self._regions: LatentRegions | None = None
         self._found: dict[str, Any] = {}  # of a state: what regions had found by then
         self._retained = RetainedRows()
@@ -84,7 +89,7 @@ class Original:
             return images, self._forget.replacement_labels(images, labels)
 
         with borrow(seed=step_seed(self.seed, _REPLACED, counter)):
-            return replace_rows(batch, gan.batch, forgotten, make)
+            return replace_rows(batch, gan.batch, forgotten, make, self.place)
 
     def _with_retained_rows(self, batch: Any, gan: GAN, found: Fields, forgotten: Tensor, counter: int) -> Any | None:
         seed = step_seed(self.seed, _REPLACED, counter, idist.get_rank())

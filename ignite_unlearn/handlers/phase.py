@@ -11,24 +11,25 @@ from ignite.engine import Engine, Events
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
-from ignite_unlearn.gan.borrow import borrow, step_seed
+from ignite_unlearn.gan.borrow import step_seed
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.check import CheckReport, check_loop
 from ignite_unlearn.handlers.company import refuse_company
-from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents
+from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents, fire
 from ignite_unlearn.handlers.faults import renew, unharmed
 from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.handlers.meetings import Meetings
 from ignite_unlearn.handlers.method import PHASE, UnlearningMethod
 from ignite_unlearn.handlers.original import Original
-from ignite_unlearn.handlers.private import refuse_private
 from ignite_unlearn.handlers.rehearsal import rehearse
+from ignite_unlearn.handlers.replicas import borrow_alike, refuse_nets
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.shown import Shown
-from ignite_unlearn.handlers.verdict import Verdict, verdict_by
 from ignite_unlearn.handlers.watching import Watching
 from ignite_unlearn.utils.asked import asks
 from ignite_unlearn.utils.clock import Stopwatch
+from ignite_unlearn.utils.distributed import together
 
 PREFIX = "unlearning/"
 _STEP, _BEGIN = 1, 3  # what a random number stream is for
@@ -108,7 +109,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self._last_good: KeptWeights | None = None
         self._running = self._learning = False
         self.gap, self._since = every, -1  # learning steps since the last unlearning step; -1: the next one is due
-        self.shown, self._clock = Shown(metrics_prefix), Stopwatch()
+        self.shown, self._clock, self._meetings = Shown(metrics_prefix), Stopwatch(), Meetings()
 
     def check(self, loader: Any) -> CheckReport:
         """Looks at data and nets and says, in words, what would not work; true where nothing. It changes nothing."""
@@ -122,9 +123,9 @@ class UnlearningPhase(UnlearningMethod, Watching):
 
         Raises:
             UnlearningError: if the phase is attached already, the trainer has one for the same nets or of the same
-                ``metrics_prefix``, or a net is under opacus.
+                ``metrics_prefix``, or a net is under opacus, or sharded.
         """
-        refuse_private(self.gan)
+        refuse_nets(self.gan)
         self.gan.decide_trained(trainer)
         refuse_company(self, trainer)
         if self.original is None:
@@ -135,7 +136,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
             {
                 Events.ITERATION_STARTED: self._before_learning,
                 Events.ITERATION_COMPLETED: self._after_learning,
-                Events.EPOCH_COMPLETED: self._watch.epoch_ended,
+                Events.EPOCH_COMPLETED: self._epoch_ended,
                 Events.TERMINATE: self._run_ended,  # where completion is skipped, nothing else comes
                 Events.COMPLETED: self._run_ended,
             },
@@ -166,11 +167,6 @@ class UnlearningPhase(UnlearningMethod, Watching):
     def seconds(self) -> float:
         """What the phase took so far in this process, all of its runs' steps and handlers included."""
         return self._clock.seconds
-
-    @property
-    def verdict(self) -> Verdict:
-        """What was measured says of whether it forgot, by the bounds that it was asked to reach; printable."""
-        return verdict_by(self.bounds)
 
     @property
     def active(self) -> bool:
@@ -206,41 +202,52 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self.load_method_state(state["step"])
         self.original, self.seed = original, original.seed
         self._watch.load_state_dict(state["seen"])
-        self.iterations = int(state["iterations"])
-        self.stopped_because, self.bounds = state["stopped_because"], state["bounds"]
+        self.iterations, self.stopped_because = int(state["iterations"]), state["stopped_because"]
+        self.bounds = state["bounds"]
         self.gap, self._since = map(int, state["gap"])
 
     def _before_learning(self, engine: Engine) -> None:
+        rows = self._watch.rows(engine.state.batch)
+        place = self._meetings.begin(len(rows.forgotten), engine.state.iteration)
+        original = self._unlearn_if_due(engine, rows)
+        original.place = place
+        self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
+        engine.state.batch = self.learn_from(original, engine.state.batch, rows.forgotten, place.iteration)
+        self._watch.begin_step()
+
+    def _epoch_ended(self, engine: Engine) -> None:
+        for _ in self._meetings.left(engine):  # batches of other processes
+            self._unlearn_if_due(engine, self._watch.no_rows())
+            self._replaced = 0
+            self._after_learning(engine)
+        if not engine.should_terminate:
+            self._watch.epoch_ended(engine)
+
+    def _unlearn_if_due(self, engine: Engine, rows: Rows) -> Original:
         assert self.original is not None, "attach() keeps it"
-        batch = engine.state.batch
-        rows = self._watch.rows(batch)
-        self._learning = True
+        original, self._learning = self.original, True
         if self.active:
             self._clock.start()
             if not self._running:
-                self._begin(engine, self.original, rows)
+                self._begin(engine, original, rows)
             if self.active and self._since < 0:
-                self._unlearn(engine, self.original, rows)
-        self._replaced = self._watch.seen.add(rows.images, rows.forgotten)
-        # The collectives of distributed loops are all in the unlearning step; a process without rows goes on alone.
-        engine.state.batch = self.learn_from(self.original, batch, rows.forgotten, engine.state.iteration)
-        self._watch.begin_step()
+                self._unlearn(engine, original, rows)
+        return original
 
     def _begin(self, engine: Engine, original: Original, rows: Rows) -> None:
         self._last_good = kept = KeptWeights(self.gan.generator, self.gan.discriminator)
         if self.iterations == 0:
             original.settle(self.gan)
             _ = original.regions  # looked up before the stream below begins
-            nets, seed = (self.gan.generator, self.gan.discriminator), step_seed(self.seed, _BEGIN)
-            with borrow(*nets, seed=seed, frozen_too=True), unharmed(self, kept, rows):
+            with borrow_alike(self.gan, step_seed(self.seed, _BEGIN), frozen_too=True), unharmed(self, kept, rows):
                 self.begin(original)
         self._running = True
-        self._fire(engine, UnlearningEvents.UNLEARNING_STARTED)
+        fire(self, engine, UnlearningEvents.UNLEARNING_STARTED)
 
     def _unlearn(self, engine: Engine, original: Original, rows: Rows) -> None:
-        kept = renew(self._last_good, self._watch, engine)
+        kept = together(lambda: renew(self._last_good, self._watch, engine))
         _ = original.regions  # looked up before the stream below begins
-        with borrow(self.gan.generator, self.gan.discriminator, seed=step_seed(self.seed, _STEP, self.iterations)):
+        with borrow_alike(self.gan, step_seed(self.seed, _STEP, self.iterations)):
             rows = replace(rows, examples=self.forget.examples(self.batch_size))
             with unharmed(self, kept, rows):
                 self.metrics = self.unlearn(original, rows)
@@ -253,7 +260,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         counted = {"rows_replaced": float(self._replaced), "iterations": float(self.iterations)}
         self.shown.show(engine, {**self.metrics, **counted})
         if self._since == 0:
-            self._fire(engine, UnlearningEvents.UNLEARNING_STEP_TAKEN)
+            fire(self, engine, UnlearningEvents.UNLEARNING_STEP_TAKEN)
         self._since += self._since >= 0
         if self._since >= 0 and (self._since >= self.gap or not self.active):
             self._step_completed(engine)
@@ -263,7 +270,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self._since = -1
         self._watch.step_was_taken()
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
-        self._fire(engine, UnlearningEvents.UNLEARNING_STEP_COMPLETED)
+        fire(self, engine, UnlearningEvents.UNLEARNING_STEP_COMPLETED)
         if self.max_iterations is not None and self.active and self.iterations >= self.max_iterations:
             self.stopped_because = f"its budget of {self.max_iterations} iterations is spent"
         if not self.active:
@@ -281,17 +288,10 @@ class UnlearningPhase(UnlearningMethod, Watching):
     def _end(self, engine: Engine) -> None:
         self._running = False
         assert self.original is not None
-        renew(self._last_good, self._watch, engine)
+        together(lambda: renew(self._last_good, self._watch, engine))
         self._watch.seen.sync()
-        self._fire(engine, UnlearningEvents.UNLEARNING_ENDING)
+        fire(self, engine, UnlearningEvents.UNLEARNING_ENDING)
         self._clock.stop()
-        self._fire(engine, UnlearningEvents.UNLEARNING_COMPLETED)
+        fire(self, engine, UnlearningEvents.UNLEARNING_COMPLETED)
         # After it: whoever turns warnings into errors keeps the record.
         self._watch.phase_ended(engine, self.original.teacher, measured=self.measured, released=self.released)
-
-    def _fire(self, engine: Engine, event: UnlearningEvents) -> None:
-        self.firing = True
-        try:
-            engine.fire_event(event)
-        finally:
-            self.firing = False

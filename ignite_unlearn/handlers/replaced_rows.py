@@ -6,18 +6,20 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import ignite.distributed as idist
 import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.batch import BatchForm
 from ignite_unlearn.gan.fields import Fields, blank, row_of, with_rows
+from ignite_unlearn.handlers.meetings import Place
 
 _KEPT = 8  # rows of earlier batches
 
 
-def replace_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callable[[int, Tensor], Any]) -> Any:
+def replace_rows(
+    batch: Any, form: BatchForm, forgotten: Tensor, make: Callable[[int, Tensor], Any], place: Place | None = None
+) -> Any:
     """Returns a copy of ``batch`` in which the images, and labels, of the forgotten rows are others.
 
     Rows are replaced, never dropped: loops size labels and noise once. The batch's own tensors are not written to.
@@ -27,12 +29,13 @@ def replace_rows(batch: Any, form: BatchForm, forgotten: Tensor, make: Callable[
         form: where its images and labels are.
         forgotten: bool mask ``(N,)``.
         make: ``(n, rows) -> (images, labels or None)``, drawing n candidates and making those at ``rows`` (int64).
+        place: where the rows lie in the global batch; None: they are all.
     """
     images, labels = form.images(batch), form.labels(batch)
     # Candidates are numbered over the global batch, so that processes which share it draw what one alone would.
-    n, rank = len(images), idist.get_rank()
+    first, total = (0, len(images)) if place is None else (place.first, place.total)
     rows = forgotten.nonzero().flatten()
-    made, made_labels = make(n * idist.get_world_size(), rows + n * rank)
+    made, made_labels = make(total, rows + first)
     if made.shape[1:] != images.shape[1:]:
         raise UnlearningError(
             f"The generator makes images of shape {tuple(made.shape[1:])} but the batch's have "

@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import ignite.distributed as idist
+
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.borrow import borrow, step_seed
@@ -21,8 +23,8 @@ class Replay:
 
     Generative replay (Shin et al. 2017) in place of a loader whose data is gone. Give it the original GAN: a frozen
     copy is taken when the loader is made. Every epoch draws other images; no random number stream of the loop's is
-    touched. A row is an image and a label: what else a row of ``like`` holds would belong to another image, and is
-    warned of.
+    touched. Several processes draw what one would for all of their rows, if all have equally many. A row is an image
+    and a label: what else a row of ``like`` holds would belong to another image, and is warned of.
 
     Args:
         gan: the original GAN.
@@ -97,8 +99,11 @@ class Replay:
         form = self._teacher.batch
         old = form.images(self._like)
         with borrow(seed=step_seed(self._seed, _BATCH, epoch, index)):
-            latents, labels = self._regions.retained(len(old))
-            images = self._teacher.sample(len(old), labels, latents=latents)
+            n, rank = len(old), idist.get_rank()
+            mine = slice(n * rank, n * (rank + 1))
+            latents, labels = self._regions.retained(n * idist.get_world_size())
+            latents, labels = latents[mine], None if labels is None else labels[mine]
+            images = self._teacher.sample(n, labels, latents=latents)
         old_labels = form.labels(self._like)
         if labels is not None and old_labels is not None:
             labels = labels.to(old_labels.device)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -34,9 +35,11 @@ class Rows:
         labels = None if labels is None else labels.to(device)
         if self.examples is None:
             return images, labels, forgotten
-        mine = shard(len(self.examples.images))
+        mine, kept = shard(len(self.examples.images)), ~forgotten
         more, more_labels = self.examples.images[mine].to(images), self.examples.labels
-        kept = ~forgotten
+        if not bool(kept.any()):  # no rows have no shape that counts
+            own = None if more_labels is None else more_labels[mine].to(device)
+            return more, own, torch.ones(len(more), dtype=torch.bool, device=device)
         both = (
             None if labels is None or more_labels is None else torch.cat([labels[kept], more_labels[mine].to(labels)])
         )
@@ -44,13 +47,28 @@ class Rows:
         return torch.cat([images[kept], more]), both, mask
 
     def joined(self) -> Rows:
-        """Returns rows whose examples are the forgotten rows of all processes, where the request holds no images."""
-        if self.examples is not None:
-            return self
-        images = gather_rows(self.images.detach()[self.forgotten])
-        labels = gather_rows(None if self.labels is None else self.labels[self.forgotten])
-        assert images is not None
-        return replace(self, examples=Examples(images, labels, torch.zeros(len(images), dtype=torch.int64)))
+        """Returns the rows of all processes, in the order of their ranks; a collective call, but for further calls.
+
+        Where the request holds no images, the forgotten ones among them are the examples too.
+        """
+        return self._everyones
+
+    @property
+    def retained(self) -> Tensor:
+        """The images that are not to be forgotten ``(K, ...)``."""
+        return self.images.detach()[~self.forgotten]
+
+    @cached_property
+    def _everyones(self) -> Rows:
+        images, labels = gather_rows(self.images.detach()), gather_rows(self.labels)
+        forgotten = gather_rows(self.forgotten)
+        assert images is not None and forgotten is not None
+        examples = self.examples
+        if examples is None:
+            own = None if labels is None else labels[forgotten.to(labels.device)]
+            requests = torch.zeros(int(forgotten.sum()), dtype=torch.int64)
+            examples = Examples(images[forgotten.to(images.device)], own, requests)
+        return Rows(images, labels, forgotten, examples)
 
     def requests(self, n: int) -> Tensor:
         """Returns which request each of the ``n`` forgotten images of all processes came with, int64 ``(N,)``."""

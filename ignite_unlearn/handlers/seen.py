@@ -69,19 +69,25 @@ class Seen:
             which = self._forget.find(images[forgotten.to(images.device)]).cpu()
             known = self._forget.describe().images
             assert known is not None
-            if self._items.shape[1] < len(known):  # it has grown
-                self._items = torch.nn.functional.pad(self._items, (0, len(known) - self._items.shape[1]))
             # An item that the request names twice is found as the first of the two.
-            self._items[0] |= torch.isin(self._forget.find(known).cpu(), which)
+            self._grown()[0] |= torch.isin(self._forget.find(known).cpu(), which)
         return found
 
     def sync(self) -> None:
         """Learns what the other processes counted; a collective call."""
-        items = torch.zeros(0) if self._items is None else self._items[0]
+        items = torch.zeros(0) if self._items is None else self._grown()[0]
         counts, found = sum_over_processes([self._counts[0].double(), items.double()])
         self._counts[1] = counts.cpu().long() - self._counts[0]
         if self._items is not None:
             self._items[1] = found.cpu() > 0
+
+    def _grown(self) -> Tensor:
+        """Returns which items were found, with a place for each that the request names by now."""
+        assert self._items is not None
+        more = (self._forget.describe().count or 0) - self._items.shape[1]
+        if more > 0:
+            self._items = torch.nn.functional.pad(self._items, (0, more))
+        return self._items
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the counts, over all processes as of the last ``sync``."""

@@ -19,6 +19,7 @@ from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle, phases_on
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.utils.asked import MEASURE, asks, by_name, kind, maybe, several, whole
+from ignite_unlearn.utils.distributed import from_first
 
 _BOUND = kind("a number", int, float)
 Measure: TypeAlias = Callable[[GAN], Mapping[str, float]]
@@ -32,8 +33,9 @@ class StopWhenForgotten:
 
     Args:
         unlearning: the phase to stop.
-        measure: returns a GAN's numbers, such as ``{"forgotten_share": 0.3, "fid": 12.0}``; called without gradients,
-            and what it draws disturbs no random number stream.
+        measure: returns a GAN's numbers, such as ``{"forgotten_share": 0.3, "fid": 12.0}``; called without gradients
+            and with nets in eval mode, and what it draws disturbs no random number stream. Every process calls it; the
+            numbers are the first one's.
         at_most: upper bounds of some of the numbers.
         at_least: lower bounds.
         every: measure after every so many iterations of the phase.
@@ -170,15 +172,11 @@ class StopWhenForgotten:
         return kept
 
     def _look(self, engine: Engine) -> None:
-        with borrow(), torch.no_grad():
-            numbers = _numbers(self.measure(self._released or self.unlearning.gan))
+        # One process decides for all: a sum in another order must not let them part.
+        numbers = from_first(self._measured)
         self.unlearning.shown.show(engine, numbers)
         self._last = numbers
         excess = self.excess(numbers)
-        # One process decides for all: a sum in another order must not let them part.
-        decided = idist.broadcast(torch.tensor(excess, dtype=torch.float64), src=0)
-        assert isinstance(decided, torch.Tensor)
-        excess = decided.item()
         if (
             excess < math.inf and excess <= self._least_excess
         ):  # of equal ones the latest: it has held longest against the loop
@@ -190,6 +188,13 @@ class StopWhenForgotten:
             self.unlearning.stop(f"its bounds were reached: {shown}")
             if not any(phase.active for phase in phases_on(engine)):
                 engine.terminate()
+
+    def _measured(self) -> dict[str, float]:
+        """Returns the numbers; of other processes than the first those are not looked at, and may be none."""
+        gan = self._released or self.unlearning.gan
+        with borrow(gan.generator, gan.discriminator), torch.no_grad():
+            measured = self.measure(gan)
+        return _numbers(measured) if idist.get_rank() == 0 else {}
 
     def _started(self, engine: Engine) -> None:
         # Taken up after the end of a run: the phase goes on from where that left it, not from the best state.

@@ -65,12 +65,16 @@ class Watch:
         told, form = self._forget.describe(), self._gan.batch
         if told.by_index and not form.has_images(batch):
             # A loop that fetches its images inside the step, from a ReplacedDataset: the request has its own images.
-            return Rows(*told.nothing(), torch.zeros(0, dtype=torch.bool))
+            return self.no_rows()
         images, labels = form.images(batch), form.labels(batch)
         if self._finite is not None:
             self.finite = self._finite if self.finite is None else self.finite & self._finite
         self._finite = images.detach().isfinite().all()  # asked for only where something went wrong
         return Rows(images, labels, self._forget.rows(images, labels))
+
+    def no_rows(self) -> Rows:
+        """Returns no rows, for a process that has no batch left."""
+        return Rows(*self._forget.describe().nothing(), torch.zeros(0, dtype=torch.bool))
 
     def retained_labels(self, n: int) -> Tensor:
         """Returns ``n`` labels of retained classes; see :meth:`.UnlearningPhase.retained_labels`."""

@@ -1,11 +1,15 @@
-"""What a phase saw of the request in the loop's batches, for whoever asks the phase."""
+"""What a phase saw of the request in the loop's batches, and what was measured says of it, for whoever asks."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.verdict import Verdict, verdict_by
 from ignite_unlearn.handlers.watch import Watch
 
 
@@ -17,8 +21,15 @@ class Watching:
         forget: the request.
     """
 
+    bounds: Sequence[Mapping[str, Any]]
+
     def __init__(self, gan: GAN, forget: Forget):
         self._watch = Watch(gan, forget)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What was measured says of whether it forgot, by the bounds that it was asked to reach; printable."""
+        return verdict_by(self.bounds)
 
     @property
     def found(self) -> dict[str, int | None]:

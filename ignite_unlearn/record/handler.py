@@ -34,6 +34,7 @@ from ignite_unlearn.record.pictures import blanked
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
 from ignite_unlearn.utils.asked import MEASURE, PATH, TEXT, asks, kind, maybe, number, several, whole
+from ignite_unlearn.utils.distributed import together
 from ignite_unlearn.utils.pictures import side_by_side
 
 Measure: TypeAlias = Callable[[GAN], Mapping[str, Any]]
@@ -192,14 +193,17 @@ class ErasureRecord:
             said = [*problems, *(f"Not measured: {error}" for error in failures), *_saved(self._unlearning, engine)]
             record = self._record(gans, metrics, audits, said)
             picture = self._picture(gans)
-        if idist.get_rank() == 0:
-            # A phase that is taken up again has one record still.
-            self._created = self._created or record.created
-            write_record(self.folder, replace(record, created=self._created), picture)
+        together(lambda: self._write(record, picture))  # no process goes on before the record is there
         for problem in problems:
             warnings.warn(f"ErasureRecord(measure=...): {problem}", stacklevel=2)
         if failures:
             raise failures[0]
+
+    def _write(self, record: Record, picture: Image.Image | None) -> None:
+        if idist.get_rank() == 0:
+            # A phase that is taken up again has one record still.
+            self._created = self._created or record.created
+            write_record(self.folder, replace(record, created=self._created), picture)
 
     def _measured(
         self, gans: Mapping[str, GAN], failures: list[Exception]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any, TypeVar
 
 import ignite.distributed as idist
 import torch
 from torch import Tensor
 
-from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
+from ignite_unlearn.errors import UnlearningDivergedError
 
 T = TypeVar("T")
 
@@ -24,7 +25,9 @@ def sum_over_processes(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Returns the sums over all processes, in one collective call that no process may skip."""
     if idist.get_world_size() == 1 or not tensors:
         return list(tensors)
-    flat = torch.cat([t.detach().reshape(-1).to(tensors[0].dtype) for t in tensors])
+    # The same kind of numbers in each process, also in one that has no rows, and so none of some net's kind.
+    dtype = reduce(torch.promote_types, (t.dtype for t in tensors), torch.float32)
+    flat = torch.cat([t.detach().reshape(-1).to(dtype) for t in tensors])
     total = idist.all_reduce(flat)
     assert isinstance(total, Tensor)
     parts = total.split([t.numel() for t in tensors])
@@ -58,21 +61,39 @@ def everywhere(true: bool) -> bool:
 
 
 def together(act: Callable[[], T]) -> T:
-    """Returns ``act()``; where one process refuses, all do, so that none waits for it. A collective call.
+    """Returns ``act()``; where it fails in one process, it does in all, so that none waits for it. A collective call.
 
     Raises:
-        UnlearningError: what ``act`` raises, here or elsewhere.
+        Exception: what ``act`` raises here.
+        UnlearningDivergedError: if it raised in another process.
     """
-    refused, made = None, None
+    failed, made = None, None
     try:
         made = act()
-    except UnlearningError as error:
-        refused = error
-    if not everywhere(refused is None):
-        raise refused or UnlearningDivergedError(
-            "The unlearning step was refused by another process, which says why: the last good weights are back."
+    except Exception as error:  # whatever it is, the others must hear of it
+        failed = error
+    if not everywhere(failed is None):
+        raise failed or UnlearningDivergedError(
+            "This step of the phase failed in another process, which says why: this process ends with it."
         )
     return made  # type: ignore[return-value]
+
+
+def from_first(act: Callable[[], T]) -> T:
+    """Returns what ``act()`` returns in the first process, a plain value; all call it. A collective call.
+
+    Raises:
+        Exception: as :func:`together` does.
+
+    Example:
+        >>> from_first(lambda: {"forgotten_share": 0.5})
+        {'forgotten_share': 0.5}
+    """
+    made = together(act)
+    if idist.get_world_size() == 1:
+        return made
+    everyones: Any = idist.all_gather((made if idist.get_rank() == 0 else None,))
+    return everyones[0][0]
 
 
 def with_others(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,7 +122,8 @@ def gather_rows(rows: Tensor | None) -> Tensor | None:
     """
     if idist.get_world_size() == 1:
         return rows
-    whole = rows if rows is None or rows.dtype != torch.bfloat16 else rows.float()  # NumPy knows no bfloat16
-    parts: Any = idist.all_gather(None if whole is None else whole.cpu().numpy())
-    found = [torch.from_numpy(part) for part in parts if part is not None]
-    return torch.cat(found) if found else None
+    # An object of any kind is gathered by pickling it, and tensors are pickled with all of their storage.
+    parts: Any = idist.all_gather((None if rows is None else rows.detach().cpu().clone(),))
+    found = [part for (part,) in parts if part is not None]
+    # No rows have no shape that counts: a process may never have met any.
+    return torch.cat([part for part in found if len(part)] or found[:1]) if found else None
