@@ -53,6 +53,8 @@ def in_one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except UnlearningError as error:
             told = str(error)
+        except BrokenPipeError:  # whoever reads what is printed has seen enough; click ends without a word
+            raise
         except OSError as error:  # of a file or folder that was named
             told = f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): give another."
         say(f"Error: {printable(told, at_most=_LONGEST)}", err=True)

@@ -273,3 +273,10 @@ def test_report_opens_the_page_only_when_asked(tmp_path, monkeypatch):
 def test_a_folder_without_a_record_is_one_sentence(tmp_path, command):
     result = call(command, tmp_path)
     assert result.exit_code == 2 and "holds no record.json" in result.output and "Traceback" not in result.output
+
+
+def test_whoever_has_read_enough_hears_no_error():
+    command = [sys.executable, "-m", "ignite_unlearn", "recipes", "--json"]
+    launched = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    launched.stdout.close()
+    assert launched.communicate()[1] == ""
