@@ -59,7 +59,10 @@ class Finished:
                 than what was recorded.
         """
         record = Record.read(folder)
-        _check(record, folder)
+        if not isinstance(record.method.get("options"), Mapping):  # of a script
+            raise UnlearningError(
+                f"{folder / 'record.json'} tells of no options, as a recipe's run writes them: run again."
+            )
         found = _recipe_of(record, folder, recipe)
         run = prepare_run(
             found,
@@ -130,21 +133,6 @@ class Finished:
                 if isinstance(value, (int, float)) and isinstance(old, (int, float)):
                     rows.append([f"{gan}: {figure(name).name}", f"{old:.4g}", f"{value:.4g}", f"{value - old:.1e}"])
         return rows
-
-
-def _check(record: Record, folder: Path) -> None:
-    """Checks that a record holds what a run is told by, of the types that it is told in."""
-    method, data = ({} if not isinstance(part, Mapping) else part for part in (record.method, record.data))
-    kinds: dict[type, tuple[Any, ...]] = {
-        str: (record.recipe, data.get("sha256") or ""),
-        int: (record.seed,),
-        Mapping: (method.get("options"), record.forget, record.data),
-    }
-    if not all(isinstance(value, kind) for kind, values in kinds.items() for value in values):
-        raise UnlearningError(
-            f"{folder / 'record.json'} does not tell of recipe, seed, options, data and request as a run writes "
-            "them: run again."
-        )
 
 
 def _recipe_of(record: Record, folder: Path, named: str | None) -> Recipe:

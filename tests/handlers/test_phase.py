@@ -215,7 +215,7 @@ def test_the_same_seed_gives_the_same_phase_and_another_does_not():
         (lambda: make(generator_steps=0), "at least 1"),
         (lambda: make(max_iterations=0), "at least 1"),
         (lambda: make().state_dict(), "attach it to the trainer first"),
-        (lambda: make().load_state_dict({"iterations": 1}), "lacks .'gap', 'original', 'seen'"),
+        (lambda: make().load_state_dict({"iterations": 1}), "lacks .'bounds', 'gap', 'original', 'seen'"),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_sentence(act, message):

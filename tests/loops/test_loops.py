@@ -61,7 +61,7 @@ def test_the_law_fails_when_borrow_does_nothing(monkeypatch):
     def nothing(*modules, seed=None, frozen_too=False):
         yield
 
-    for module in ("gan.gan", "forget.forget", "handlers.phase", "handlers.original"):
+    for module in ("gan.gan", "forget.forget", "handlers.replicas", "handlers.original"):
         monkeypatch.setattr(f"ignite_unlearn.{module}.borrow", nothing)
     held = []
     for name in sorted(ZOO):

@@ -70,7 +70,7 @@ class Classes:
 
     def together_with(self: _ClassesT, classes: Sequence[int]) -> _ClassesT:
         """Returns the request with these classes too."""
-        return replace(self, classes=tuple(sorted({*self.classes, *classes})))
+        return replace(self, classes=tuple(sorted({*self.classes, *classes}))) if classes else self
 
     def choice(self) -> Mapping[str, Any]:
         """Returns the classes."""
