@@ -127,7 +127,8 @@ class GAN:
     def sample_latents(self, n: int) -> Tensor:
         """Returns ``n`` latents on the generator's device, drawn on the CPU so that every device sees the same.
 
-        They are of the generator's dtype, and of float32 where its weights have half precision: see :mod:`.precision`.
+        They are of the generator's dtype, and of float32 where its weights have half precision: see
+        :mod:`ignite_unlearn.gan.precision`.
         """
         weight = self._weight()
         if callable(self.latents):

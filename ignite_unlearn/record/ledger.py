@@ -172,7 +172,7 @@ def entry_of(folder: Path, earlier: Sequence[Entry], key: bytes, images: Tensor 
 
 
 def earlier_rows(entries: Sequence[Entry], key: bytes, images: Tensor, labels: Tensor | None) -> Tensor:
-    """Returns a bool mask ``(N,)``: True for rows that an entry names; see :meth:`Ledger.rows`."""
+    """Returns a bool mask ``(N,)``: True for rows that an entry names, as :meth:`ignite_unlearn.Ledger.rows` does."""
     found = torch.zeros(len(images), dtype=torch.bool, device=images.device)
     items = {item for entry in entries for item in entry.items}
     if items:

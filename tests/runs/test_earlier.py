@@ -97,7 +97,9 @@ def test_a_folder_with_a_key_of_its_own_is_refused_before_anything_is_written(ch
 
 
 def test_a_run_without_after_begins_anew(chain, tmp_path):
-    (tmp_path / "ledger.json").write_bytes((chain[0] / "3" / "ledger.json").read_bytes())
+    (tmp_path / "run").mkdir()
+    for name in ("ledger.json", "judges.pt"):
+        (tmp_path / "run" / name).write_bytes((chain[0] / "3" / name).read_bytes())
     carry_out(request(tmp_path / "run"))
     assert not (tmp_path / "run" / "ledger.json").exists()
 
