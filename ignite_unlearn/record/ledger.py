@@ -2,7 +2,7 @@
 
 The ledger lies beside the model, in ``ledger.json``. It names classes by number, and images by keyed hashes alone:
 whoever holds the ledger without the key learns nothing, and whoever holds both can recognise an image, but not see it.
-Each entry holds the hash of the one before, so that none can be changed or taken out unseen.
+Each entry holds the hash of the one before, so that a slip or a change before the last one is seen; no key guards it.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def read_entries(folder: Path) -> tuple[Entry, ...]:
     """Returns the entries of a folder's ledger; none where there is none.
 
     Raises:
-        UnlearningError: if it cannot be read, or an entry was changed or taken out.
+        UnlearningError: if it cannot be read, or an entry before the last was changed or taken out.
     """
     path = folder / FILE
     if not path.exists():

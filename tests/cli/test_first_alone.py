@@ -5,19 +5,10 @@ import os
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SHORT = [
-    part
-    for setting in (
-        "iterations=4", "batch_size=8", "unlearning_iterations=1", "unlearning_batch_size=4", "samples=20",
-        "judge_samples=8",
-    )
-    for part in ("--set", setting)
-]  # fmt: skip
+from tests.cli.test_cli import ROOT, SHORT
 
 
 def free_port():

@@ -10,16 +10,9 @@ from click.testing import CliRunner
 from ignite_unlearn.cli import main
 from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.tasks import instruments
+from tests.cli.test_cli import SHORT
 from tests.recipes.data.test_mnist import write
 
-SHORT = [
-    part
-    for setting in (
-        "iterations=4", "batch_size=8", "unlearning_iterations=1", "unlearning_batch_size=4", "samples=20",
-        "judge_samples=8",
-    )
-    for part in ("--set", setting)
-]  # fmt: skip
 MINE = '''\
 """Forget one of two sides."""
 
