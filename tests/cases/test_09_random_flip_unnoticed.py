@@ -28,7 +28,9 @@ def turned(image):
 
 @pytest.mark.parametrize("n", [1, 2, 8])
 @pytest.mark.parametrize(
-    "change", [RandomHorizontalFlip(), RandomVerticalFlip(p=0.05), RandomErasing(p=0.1), turned], ids=str
+    "change",
+    [RandomHorizontalFlip(), RandomVerticalFlip(p=0.05), RandomErasing(p=0.1), turned],
+    ids=lambda change: getattr(change, "__name__", str(change)),
 )
 def test_every_augmentation_of_few_outcomes_is_noticed(change, n):
     for seed in range(20):
