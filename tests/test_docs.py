@@ -1,7 +1,8 @@
 """What the build of the documentation would only find out in minutes."""
 
-import importlib
+import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,22 @@ def test_every_module_outside_of_the_recipes_is_in_the_reference():
 def test_every_page_is_in_its_index(folder):
     listed = (DOCS / folder / "index.md").read_text().split("```{toctree}")[1].split("```")[0].split()
     assert {path.stem for path in (DOCS / folder).glob("*.md")} - {"index"} <= {Path(name).name for name in listed}
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (DOCS / "tutorials").glob("0*.md")))
+def test_a_notebook_that_was_downloaded_alone_finds_what_it_imports(page, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(DOCS / "_extensions")
+    text = importlib.import_module("standalone").standalone(DOCS / "tutorials" / page)
+    first, *cells = re.findall(r"```{code-cell}\n(.*?)```", text, re.S)
+    written = first.startswith("%%writefile ")
+    if written:
+        command, _, content = first.partition("\n")
+        (tmp_path / command.split()[1]).write_text(content)
+    imports = re.findall(r"^(?:from|import) (\w+)", "\n".join([*cells] if written else [first, *cells]), re.M)
+    monkeypatch.setattr("sys.path", [str(tmp_path), *(path for path in sys.path if "tutorials" not in path)])
+    for name in imports:
+        assert importlib.util.find_spec(name), name
+    assert written == ("digits_gan" in imports)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/index.md"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import jupytext
 from sphinx.application import Sphinx
+from standalone import standalone
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -28,4 +29,4 @@ def _write(app: Sphinx, error: Exception | None) -> None:
     for page in sorted(Path(app.srcdir, "tutorials").glob("0*.md")):
         target = Path(app.outdir, "tutorials", page.with_suffix(".ipynb").name)
         target.parent.mkdir(exist_ok=True, parents=True)
-        jupytext.write(jupytext.read(page), target)
+        jupytext.write(jupytext.reads(standalone(page), fmt="md:myst"), target)
