@@ -10,8 +10,9 @@ PLUGINS := $(notdir $(wildcard plugins/ignite-unlearn-*))
 demo: .venv/installed
 	$(BIN)/ignite-unlearn run digits-class --retrain
 
+# A process for each core, of one thread: small tensors gain nothing from more.
 test: .venv/installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # The recipe itself, on seeds 0, 1 and 2: about ten minutes.
 test-slow: .venv/installed
