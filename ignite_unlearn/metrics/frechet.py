@@ -42,8 +42,9 @@ def frechet_distance(mean: Array, covariance: Array, other_mean: Array, other_co
         raise UnlearningError(f"Moments of shapes {shapes} do not fit: expected (F,), (F, F), (F,), (F, F).")
     if not all(np.isfinite(a).all() for a in arrays):
         raise UnlearningError("Means and covariances must be finite: look for NaN or infinity among the features.")
-    distance = ((m - n) ** 2).sum() + np.trace(s) + np.trace(t) - 2 * _trace_of_root(s, t)
-    return max(0.0, float(distance))
+    spread = np.trace(s) + np.trace(t)
+    distance = ((m - n) ** 2).sum() + spread - 2 * _trace_of_root(s, t)
+    return float(distance) if distance > 1e-13 * len(m) * spread else 0.0  # what rounding leaves is no distance
 
 
 def feature_distance(features: Any, others: Any) -> float:

@@ -198,10 +198,10 @@ def _audits(record: Record) -> Iterator[Finding]:
             yield Finding(False, f"An audit failed ({audit['audit']}): {_sentence(audit['verdict'])}")
     passed = [str(audit["audit"]) for audit in tried if audit["passed"]]
     if passed:
-        yield Finding(True, f"Audits that the original GAN fails and this one passes: {', '.join(passed)}.")
+        yield Finding(True, f"Audits that the original GAN fails and this one passes: {'; '.join(passed)}.")
     mute = [str(audit["audit"]) for audit in tried if audit["passed"] is None]
     if mute:
-        yield Finding(None, f"Audits without a verdict: {', '.join(mute)}.")
+        yield Finding(None, f"Audits without a verdict: {'; '.join(mute)}.")
     if not tried:
         yield Finding(None, "No audit was made: nobody tried to disprove that it was forgotten.")
 

@@ -55,7 +55,9 @@ def test_it_equals_clean_fid_and_the_singular_values(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_identical_sides_are_at_no_distance(kind):
     x, _ = features(kind)
-    assert feature_distance(x, x) <= 1e-6 * np.cov(x.T).trace()
+    distance = feature_distance(x, x)
+    assert distance <= 1e-6 * np.cov(x.T).trace()
+    assert kind != "full rank" or distance == 0  # as a record shows it of the retrained GAN beside itself
 
 
 @given(seed=st.integers(0, 10**6), dimensions=st.integers(1, 12), n=st.integers(2, 30), m=st.integers(2, 30))
