@@ -15,6 +15,7 @@ from ignite_unlearn.metrics.membership import auc
 _LEAST = 0.01  # a level of 0 or 1 is no place among scores
 _FEW = 3  # unseen images through which no line is laid
 _QUANTILES = 64  # of what the line leaves open
+_DRAWS = 1000  # of items that nobody remembers
 
 
 class ExpectedPlace:
@@ -93,6 +94,21 @@ class ExpectedPlace:
         items, unseen = self.given(values)
         left = torch.quantile(values - unseen, torch.linspace(0, 1, _QUANTILES).to(values))
         return auc((items[:, None] + left).flatten().cpu(), values.cpu())
+
+    def chance(self, values: Tensor) -> float:
+        """Returns what that AUC stays below in 95 of 100 draws of items that nobody remembers: one half for none.
+
+        A few images may lie anywhere by chance. Of 1,000 draws (of what the line leaves open, by a seed of their own)
+        this is the 95 % quantile.
+        """
+        if not self._nearest:
+            return 0.5
+        items, unseen = self.given(values)
+        drawn = torch.randint(len(unseen), (_DRAWS, len(items)), generator=torch.Generator().manual_seed(0))
+        among = values.cpu().sort().values
+        of_items = (items + (values - unseen)[drawn]).cpu()
+        places = (torch.searchsorted(among, of_items) + torch.searchsorted(among, of_items, right=True)).double()
+        return float(torch.quantile(places.mean(1) / (2 * len(among)), 0.95))
 
     def level(self) -> float:
         """Returns the AUC that scores are led to, in (0, 1): what is expected, or the original's where that is less."""

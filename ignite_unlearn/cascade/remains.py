@@ -83,6 +83,11 @@ class Remains:
         names = [name for name in self._of_unseen if name != "near_auc" or self._excess(name) > SLACK]
         return {name: self._level(name) - 2 * SLACK for name in names}
 
+    @property
+    def of_chance(self) -> dict[str, float]:
+        """What items that nobody remembers stay below in 95 of 100 draws, by name."""
+        return {name: self.expected.chance(values) for name, values in self._of_unseen.items()}
+
     def _level(self, name: str) -> float:
         # More than the original knew is nothing to aim at.
         return min(self.expected.auc(self._of_unseen[name]), self.of_original[name])

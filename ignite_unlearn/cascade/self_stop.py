@@ -83,6 +83,7 @@ class SelfStop(StopWhenForgotten):
     def _look(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:
             self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
+            self.of_chance = self.remains.of_chance
             super()._look(engine)
             if self.unlearning.forget.describe().images is not None:
                 least, gap = self.unlearning.every, self.unlearning.gap

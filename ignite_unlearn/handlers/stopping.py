@@ -47,6 +47,7 @@ class StopWhenForgotten:
     Attributes:
         best: the numbers that came nearest to the bounds so far; None before the first measurement.
         of_original: the original GAN's numbers, where they are known; the verdict then says what shows nothing.
+        of_chance: up to what a number may lie by chance where nothing is remembered, where that is known.
         restored: whether the nets were put back to the best state when the phase ended.
 
     Raises:
@@ -97,6 +98,7 @@ class StopWhenForgotten:
             raise UnlearningError(f"every={every} and patience={patience} must be at least 1.")
         self.best: dict[str, float] | None = None
         self.of_original: Mapping[str, float] = {}
+        self.of_chance: Mapping[str, float] = {}
         self._released = released
         self._keep = keep
         self._kept: KeptWeights | None = None
@@ -210,9 +212,10 @@ class StopWhenForgotten:
             self._left = KeptWeights(*self._keep)
             self._kept.restore()
             left, self.restored = self.best or left, True
+        known = {"of_original": self.of_original, "of_chance": self.of_chance}
         self.unlearning.bounds = [
             {"name": name, "value": left[name], "at_most": self.at_most.get(name), "at_least": self.at_least.get(name)}
-            | ({"of_original": self.of_original[name]} if name in self.of_original else {})
+            | {key: of[name] for key, of in known.items() if name in of}
             for name in {**self.at_most, **self.at_least}
         ]
         if not reached and self.unlearning.stopped_because is not None:  # else the phase goes on in a further run

@@ -24,9 +24,9 @@ class Verdict:
         reasons: sentences, those that decided first.
 
     Example:
-        >>> print(Verdict("not-forgotten", ("Forgotten share: 0.4 was found, at most 0.02 was asked for.",)))
+        >>> print(Verdict("not-forgotten", ("Forgotten share: 0.4 was found, the bound is at most 0.02.",)))
         NOT FORGOTTEN
-          - Forgotten share: 0.4 was found, at most 0.02 was asked for.
+          - Forgotten share: 0.4 was found, the bound is at most 0.02.
     """
 
     value: str
@@ -44,8 +44,8 @@ class Verdict:
 def verdict_by(bounds: Sequence[Mapping[str, Any]]) -> Verdict:
     """Returns the verdict on a phase by its bounds.
 
-    Forgotten needs all bounds to hold, and one of them that is not about quality and that the original GAN does not
-    reach, as far as that is known.
+    Forgotten needs all bounds to hold, and one of them that is not about quality and that the original GAN misses by
+    more than chance, as far as that is known.
 
     Args:
         bounds: as :attr:`~ignite_unlearn.UnlearningPhase.bounds` has them.
@@ -67,8 +67,12 @@ def verdict_by(bounds: Sequence[Mapping[str, Any]]) -> Verdict:
 def _kind(bound: Mapping[str, Any]) -> bool | None:
     if not _holds(bound, bound["value"]):
         return False
-    before = bound.get("of_original")
-    return None if bound["name"] in QUALITY or (before is not None and _holds(bound, before)) else True
+    return None if bound["name"] in QUALITY or _shows_nothing(bound) else True
+
+
+def _shows_nothing(bound: Mapping[str, Any]) -> bool:
+    before, chance = bound.get("of_original"), bound.get("of_chance")
+    return before is not None and (_holds(bound, before) or (chance is not None and before <= chance))
 
 
 def _holds(bound: Mapping[str, Any], value: float) -> bool:
@@ -86,4 +90,8 @@ def _said(bound: Mapping[str, Any]) -> str:
     before = bound.get("of_original")
     name = str(bound["name"]).replace("_", " ")
     original = "" if before is None else f", the original GAN has {before:.3g}"
-    return f"{name[:1].upper()}{name[1:]}: {bound['value']:.3g} was found, {asked} was asked for{original}."
+    said = f"{name[:1].upper()}{name[1:]}: {bound['value']:.3g} was found, the bound is {asked}{original}"
+    if bound["name"] in QUALITY or not _shows_nothing(bound):
+        return f"{said}."
+    why = "is within it too" if _holds(bound, before) else f"could lie there by chance (up to {bound['of_chance']:.3g})"
+    return f"{said}, which {why}: this shows nothing."

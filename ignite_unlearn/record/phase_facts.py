@@ -19,6 +19,7 @@ class Bound:
         at_least: what it must not fall below; None: no such bound.
         of_substitutes: of ``"share_above_substitutes"``, the forgotten share of the substitutes themselves.
         of_original: what it was of the original GAN, where the phase measured that.
+        of_chance: up to what it may lie by chance where nothing is remembered, where the phase knows that.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Bound:
     at_least: float | None = None
     of_substitutes: float | None = None
     of_original: float | None = None
+    of_chance: float | None = None
 
     def holds(self, value: float | None) -> bool:
         """Returns whether a number is within the bounds; none is not.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SLACK = 0.02  # how far a share may lie above the retrained GAN's: two retrained GANs of MNIST differ by as much
 _HALF = 0.5  # of the original's share: more is no forgetting, whatever the bound
+_WORSE = 1.25  # times the original's FID: more is told
 _ABOVE = "share_above_substitutes"
 _ATTACKS = {"membership_auc": "The discriminator", "near_auc": "The distance to the nearest generated image"}
 
@@ -29,10 +30,12 @@ def verdict_on(record: Record) -> Verdict:
     """Returns the verdict on a record.
 
     One finding against is enough for "not forgotten". "Forgotten" needs one for it: a number that the original GAN does
-    not reach, beside a retrained GAN or a bound that was asked for. Everything else was not tested.
+    not reach, beside a retrained GAN or a bound of the phase. Everything else was not tested.
     """
     findings = [
-        finding for look in (_bounds, _share, _attacks, _later, _audits, _rows, _end) for finding in look(record)
+        finding
+        for look in (_bounds, _share, _attacks, _later, _audits, _quality, _rows, _end)
+        for finding in look(record)
     ]
     spoken = [finding.speaks for finding in findings]
     value = "not-forgotten" if False in spoken else "forgotten" if True in spoken else "not-tested"
@@ -97,13 +100,13 @@ def _share_by_bound(record: Record, said: str, original: _Range | None) -> Findi
     bounds = {bound.name: bound for bound in record.bounds}
     bound = bounds.get("forgotten_share") or bounds.get(_ABOVE)
     if bound is None:
-        return Finding(None, f"{said}. There is no retrained GAN to compare with, and no bound was asked for.")
+        return Finding(None, f"{said}. There is no retrained GAN to compare with, and no bound was set for it.")
     substitutes = _number(bounds[_ABOVE].of_substitutes) if _ABOVE in bounds else None
     if substitutes is not None and original is not None and substitutes > _HALF * original.value:
         return Finding(
             None,
             f"{said}. The classifier takes {_percent(substitutes)} of the substitutes themselves for the class, so "
-            "the bound that was asked for shows nothing.",
+            "the bound shows nothing.",
         )
     return Finding(
         True if bound.holds(_number(bound.value)) else None, f"{said}. No GAN was retrained to compare with."
@@ -173,21 +176,29 @@ def _apart(one: _Range, other: _Range) -> bool:
 
 
 def _bounds(record: Record) -> Iterator[Finding]:
-    """Judges the bounds that the phase was asked to reach."""
+    """Judges the bounds of the phase. One that the original does not miss by more than chance shows nothing."""
     for bound in record.bounds:
         value, known = _number(bound.value), figure(bound.name)
         shown = "no number" if value is None else f"{value:.4g}"
-        said = f"{known.title}: {bound.asked} was asked for, {shown} was found when the phase ended"
+        said = f"{known.title}: {shown} was found when the phase ended, the bound is {bound.asked}"
         if not bound.holds(value):
             yield Finding(False, f"{said}. The bound was missed.")
         elif known.quality or bound.name in ("forgotten_share", _ABOVE):
             yield Finding(None, f"{said}.")
         else:
             before = _range(record, "original", bound.name)
-            known_before = bound.of_original if before is None else before.value
-            empty = known_before is not None and bound.holds(known_before)
-            more = " The original GAN is within the bound too, so this shows nothing." if empty else ""
-            yield Finding(None if empty else True, f"{said}.{more}")
+            value = bound.of_original if before is None else before.value
+            low = value if before is None else before.low
+            if bound.holds(value):
+                yield Finding(None, f"{said}. The original GAN is within the bound too, so this shows nothing.")
+            elif value is not None and (bound.holds(low) or value <= (bound.of_chance or 0.0)):
+                yield Finding(
+                    None,
+                    f"{said}. The original GAN has {value:.3g}, which may be chance with so few images, so this shows "
+                    "nothing.",
+                )
+            else:
+                yield Finding(True, f"{said}.")
 
 
 def _audits(record: Record) -> Iterator[Finding]:
@@ -204,6 +215,14 @@ def _audits(record: Record) -> Iterator[Finding]:
         yield Finding(None, f"Audits without a verdict: {'; '.join(mute)}.")
     if not tried:
         yield Finding(None, "No audit was made: nobody tried to disprove that it was forgotten.")
+
+
+def _quality(record: Record) -> Iterator[Finding]:
+    """Says where retained images became worse: it decides nothing of forgetting, but who releases the GAN must know."""
+    before, after = (_range(record, gan, "fid") for gan in ("original", "unlearned"))
+    if before is not None and after is not None and after.value > _WORSE * before.value > 0:
+        worse = f"{after.value:.3g}, {after.value / before.value:.1f} times the original GAN's {before.value:.3g}"
+        yield Finding(None, f"The FID of retained images is {worse}: their quality was not held.")
 
 
 def _rows(record: Record) -> Iterator[Finding]:

@@ -40,6 +40,10 @@ def bound(name, value, **asked):
     return {"name": name, "value": value, "at_most": None, "at_least": None, **asked}
 
 
+def few_items(of_original):
+    return bound("membership_auc", 0.5, at_most=0.55, of_original=of_original, of_chance=0.7)
+
+
 def audited(passed, **more):
     return {"unlearned": [{"audit": "relearning", "passed": passed, "verdict": "it comes back", "unit": "n", **more}]}
 
@@ -76,18 +80,23 @@ FORGOTTEN, NOT, OPEN = "forgotten", "not-forgotten", "not-tested"
         ({"metrics": near(0.95, 0.92)}, NOT, "no retrained GAN"),
         ({"metrics": shares(1.0, 0.9988)}, NOT, "too much is left"),
         ({"metrics": shares(1.0, 0.59)}, NOT, "too much is left"),
-        ({"metrics": shares(1.0, 0.01)}, OPEN, "no bound was asked for"),
+        ({"metrics": shares(1.0, 0.01)}, OPEN, "no bound was set for it"),
         ({"metrics": shares(1.0, 1.0), "bounds": [CONFUSED]}, NOT, "too much is left"),
         ({"metrics": shares(1.0, 0.4), "bounds": [{**CONFUSED, "of_substitutes": 0.6}]}, OPEN, "the substitutes"),
         ({"metrics": shares(1.0, 0.01), "bounds": [{**CONFUSED, "of_substitutes": 0.0}]}, FORGOTTEN, "No GAN was"),
-        ({"metrics": shares(1.0, 0.01), "bounds": [bound("forgotten_share", 0.01, at_most=0.02)]}, FORGOTTEN, "asked"),
+        ({"metrics": shares(1.0, 0.01), "bounds": [bound("forgotten_share", 0.01, at_most=0.02)]}, FORGOTTEN, "bound"),
         ({"metrics": shares(1.0, 0.3), "bounds": [bound("forgotten_share", 0.3, at_most=0.02)]}, NOT, "was missed"),
         ({"metrics": aucs(0.95, 0.93)}, NOT, "no retrained GAN"),
         ({"metrics": aucs(0.95, 0.5)}, OPEN, "no retrained GAN"),
         # Bounds of one's own, and quality.
-        ({"metrics": {}, "bounds": [bound("mine", 0.1, at_most=0.2)]}, FORGOTTEN, "Mine: at most 0.2 was asked for"),
+        ({"metrics": {}, "bounds": [bound("mine", 0.1, at_most=0.2)]}, FORGOTTEN, "the bound is at most 0.2"),
         ({"metrics": {"original": {"mine": 0}}, "bounds": [bound("mine", 0.1, at_most=0.2)]}, OPEN, "GAN is within"),
         ({"metrics": {}, "bounds": [bound("mine", float("nan"), at_most=0.2)]}, NOT, "no number"),
+        ({"metrics": {}, "bounds": [few_items(0.9)]}, FORGOTTEN, "the bound is at most 0.55"),
+        ({"metrics": {}, "bounds": [few_items(0.6)]}, OPEN, "has 0.6, which may be chance with so few images"),
+        ({"metrics": aucs(0.95, 0.5), "bounds": [few_items(0.6)]}, FORGOTTEN, "the bound is at most 0.55"),
+        ({"metrics": aucs(0.58, 0.4), "bounds": [few_items(0.9)]}, OPEN, "which may be chance"),
+        ({"metrics": {"original": {"fid": 1.7}, "unlearned": {"fid": 4.9}}}, OPEN, "is 4.9, 2.9 times the original"),
         ({"metrics": {}, "bounds": [bound("fid", 1.0, at_most=2.0)]}, OPEN, "FID"),
         ({"metrics": shares(1.0, 0.0, 0.0), "bounds": [bound("fid", 3.0, at_most=2.0)]}, NOT, "The bound was missed"),
         # Audits.
