@@ -5,8 +5,7 @@ from __future__ import annotations
 ALWAYS = (
     "No formal guarantee: the numbers are measurements, on one seed, of what was looked for.",
     "The original GAN still holds what was forgotten, and so do its checkpoints, copies and backups: delete them.",
-    "The keyed hash names the forget set to whoever holds forget.key: keep that file, and stages.json with its hash of "
-    "all data, apart from the record.",
+    "A keyed hash of forgotten images names them to whoever holds forget.key: keep that file apart from the record.",
 )
 CLASSES = (
     "The discriminator of a class phase may still know its members: unless an audit of it passed, whoever has it may "

@@ -237,7 +237,7 @@ def _rows(record: Record) -> Iterator[Finding]:
         yield Finding(None, "No batch of the phase held an image of the forget set.")
     if record.found.asked:
         asked = f"The loop gave its generator {record.found.asked} labels of forgotten classes"
-        yield Finding(None, f"{asked}: learning on like this brings them back.")
+        yield Finding(None, f"{asked}: learning on like this may bring them back.")
 
 
 def _end(record: Record) -> Iterator[Finding]:

@@ -9,7 +9,8 @@ from ignite_unlearn.record.limits import limits as record_limits
 _RECIPES = (
     "The feature extractor was trained by the recipe on the same real data: its FID compares only with itself.",
     "original.pt, judges.pt and the checkpoints beside them were trained on the forget set, and samples.png is drawn "
-    "by the original GAN: delete them, or keep them from those who get the record.",
+    "by the original GAN: delete them, or keep them from those who get the record. So keep stages.json, which holds a "
+    "hash of all data.",
 )
 
 
