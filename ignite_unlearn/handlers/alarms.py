@@ -44,8 +44,8 @@ class Alarms:
         if asked:
             self._say(
                 "labels",
-                f"The loop's own step asked the generator for forgotten classes ({asked} labels so far) which "
-                "may teach it these again: take the labels from the batch, or draw them by unlearning.retained_labels(n).",
+                f"The loop's own step asked the generator for forgotten classes ({asked} labels so far), which "
+                "may teach it these again: take labels from the batch, or draw them by unlearning.retained_labels(n).",
             )
 
     def unmeasured(self) -> None:
