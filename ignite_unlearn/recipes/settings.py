@@ -8,6 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.choices import advice
 from ignite_unlearn.utils.printable import printable
 
 _PartT = TypeVar("_PartT")
@@ -154,7 +155,7 @@ class Setting:
         """
         if self.bounds.choices and value not in self.bounds.choices:
             raise UnlearningError(
-                f"--set {self.key}={_told(value)} is not known: choose of {', '.join(self.bounds.choices)}."
+                f"--set {self.key}={_told(value)} is not known: {advice(str(value), self.bounds.choices)}"
             )
         wrong = None
         if isinstance(value, tuple):

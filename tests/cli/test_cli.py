@@ -95,7 +95,14 @@ def assert_refused(result, message):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["run", "digits"], "There is no recipe 'digits': choose of digits-class"),
+        (["run", "numerals"], "There is no recipe 'numerals': choose of digits-class"),
+        (["run", "digits-clas"], "There is no recipe 'digits-clas': did you mean digits-class"),
+        (["run", "Digits-Class"], "did you mean digits-class"),
+        (["recipes", "--copy", "digits-clas", "mine.py"], "no stock recipe 'digits-clas': did you mean digits-class"),
+        (["run", "digits-class", "--set", "iteration=3"], "did you mean iterations"),
+        (["run", "digits-class", "--set", "iterations"], "--set iterations has no value"),
+        (["run", "digits-items", "--set", "generator_half=phse"], "generator_half=phse is not known: did you mean"),
+        (["run", "digits-class", "--set", "start=nearest_embeding"], "did you mean nearest_embedding?"),
         (["show", "digits"], "There is no recipe"),
         (["run", "digits-class", "--set", "speed=3"], "is not an option of digits-class"),
         (["run", "digits-class", "--set", "iterations=x"], "expected a whole number"),
@@ -110,6 +117,14 @@ def test_bad_input_ends_in_one_sentence(tmp_path, monkeypatch, args, message):
     monkeypatch.chdir(tmp_path)
     assert_refused(call(*args), message)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "meant"), [(["evalute"], "evaluate"), (["recipe"], "recipes"), (["run", "digits-class", "--sed=1"], "--seed")]
+)
+def test_a_mistyped_command_or_option_is_told_with_the_one_that_is_like_it(args, meant):
+    result = call(*args)
+    assert result.exit_code == 2 and "Did you mean" in result.output and meant in result.output.splitlines()[-1]
 
 
 def test_cuda_where_there_is_none(tmp_path, monkeypatch):

@@ -55,7 +55,7 @@ def test_settings_are_read_by_the_type_of_their_default():
     ("changes", "message"),
     [
         ({"settings": ("clases=3",)}, "'clases=3' is not an option of digits-class"),
-        ({"settings": ("classes",)}, "expected key=value"),
+        ({"settings": ("classes",)}, "expected --set classes=value"),
         ({"settings": ("iterations=many",)}, "expected a whole number, such as 1800"),
         ({"settings": ("classes=three",)}, "whole numbers separated by commas"),
         ({"settings": ("g_lr=fast",)}, "expected a number"),
