@@ -46,9 +46,13 @@ def evaluate(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
 
 @main.command()
 @_of_a_finished_run
+@click.option("--only", metavar="KEY", multiple=True, help="Make this audit; repeat it.  [default: all]")
 @in_one_sentence
-def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
+def audit(folder: Path, only: tuple[str, ...], quiet: bool, as_json: bool, **again: Any) -> None:
     """Try to disprove that a finished run forgot; what was found enters its record.
+
+    It begins with a list of the audits by their keys, and how long they took in this folder before. Those that are left
+    out by --only are not passed: the record keeps what it holds of them, or says that they were not made.
 
     Status 3: the record's verdict is NOT FORGOTTEN.
     """
@@ -59,7 +63,7 @@ def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
     finished = Finished.read(folder, progress=not quiet, **again)
     with interruptible("run the same command again; audits that were done are kept."):
-        record = audit_run(finished)
+        record = audit_run(finished, only=only, tell=lambda plan: say(*plan.splitlines(), err=as_json))
     if as_json:
         echo_json(record.as_dict())
     else:

@@ -110,8 +110,7 @@ def with_settings(recipe: Recipe, settings: tuple[str, ...]) -> Recipe:
         key, equals, text = given.partition("=")
         if key not in known:
             raise UnlearningError(
-                f"--set {printable(given, at_most=_SHOWN)!r} is not an option of {recipe.name}: "
-                f"{advice(key, known)}"
+                f"--set {printable(given, at_most=_SHOWN)!r} is not an option of {recipe.name}: {advice(key, known)}"
             )
         if not equals:
             raise UnlearningError(f"--set {key} has no value: expected --set {key}=value, as `show` lists them.")

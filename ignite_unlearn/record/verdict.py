@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ignite_unlearn.audits.result import was_made
 from ignite_unlearn.handlers.verdict import Verdict
 from ignite_unlearn.record.figures import figure, figures_in
 
@@ -192,7 +193,7 @@ def _bounds(record: Record) -> Iterator[Finding]:
 
 def _audits(record: Record) -> Iterator[Finding]:
     found = record.audits.get("unlearned") or ()
-    tried = [audit for audit in found if audit.get("unit") != "files"]
+    tried = [audit for audit in found if audit.get("unit") != "files" and was_made(audit)]
     for audit in found:
         if audit["passed"] is False:
             yield Finding(False, f"An audit failed ({audit['audit']}): {_sentence(audit['verdict'])}")
@@ -202,6 +203,9 @@ def _audits(record: Record) -> Iterator[Finding]:
     mute = [str(audit["audit"]) for audit in tried if audit["passed"] is None]
     if mute:
         yield Finding(None, f"Audits without a verdict: {', '.join(mute)}.")
+    missing = [str(audit["audit"]) for audit in found if not was_made(audit)]
+    if missing:
+        yield Finding(None, f"Audits that were not made: {', '.join(missing)}.")
     if not tried:
         yield Finding(None, "No audit was made: nobody tried to disprove that it was forgotten.")
 

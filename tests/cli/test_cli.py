@@ -120,7 +120,8 @@ def test_bad_input_ends_in_one_sentence(tmp_path, monkeypatch, args, message):
 
 
 @pytest.mark.parametrize(
-    ("args", "meant"), [(["evalute"], "evaluate"), (["recipe"], "recipes"), (["run", "digits-class", "--sed=1"], "--seed")]
+    ("args", "meant"),
+    [(["evalute"], "evaluate"), (["recipe"], "recipes"), (["run", "digits-class", "--sed=1"], "--seed")],
 )
 def test_a_mistyped_command_or_option_is_told_with_the_one_that_is_like_it(args, meant):
     result = call(*args)
@@ -233,6 +234,28 @@ def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
     assert_refused(call("audit", tmp_path, "--device", "cpu", "--quiet"), "is not what was there when the run ended")
     hashed = call("weights", tmp_path / "unlearned.pt")
     assert hashed.output.split()[0] == json.loads((tmp_path / "record.json").read_text())["weights_sha256"]
+
+
+def test_audit_says_what_it_will_do_and_makes_only_what_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(instruments, "_EPOCHS", 1)
+    assert run(tmp_path).exit_code == 0
+    asked = ("audit", tmp_path, "--device", "cpu", "--quiet")
+    assert_refused(call(*asked, "--only", "nul_directions"), "did you mean null_directions?")
+    result = call(*asked, "--only", "null_directions", "--only", "leftovers")
+    assert result.exit_code == 0, result.output
+    for text in (
+        "null_directions  not timed here yet",
+        "left out: membership_discriminator_score, recovery",
+        "Audits that were not made: membership",
+        "not tested  relearning: not tested: it was left out",
+    ):
+        assert text in result.output
+    again = CliRunner().invoke(main, [str(a) for a in (*asked, "--only", "null_directions", "--json")])
+    assert "null_directions  " in again.stderr and "not timed" not in again.stderr
+    assert {found["key"] for found in json.loads(again.stdout)["audits"]["unlearned"]} > {
+        "null_directions",
+        "leftovers",
+    }
 
 
 def test_the_verdict_comes_first_and_decides_the_status(tmp_path, monkeypatch):

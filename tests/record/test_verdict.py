@@ -95,6 +95,8 @@ FORGOTTEN, NOT, OPEN = "forgotten", "not-forgotten", "not-tested"
         ({"metrics": {}, "audits": audited(True)}, FORGOTTEN, "passes: relearning"),
         ({"metrics": {}, "audits": audited(None)}, OPEN, "without a verdict: relearning"),
         ({"metrics": {}, "audits": audited(None, unit="files")}, OPEN, "No audit was made"),
+        ({"metrics": {}, "audits": audited(None, verdict="not tested: why")}, OPEN, "not made: relearning"),
+        ({"metrics": {}, "audits": audited(None, verdict="not tested: why")}, OPEN, "No audit was made"),
         # What was found, and nothing at all.
         ({"metrics": {}}, OPEN, "Nothing that was measured tells"),
         ({"metrics": {}, "found": {"rows": 0, "items": 0, "of": 4}}, OPEN, "4 of 4 items were in no batch"),
