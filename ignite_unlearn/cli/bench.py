@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ignite_unlearn.cli.group import Named, in_one_sentence, interruptible, main
+from ignite_unlearn.cli.logs import told
 from ignite_unlearn.cli.text import say
 
 
@@ -23,8 +24,8 @@ from ignite_unlearn.cli.text import say
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
 @click.option("--data-root", type=Named(), help="Folder of the data, for recipes that need one.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be run.")
-@click.option("--quiet", is_flag=True, help="No progress bars.")
 @in_one_sentence
+@told
 def table(
     recipe: str, classes: tuple[str, ...], seeds: str, runs: Path | None, page: Path, title: str | None,
     settings: tuple[str, ...], dry_run: bool, quiet: bool, **where: Any,

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
+from ignite_unlearn.cli.logs import told
 from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say
 
 _FOLDER = click.argument("folder", metavar="DIR", type=Named())
@@ -18,7 +19,6 @@ _AGAIN = (
     click.option("--recipe", metavar="RECIPE", help="File or module of the run's recipe, where it is one of your own."),
     click.option("--data-root", type=Named(), help="Folder of the data, as for `run`."),
     click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]"),
-    click.option("--quiet", is_flag=True, help="No progress bars."),
     as_json,
 )
 
@@ -32,6 +32,7 @@ def _of_a_finished_run(command: Callable[..., Any]) -> Callable[..., Any]:
 @main.command()
 @_of_a_finished_run
 @in_one_sentence
+@told
 def evaluate(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
     """Measure a finished run's GANs again, beside what its record says."""
     from ignite_unlearn.runs.finished import Finished
@@ -48,6 +49,7 @@ def evaluate(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
 @_of_a_finished_run
 @click.option("--only", metavar="KEY", multiple=True, help="Make this audit; repeat it.  [default: all]")
 @in_one_sentence
+@told
 def audit(folder: Path, only: tuple[str, ...], quiet: bool, as_json: bool, **again: Any) -> None:
     """Try to disprove that a finished run forgot; what was found enters its record.
 

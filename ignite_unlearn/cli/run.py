@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
+from ignite_unlearn.cli.logs import told
 from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say
 
 _RECIPE = click.argument("recipe", metavar="RECIPE")
@@ -62,8 +63,8 @@ def show(recipe: str) -> None:
 @click.option("--request-id", help="Of the request to forget, for its record.")
 @click.option("--asked-by", help="Who asked to forget, for the record.")
 @click.option("--run-by", help="Who runs this, for the record.")
-@click.option("--quiet", is_flag=True, help="No progress bars.")
 @in_one_sentence
+@told
 def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet: bool, **asked: Any) -> None:
     """Run a recipe: train what is missing, unlearn, judge, and write the erasure record.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, TypeAlias
@@ -25,6 +26,8 @@ from ignite_unlearn.utils.choices import advice
 from ignite_unlearn.utils.clock import duration
 from ignite_unlearn.utils.locks import locked_folder
 from ignite_unlearn.utils.printable import printable
+
+logger = logging.getLogger(__name__)
 
 _STAY = {"unlearned.pt", "unlearned.safetensors", "retrained.pt", "record.html", "record.json", "stages.json"}
 _BAR = "{desc}: {n_fmt}/{total_fmt} [{elapsed}{postfix}]"  # audits take so unlike times that a mean would mislead
@@ -62,18 +65,20 @@ def _audit_run(finished: Finished, only: Collection[str], files: bool, tell: Cal
     search = Leftovers(
         out, stay=_STAY, forgotten=split.forget[0], original=gans["original"], at_most=recipe.audits.compared
     )
-    every = {**dict.fromkeys(plan, tuple(gans)), **({search: ("unlearned",)} if files else {})}
+    every: dict[Audit, tuple[str, ...]] = dict.fromkeys(plan, tuple(gans))
+    every |= {search: ("unlearned",)} if files else {}
     chosen = _chosen(every, only, recipe.name)
-    calls = [audit.key for audit, names in chosen.items() for _ in names]
+    rest = [audit.key for audit, names in chosen.items() for _ in names]
     times = AuditTimes(out, str(run.device))
     tell(_plan(every, chosen, times))
     kept = KeptAudits(out, _made_by(finished), times)
     try:
-        with tqdm(total=len(calls), desc="audits", disable=not run.progress, bar_format=_BAR) as bar:
+        with tqdm(total=len(rest), desc="audits", disable=not run.progress, bar_format=_BAR) as bar:
 
             def done() -> None:
+                logger.info("The audit %s of a GAN was made; left: %s.", rest.pop(0), times.left(rest))
                 bar.update()
-                bar.set_postfix_str(f"left: {times.left(calls[bar.n :])}")
+                bar.set_postfix_str(f"left: {times.left(rest)}")
 
             made = [Followed(kept.kept(audit), done) for audit in chosen if audit is not search]
             found = audit_gans(gans, made, progress=False)
