@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from ignite_unlearn.cli.completion import recipe_names, setting_keys
 from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
 from ignite_unlearn.cli.logs import told
 from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say
 
-_RECIPE = click.argument("recipe", metavar="RECIPE")
+_RECIPE = click.argument("recipe", metavar="RECIPE", shell_complete=recipe_names)
 
 
 @main.command()
@@ -51,7 +52,10 @@ def show(recipe: str) -> None:
 @_RECIPE
 @click.option("--out", type=Named(), help="Output folder.  [default: runs/NAME]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything trained.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.",
+    shell_complete=setting_keys,
+)  # fmt: skip
 @click.option("--retrain", is_flag=True, help="Also train a GAN that never saw the forget set, to compare with.")
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
 @click.option("--data-root", type=Named(), help="Folder of the data, for recipes that need one.")
@@ -69,6 +73,10 @@ def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet:
     """Run a recipe: train what is missing, unlearn, judge, and write the erasure record.
 
     RECIPE is a stock recipe, a file of yours (./mine.py) or a module (package.module), which is run.
+
+    A checkpoint of yours: save it as original.pt in the output folder, a dict of the state dicts generator and
+    discriminator, and it is taken in place of training. For other nets than the recipe's, write a recipe of your own
+    (`recipes --copy`), or attach the phase in your own script.
 
     Status 3: the record's verdict is NOT FORGOTTEN.
     """
