@@ -12,7 +12,7 @@ import click
 
 from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
 from ignite_unlearn.cli.logs import told
-from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say
+from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say, tell, tell_beside
 
 _FOLDER = click.argument("folder", metavar="DIR", type=Named())
 _AGAIN = (
@@ -65,15 +65,14 @@ def audit(folder: Path, only: tuple[str, ...], quiet: bool, as_json: bool, **aga
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
     finished = Finished.read(folder, progress=not quiet, **again)
     with interruptible("run the same command again; audits that were done are kept."):
-        record = audit_run(finished, only=only, tell=lambda plan: say(*plan.splitlines(), err=as_json))
+        record = audit_run(finished, only=only, tell=lambda plan: tell(*plan.splitlines(), err=as_json))
     if as_json:
         echo_json(record.as_dict())
     else:
         echo_verdict(record)
         for gan, found in record.audits.items():
             say("", gan)
-            for result in found:
-                say(f"  {outcome(result):10}  {result['audit']}: {result['verdict']}")
+            tell_beside((f"  {outcome(result)}", f"{result['audit']}: {result['verdict']}") for result in found)
         say("", f"record: {folder / 'record.html'}")
     exit_by(record.verdict.value)
 
@@ -102,7 +101,7 @@ def report(folder: Path, show: bool, verify: bool, fail_on: str | None, as_json:
     else:
         echo_verdict(record)
         echo_speed(record)
-        say("", "not shown by this record:", *(f"  - {limit}" for limit in record.limits))
+        tell("", "not shown by this record:", *(f"  - {limit}" for limit in record.limits))
         say("", f"{record.recipe}, seed {record.seed}, {record.created}", *format_table(record.table()).splitlines())
         say("", f"record: {folder / 'record.html'}")
         if verify:
@@ -136,7 +135,6 @@ def plugins(as_json: bool) -> None:
     if as_json:
         echo_json([{"name": p.name, "distribution": p.distribution, "problem": p.problem} for p in found])
         return
-    for plugin in found:
-        say(f"{plugin.name:12} {plugin.distribution:32} {plugin.problem or 'imports'}")
+    tell_beside((f"{plugin.name:12} {plugin.distribution:32}", plugin.problem or "imports") for plugin in found)
     if not found:
-        say("No plug-in is installed; plugins/README.md lists those there are.")
+        tell("No plug-in is installed; plugins/README.md lists those there are.")

@@ -11,7 +11,7 @@ import click
 from ignite_unlearn.cli.completion import recipe_names, setting_keys
 from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
 from ignite_unlearn.cli.logs import told
-from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say
+from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say, tell, tell_beside
 
 _RECIPE = click.argument("recipe", metavar="RECIPE", shell_complete=recipe_names)
 
@@ -32,8 +32,7 @@ def recipes(copy: tuple[str, str] | None, as_json: bool) -> None:
     if as_json:
         echo_json([{"name": name, "summary": summary} for name, summary in found.items()])
         return
-    for name, summary in found.items():
-        say(f"{name:26} {summary}")
+    tell_beside(found.items())
 
 
 @main.command()
@@ -45,7 +44,8 @@ def show(recipe: str) -> None:
     from ignite_unlearn.recipes.settings import describe
 
     found = load_recipe(recipe)
-    say(f"{found.name}: {found.summary}", "", "options (--set key=value):", *describe(found).splitlines())
+    tell(f"{found.name}: {found.summary}", "", "options (--set key=value):")
+    tell_beside((f"  {option}", text) for option, text in describe(found).items())
 
 
 @main.command()
@@ -91,7 +91,7 @@ def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet:
         where = {name: asked[name] for name in ("data_root", "device")}
         asked["earlier"] = Finished.read(after, recipe=recipe, progress=not quiet, **where).as_earlier()
     prepared = prepare_run(found, out=out, progress=not quiet, **asked)
-    say(*prepared.plan().splitlines())
+    tell(*prepared.plan().splitlines())
     if dry_run:
         from ignite_unlearn.runs.rehearsal import rehearse
 
@@ -108,5 +108,5 @@ def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet:
     echo_verdict(record)
     say("", *format_table(record.table()).splitlines())
     echo_speed(record)
-    say(f"record: {out / 'record.html'}   picture: {out / 'samples.png'}")
+    say(f"record: {out / 'record.html'}", f"picture: {out / 'samples.png'}")
     exit_by(record.verdict.value)

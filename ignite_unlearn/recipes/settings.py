@@ -92,7 +92,7 @@ def setting(
         >>> changed(Training(), {"iterations": "20"})
         Training(iterations=20)
         >>> describe(Training())
-        '  iterations=3500  learning steps; at least 1'
+        {'iterations=3500': 'learning steps; at least 1'}
     """
     known = Bounds(text, at_least, above, at_most, tuple(choices), before, speed)
     return field(default=default, metadata={_KEY: known})
@@ -109,7 +109,7 @@ def same_setting(part: type, key: str, default: Any) -> Any:
         ... class Long(Short):
         ...     steps: int = same_setting(Short, "steps", 1000)
         >>> describe(Long())
-        '  steps=1000  learning steps; at least 1'
+        {'steps=1000': 'learning steps; at least 1'}
     """
     (found,) = (f for f in fields(part) if f.name == key)
     return field(default=default, metadata=found.metadata)
@@ -226,11 +226,9 @@ def changed(part: _PartT, texts: Mapping[str, str]) -> _PartT:
     return replace(part, **new, **inner)  # type: ignore[type-var]
 
 
-def describe(part: Any) -> str:
-    """Returns the settings, a line each: the default as ``--set`` takes it, the meaning, and what fits."""
-    lines = {f"{one.key}={shown(one.value)}": one.describe() for one in settings_of(part)}
-    width = max(map(len, lines), default=0)
-    return "\n".join(f"  {option:{width}}  {text}".rstrip() for option, text in lines.items())
+def describe(part: Any) -> dict[str, str]:
+    """Returns the settings: by each default, as ``--set`` takes it, the meaning, and what fits."""
+    return {f"{one.key}={shown(one.value)}": one.describe() for one in settings_of(part)}
 
 
 def spelled(part: Any) -> str:

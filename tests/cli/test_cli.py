@@ -11,7 +11,6 @@ import torch
 from click.testing import CliRunner
 
 from ignite_unlearn.cli import main
-from ignite_unlearn.cli.text import format_table
 from ignite_unlearn.recipes.tasks import instruments
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.record import GANS
@@ -195,26 +194,6 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr("ignite_unlearn.runs.pipeline.kept_instruments", interrupt)
     result = run(tmp_path / "out")
     assert result.exit_code == 130 and "--resume" in result.output
-
-
-def test_tables_are_aligned():
-    assert format_table([["", "a"], ["long name", "1"], ["x", "23456"]]).splitlines() == [
-        "               a",
-        "long name      1",
-        "x          23456",
-    ]
-
-
-def test_a_table_that_is_too_wide_has_names_above_their_numbers():
-    rows = [["", "original", "unlearned"], ["a rather long name", "1", "0.5 [0.1, 0.9]"], ["x", "23456", "-"]]
-    assert format_table(rows, 30).splitlines() == [
-        "  original       unlearned",
-        "a rather long name",
-        "         1  0.5 [0.1, 0.9]",
-        "x",
-        "     23456               -",
-    ]
-    assert format_table(rows, 60) == format_table(rows, 44) and format_table(rows, 43) == format_table(rows, 30)
 
 
 def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):

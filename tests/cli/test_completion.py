@@ -8,7 +8,7 @@ from ignite_unlearn.recipes import stock_recipes
 def offered(*args):
     """What a shell is told to offer for the last of some arguments."""
     complete = ShellComplete(main, {}, "ignite-unlearn", "_IGNITE_UNLEARN_COMPLETE")
-    return [item for item in complete.get_completions(list(args[:-1]), args[-1])]
+    return complete.get_completions(list(args[:-1]), args[-1])
 
 
 @pytest.mark.parametrize("command", ["run", "show", "table"])
