@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -12,9 +14,11 @@ from typing import Any
 import click
 
 from ignite_unlearn.cli.group import Named
+from ignite_unlearn.utils.paragraphs import hanging
 from ignite_unlearn.utils.printable import printable
 
 _FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_INDENT = "  "  # of all lines of a message but the first
 _LIBRARY = logging.getLogger("ignite_unlearn")
 
 _OPTIONS = (
@@ -29,19 +33,21 @@ class OneByOne(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns the text of a message."""
-        return "\n  ".join(printable(line.strip()) for line in super().format(record).splitlines())
+        return f"\n{_INDENT}".join(printable(line.strip()) for line in super().format(record).splitlines())
 
 
 class AboveBars(logging.Handler):
     """Writes messages to standard error, above the progress bars that are there."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes a message."""
-        import sys
-
+        """Writes a message, wrapped to the terminal's width."""
         from tqdm.auto import tqdm
 
-        tqdm.write(self.format(record), file=sys.stderr)
+        width = shutil.get_terminal_size().columns - len(_INDENT)
+        wrapped = [
+            line for part in self.format(record).splitlines() for line in hanging("", part.strip(), width).splitlines()
+        ]
+        tqdm.write(f"\n{_INDENT}".join(wrapped), file=sys.stderr)
 
 
 @contextmanager
