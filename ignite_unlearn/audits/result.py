@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
+_NOT_TESTED = "not tested"  # how the verdict of an audit begins that was not made
+
 
 @dataclass(frozen=True)
 class AuditResult:
@@ -116,7 +118,17 @@ def not_tested(audit: Named, reason: str) -> AuditResult:
     first, rest = reason[:1], reason[1:].rstrip(".")
     # A name, such as GAN, stays as it is.
     words = (first if rest[:1].isupper() else first.lower()) + rest
-    return AuditResult(audit.key, audit.title, "", None, None, None, None, f"not tested: {words}")
+    return AuditResult(audit.key, audit.title, "", None, None, None, None, f"{_NOT_TESTED}: {words}")
+
+
+def was_made(result: Mapping[str, Any]) -> bool:
+    """Returns whether an audit was made, of whose result a record tells; else its verdict says why not.
+
+    Example:
+        >>> was_made({"passed": None, "verdict": "not tested: there are no images"})
+        False
+    """
+    return not (result["passed"] is None and str(result["verdict"]).startswith(_NOT_TESTED))
 
 
 def seen_against(result: AuditResult, original: AuditResult) -> AuditResult:

@@ -8,23 +8,28 @@ from typing import Any
 
 import click
 
+from ignite_unlearn.cli.completion import recipe_names, setting_keys
 from ignite_unlearn.cli.group import Named, in_one_sentence, interruptible, main
+from ignite_unlearn.cli.logs import told
 from ignite_unlearn.cli.text import say
 
 
 @main.command()
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=recipe_names)
 @click.option("--classes", multiple=True, default=("1", "4", "8"), show_default=True, help="A request; repeat it.")
 @click.option("--seeds", default="0,1,2", show_default=True, help="Seeds of each request.")
 @click.option("--runs", type=Named(), help="Folder of the runs.  [default: runs/table/NAME]")
 @click.option("--page", type=Named(), required=True, help="The page in Markdown that is written.")
 @click.option("--title", help="Of the page.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.",
+    shell_complete=setting_keys,
+)  # fmt: skip
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
 @click.option("--data-root", type=Named(), help="Folder of the data, for recipes that need one.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be run.")
-@click.option("--quiet", is_flag=True, help="No progress bars.")
 @in_one_sentence
+@told
 def table(
     recipe: str, classes: tuple[str, ...], seeds: str, runs: Path | None, page: Path, title: str | None,
     settings: tuple[str, ...], dry_run: bool, quiet: bool, **where: Any,

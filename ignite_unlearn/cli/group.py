@@ -36,6 +36,11 @@ class Named(click.Path):
 def main() -> None:
     """Make a trained GAN forget: stock recipes for ignite_unlearn.
 
+    Your own GAN: attach CascadedUnlearning in your own training script; the README's first code shows how.
+
+    Without a script: copy a recipe to a file (`recipes --copy digits-class mine.py`), put your nets, your data and your
+    checkpoint in, and run ./mine.py.
+
     Recipes are small: under torchrun the first process does the work, and the others wait and end with its status.
 
     Status 0: done. 1: a file is not as recorded. 2: an error. 3: NOT FORGOTTEN. 4: NOT TESTED, where it was asked for.

@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
-from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say
+from ignite_unlearn.cli.logs import told
+from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say, tell, tell_beside
 
 _FOLDER = click.argument("folder", metavar="DIR", type=Named())
 _AGAIN = (
     click.option("--recipe", metavar="RECIPE", help="File or module of the run's recipe, where it is one of your own."),
     click.option("--data-root", type=Named(), help="Folder of the data, as for `run`."),
     click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]"),
-    click.option("--quiet", is_flag=True, help="No progress bars."),
     as_json,
 )
 
@@ -32,6 +32,7 @@ def _of_a_finished_run(command: Callable[..., Any]) -> Callable[..., Any]:
 @main.command()
 @_of_a_finished_run
 @in_one_sentence
+@told
 def evaluate(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
     """Measure a finished run's GANs again, beside what its record says."""
     from ignite_unlearn.runs.finished import Finished
@@ -46,9 +47,14 @@ def evaluate(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
 
 @main.command()
 @_of_a_finished_run
+@click.option("--only", metavar="KEY", multiple=True, help="Make this audit; repeat it.  [default: all]")
 @in_one_sentence
-def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
+@told
+def audit(folder: Path, only: tuple[str, ...], quiet: bool, as_json: bool, **again: Any) -> None:
     """Try to disprove that a finished run forgot; what was found enters its record.
+
+    It begins with a list of the audits by their keys, and how long they took in this folder before. Those that are left
+    out by --only are not passed: the record keeps what it holds of them, or says that they were not made.
 
     Status 3: the record's verdict is NOT FORGOTTEN.
     """
@@ -59,15 +65,14 @@ def audit(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
     finished = Finished.read(folder, progress=not quiet, **again)
     with interruptible("run the same command again; audits that were done are kept."):
-        record = audit_run(finished)
+        record = audit_run(finished, only=only, tell=lambda plan: tell(*plan.splitlines(), err=as_json))
     if as_json:
         echo_json(record.as_dict())
     else:
         echo_verdict(record)
         for gan, found in record.audits.items():
             say("", gan)
-            for result in found:
-                say(f"  {outcome(result):10}  {result['audit']}: {result['verdict']}")
+            tell_beside((f"  {outcome(result)}", f"{result['audit']}: {result['verdict']}") for result in found)
         say("", f"record: {folder / 'record.html'}")
     exit_by(record.verdict.value)
 
@@ -96,7 +101,7 @@ def report(folder: Path, show: bool, verify: bool, fail_on: str | None, as_json:
     else:
         echo_verdict(record)
         echo_speed(record)
-        say("", "not shown by this record:", *(f"  - {limit}" for limit in record.limits))
+        tell("", "not shown by this record:", *(f"  - {limit}" for limit in record.limits))
         say("", f"{record.recipe}, seed {record.seed}, {record.created}", *format_table(record.table()).splitlines())
         say("", f"record: {folder / 'record.html'}")
         if verify:
@@ -130,7 +135,6 @@ def plugins(as_json: bool) -> None:
     if as_json:
         echo_json([{"name": p.name, "distribution": p.distribution, "problem": p.problem} for p in found])
         return
-    for plugin in found:
-        say(f"{plugin.name:12} {plugin.distribution:32} {plugin.problem or 'imports'}")
+    tell_beside((f"{plugin.name:12} {plugin.distribution:32}", plugin.problem or "imports") for plugin in found)
     if not found:
-        say("No plug-in is installed; plugins/README.md lists those there are.")
+        tell("No plug-in is installed; plugins/README.md lists those there are.")

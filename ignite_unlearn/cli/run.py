@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from ignite_unlearn.cli.completion import recipe_names, setting_keys
 from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
-from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say
+from ignite_unlearn.cli.logs import told
+from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say, tell, tell_beside
 
-_RECIPE = click.argument("recipe", metavar="RECIPE")
+_RECIPE = click.argument("recipe", metavar="RECIPE", shell_complete=recipe_names)
 
 
 @main.command()
@@ -30,8 +32,7 @@ def recipes(copy: tuple[str, str] | None, as_json: bool) -> None:
     if as_json:
         echo_json([{"name": name, "summary": summary} for name, summary in found.items()])
         return
-    for name, summary in found.items():
-        say(f"{name:26} {summary}")
+    tell_beside(found.items())
 
 
 @main.command()
@@ -43,14 +44,18 @@ def show(recipe: str) -> None:
     from ignite_unlearn.recipes.settings import describe
 
     found = load_recipe(recipe)
-    say(f"{found.name}: {found.summary}", "", "options (--set key=value):", *describe(found).splitlines())
+    tell(f"{found.name}: {found.summary}", "", "options (--set key=value):")
+    tell_beside((f"  {option}", text) for option, text in describe(found).items())
 
 
 @main.command()
 @_RECIPE
 @click.option("--out", type=Named(), help="Output folder.  [default: runs/NAME]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything trained.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change an option; see `show`.",
+    shell_complete=setting_keys,
+)  # fmt: skip
 @click.option("--retrain", is_flag=True, help="Also train a GAN that never saw the forget set, to compare with.")
 @click.option("--device", help="cpu, cuda or cuda:N.  [default: cuda where there is one]")
 @click.option("--data-root", type=Named(), help="Folder of the data, for recipes that need one.")
@@ -62,12 +67,16 @@ def show(recipe: str) -> None:
 @click.option("--request-id", help="Of the request to forget, for its record.")
 @click.option("--asked-by", help="Who asked to forget, for the record.")
 @click.option("--run-by", help="Who runs this, for the record.")
-@click.option("--quiet", is_flag=True, help="No progress bars.")
 @in_one_sentence
+@told
 def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet: bool, **asked: Any) -> None:
     """Run a recipe: train what is missing, unlearn, judge, and write the erasure record.
 
     RECIPE is a stock recipe, a file of yours (./mine.py) or a module (package.module), which is run.
+
+    A checkpoint of yours: save it as original.pt in the output folder, a dict of the state dicts generator and
+    discriminator, and it is taken in place of training. For other nets than the recipe's, write a recipe of your own
+    (`recipes --copy`), or attach the phase in your own script.
 
     Status 3: the record's verdict is NOT FORGOTTEN.
     """
@@ -82,7 +91,7 @@ def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet:
         where = {name: asked[name] for name in ("data_root", "device")}
         asked["earlier"] = Finished.read(after, recipe=recipe, progress=not quiet, **where).as_earlier()
     prepared = prepare_run(found, out=out, progress=not quiet, **asked)
-    say(*prepared.plan().splitlines())
+    tell(*prepared.plan().splitlines())
     if dry_run:
         from ignite_unlearn.runs.rehearsal import rehearse
 
@@ -99,5 +108,5 @@ def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet:
     echo_verdict(record)
     say("", *format_table(record.table()).splitlines())
     echo_speed(record)
-    say(f"record: {out / 'record.html'}   picture: {out / 'samples.png'}")
+    say(f"record: {out / 'record.html'}", f"picture: {out / 'samples.png'}")
     exit_by(record.verdict.value)

@@ -1,8 +1,11 @@
 """The events that an unlearning phase fires on the trainer."""
 
+import logging
 from typing import Any
 
 from ignite.engine import Engine, EventEnum
+
+logger = logging.getLogger(__name__)
 
 
 class UnlearningEvents(EventEnum):
@@ -29,6 +32,12 @@ EVENT_TO_ATTR = {UnlearningEvents.UNLEARNING_STEP_COMPLETED: "unlearning_steps"}
 
 def fire(phase: Any, engine: Engine, event: UnlearningEvents) -> None:
     """Fires an event of a phase: of two on one trainer, each handler hears its own."""
+    if event == UnlearningEvents.UNLEARNING_STARTED:
+        logger.info("The phase begins, %d iterations of it are done: %r", phase.iterations, phase)
+    elif event == UnlearningEvents.UNLEARNING_COMPLETED:
+        logger.info(
+            "The phase ended after %d iterations: %s.", phase.iterations, phase.stopped_because or "the run did"
+        )
     phase.firing = True
     try:
         engine.fire_event(event)

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.choices import advice
 
 if TYPE_CHECKING:
     from ignite_unlearn.recipes.recipe import Recipe
@@ -67,7 +68,7 @@ def copy_recipe(name: str, to: Path) -> None:
     """
     path = _stock_path(name)
     if path is None:
-        raise UnlearningError(f"There is no stock recipe {name!r}: choose of {', '.join(stock_recipes())}.")
+        raise UnlearningError(f"There is no stock recipe {name!r}: {advice(name, stock_recipes())}")
     if to.exists():
         raise UnlearningError(f"{to} is there already: give another name.")
     if to.suffix != ".py":
@@ -109,8 +110,8 @@ def _module(name: str) -> ModuleType:
         told = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
         raise UnlearningError(f"{name} cannot be run as a recipe{_where(error, name)}: {told}") from error
     raise UnlearningError(
-        f"There is no recipe {name!r}: choose of {', '.join(stock_recipes())}, or give a file of your own, ./mine.py, "
-        "or a module, package.module."
+        f"There is no recipe {name!r}: {advice(name, stock_recipes())} Or give a file of your own, ./mine.py, or a "
+        "module, package.module."
     )
 
 

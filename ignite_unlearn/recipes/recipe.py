@@ -20,6 +20,7 @@ from ignite_unlearn.recipes.stop import Stop
 from ignite_unlearn.recipes.tasks.instruments import MakeClassifier
 from ignite_unlearn.recipes.tasks.task import Task
 from ignite_unlearn.recipes.training.training import Training
+from ignite_unlearn.utils.choices import advice
 from ignite_unlearn.utils.printable import printable
 
 _SHOWN = 100  # signs of a value in a sentence
@@ -107,11 +108,12 @@ def with_settings(recipe: Recipe, settings: tuple[str, ...]) -> Recipe:
     texts = {}
     for given in settings:
         key, equals, text = given.partition("=")
-        if not equals or key not in known:
+        if key not in known:
             raise UnlearningError(
-                f"--set {printable(given, at_most=_SHOWN)!r} is not an option of {recipe.name}: expected key=value "
-                f"with one of the keys {', '.join(known)}."
+                f"--set {printable(given, at_most=_SHOWN)!r} is not an option of {recipe.name}: {advice(key, known)}"
             )
+        if not equals:
+            raise UnlearningError(f"--set {key} has no value: expected --set {key}=value, as `show` lists them.")
         texts[key] = text
         known[key].read(text)
     made = changed(recipe, texts)

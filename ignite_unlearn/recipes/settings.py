@@ -8,6 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar, get_args, get_origin
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.choices import advice
 from ignite_unlearn.utils.printable import printable
 
 _PartT = TypeVar("_PartT")
@@ -91,7 +92,7 @@ def setting(
         >>> changed(Training(), {"iterations": "20"})
         Training(iterations=20)
         >>> describe(Training())
-        '  iterations=3500  learning steps; at least 1'
+        {'iterations=3500': 'learning steps; at least 1'}
     """
     known = Bounds(text, at_least, above, at_most, tuple(choices), before, speed)
     return field(default=default, metadata={_KEY: known})
@@ -108,7 +109,7 @@ def same_setting(part: type, key: str, default: Any) -> Any:
         ... class Long(Short):
         ...     steps: int = same_setting(Short, "steps", 1000)
         >>> describe(Long())
-        '  steps=1000  learning steps; at least 1'
+        {'steps=1000': 'learning steps; at least 1'}
     """
     (found,) = (f for f in fields(part) if f.name == key)
     return field(default=default, metadata=found.metadata)
@@ -154,7 +155,7 @@ class Setting:
         """
         if self.bounds.choices and value not in self.bounds.choices:
             raise UnlearningError(
-                f"--set {self.key}={_told(value)} is not known: choose of {', '.join(self.bounds.choices)}."
+                f"--set {self.key}={_told(value)} is not known: {advice(str(value), self.bounds.choices)}"
             )
         wrong = None
         if isinstance(value, tuple):
@@ -225,11 +226,9 @@ def changed(part: _PartT, texts: Mapping[str, str]) -> _PartT:
     return replace(part, **new, **inner)  # type: ignore[type-var]
 
 
-def describe(part: Any) -> str:
-    """Returns the settings, a line each: the default as ``--set`` takes it, the meaning, and what fits."""
-    lines = {f"{one.key}={shown(one.value)}": one.describe() for one in settings_of(part)}
-    width = max(map(len, lines), default=0)
-    return "\n".join(f"  {option:{width}}  {text}".rstrip() for option, text in lines.items())
+def describe(part: Any) -> dict[str, str]:
+    """Returns the settings: by each default, as ``--set`` takes it, the meaning, and what fits."""
+    return {f"{one.key}={shown(one.value)}": one.describe() for one in settings_of(part)}
 
 
 def spelled(part: Any) -> str:

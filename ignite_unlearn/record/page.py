@@ -13,6 +13,7 @@ from jinja2 import Environment, Template
 from markupsafe import Markup, escape
 from PIL import Image
 
+from ignite_unlearn.audits.result import was_made
 from ignite_unlearn.record.charts import curve, histogram, legend
 from ignite_unlearn.record.figures import figure
 from ignite_unlearn.record.record import GANS, Record
@@ -87,7 +88,7 @@ def outcome(audit: Mapping[str, Any]) -> str:
     """Returns an audit's outcome in a word; files that were found are to be deleted, which nothing passes or fails."""
     if audit["passed"] is None and audit.get("unit") == "files":
         return "found"
-    if audit["passed"] is None and str(audit["verdict"]).startswith("not tested"):
+    if not was_made(audit):
         return "not tested"
     return _OUTCOMES[audit["passed"]]
 

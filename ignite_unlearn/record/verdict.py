@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ignite_unlearn.audits.result import was_made
 from ignite_unlearn.handlers.verdict import Verdict
 from ignite_unlearn.record.figures import figure, figures_in
 
@@ -203,18 +204,32 @@ def _bounds(record: Record) -> Iterator[Finding]:
 
 def _audits(record: Record) -> Iterator[Finding]:
     found = record.audits.get("unlearned") or ()
-    tried = [audit for audit in found if audit.get("unit") != "files"]
+    tried = [audit for audit in found if audit.get("unit") != "files" and was_made(audit)]
     for audit in found:
         if audit["passed"] is False:
             yield Finding(False, f"An audit failed ({audit['audit']}): {_sentence(audit['verdict'])}")
     passed = [str(audit["audit"]) for audit in tried if audit["passed"]]
     if passed:
         yield Finding(True, f"Audits that the original GAN fails and this one passes: {'; '.join(passed)}.")
-    mute = [str(audit["audit"]) for audit in tried if audit["passed"] is None]
+    mute = [audit for audit in tried if audit["passed"] is None]
     if mute:
-        yield Finding(None, f"Audits without a verdict: {'; '.join(mute)}.")
+        told = "; ".join(_measured(audit, record.audits.get("original") or ()) for audit in mute)
+        yield Finding(None, f"Audits without a verdict: {told}.")
+    missing = [str(audit["audit"]) for audit in found if not was_made(audit)]
+    if missing:
+        yield Finding(None, f"Audits that were not made: {'; '.join(missing)}.")
     if not tried:
         yield Finding(None, "No audit was made: nobody tried to disprove that it was forgotten.")
+
+
+def _measured(audit: Mapping[str, Any], of_original: Sequence[Mapping[str, Any]]) -> str:
+    """Returns an audit's name, with its number and that of the original GAN, so that a reader may see what it saw."""
+    value = _number(audit.get("value"))
+    before = next((_number(found.get("value")) for found in of_original if found["audit"] == audit["audit"]), None)
+    shown = ", ".join(
+        f"{name}{number:.3g}" for name, number in (("", value), ("original GAN ", before)) if number is not None
+    )
+    return f"{audit['audit']} ({shown})" if shown else str(audit["audit"])
 
 
 def _quality(record: Record) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from ignite_unlearn.utils.files import read_weights, save_weights
 
 _SAVE_EVERY = 30.0  # seconds from one checkpoint to the next
 _MADE_BY = "made_by"  # in a checkpoint: the fingerprint of what it is of
+
+logger = logging.getLogger(__name__)
 
 
 def checkpoint_path(folder: Path, name: str) -> Path:
@@ -97,6 +100,7 @@ class Checkpoints:
             raise UnlearningError(
                 f"{path} does not fit this training ({str(error).splitlines()[0]}): delete the file to begin anew."
             ) from error
+        logger.info("%s is taken up.", path)
         return True
 
     @contextmanager
@@ -122,6 +126,7 @@ class Checkpoints:
                 check(engine)
                 saver(engine)
                 saved = wall_clock()
+                logger.info("%s is saved, in iteration %d.", self._path, engine.state.iteration)
             signals.obey()
 
         with heard() as signals, engine.add_event_handler(Events.ITERATION_COMPLETED, save):

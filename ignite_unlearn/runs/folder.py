@@ -187,12 +187,17 @@ class RunFolder:
 
     def _take(self, gan: GAN, stage: Stage) -> Trained:
         found = self._load(stage.name, gan, stage.fingerprint)
+        logger.info("%s is taken as it is.", self.path / f"{stage.name}.pt")
         if found.iterations is not None:  # made here: what it was made from may be left
             checkpoint_path(self.path, stage.name).unlink(missing_ok=True)
         return found
 
     def _train(self, gan: GAN, stage: Stage, resume: bool) -> Trained:
         training = GANTraining(gan, stage.settings)
+        logger.info(
+            "The training of %s.pt begins: %d iterations on %d images.",
+            stage.name, stage.settings.iterations, int(stage.rows.sum()),
+        )  # fmt: skip
         seconds = train_long(
             training,
             stage.data.images[stage.rows],
@@ -207,6 +212,7 @@ class RunFolder:
         made, iterations = trained_gan(gan, training.average), stage.settings.iterations
         note = {"seconds": seconds, "iterations": iterations, "fingerprint": stage.fingerprint.as_note()}
         self.save(stage.name, made, **note)
+        logger.info("The training of %s.pt ended after %.1f seconds.", stage.name, seconds)
         return Trained(made, seconds, iterations)
 
 

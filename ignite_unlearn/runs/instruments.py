@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from ignite_unlearn.errors import UnlearningError
@@ -18,6 +19,8 @@ from ignite_unlearn.runs.provenance import (
     read_noted,
 )
 from ignite_unlearn.utils.files import save_weights
+
+logger = logging.getLogger(__name__)
 
 _NAMES = ("guide", "classifier")
 _FILE = "judges"  # .pt
@@ -43,6 +46,7 @@ def kept_instruments(
     found = _read(folder, data, make, fingerprint)
     if found is not None:
         return as_instruments(*found, data, make, name)
+    logger.info("The classifiers that measure are trained.")
     made = train_instruments(data, make, name, progress=progress)
     state = {key: net.state_dict() for key, net in zip(_NAMES, (made.guide, made.classifier), strict=True)}
     save_weights(folder / f"{_FILE}.pt", state)
@@ -69,6 +73,7 @@ def _read(
         return None
     for key, net in nets.items():
         load_weights(net, state[key], key)
+    logger.info("The classifiers that measure are taken from %s.", source / f"{_FILE}.pt")
     if source != folder:
         save_weights(folder / f"{_FILE}.pt", state)
         add_note(folder, _FILE, note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
@@ -33,6 +34,8 @@ from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.locks import locked_folder
 from ignite_unlearn.utils.pictures import save_picture
 
+logger = logging.getLogger(__name__)
+
 JUDGED, WATCHED = 12345, 54321  # seeds of the latents that results, and stops, are judged by
 
 
@@ -60,6 +63,7 @@ def _carry_out(run: Run) -> Record:
     retrained = retrained_of(run) if run.retrain else None
     gans = {"original": original.gan, "unlearned": unlearned.gan}
     gans |= {} if retrained is None else {"retrained": retrained.gan}
+    logger.info("These GANs are measured: %s.", ", ".join(gans))
     metrics = measure_all(evaluation, gans)
     metrics["unlearned"].update(later)
     shown = safe_picture(gans, recipe.task, split, instruments.classifier)
@@ -76,7 +80,9 @@ def _carry_out(run: Run) -> Record:
         found=read_rows_met(unlearned.found),
         weights_sha256=weights_sha256(unlearned.gan),
     )
-    return write_record(run.out, record, shown)
+    written = write_record(run.out, record, shown)
+    logger.info("%s is written: %s.", run.out / "record.json", written.verdict.headline)
+    return written
 
 
 def original_of(run: Run) -> Trained:
@@ -133,6 +139,7 @@ def _unlearn(
     unlearned = unlearning.run(original, watch, checkpoint, resume=run.resume)
     numbers: dict[str, Any] = {}
     for before, steps in pairwise((0, *recipe.stop.later)):
+        logger.info("The loop learns on, up to %d learning steps after the phase.", steps)
         unlearning.go_on(steps - before)
         numbers |= later_numbers(evaluation.memory(unlearning.released), steps if before else None)
     return unlearned, numbers

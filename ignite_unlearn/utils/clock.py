@@ -26,6 +26,20 @@ def wall_clock() -> float:
     return time.perf_counter()
 
 
+def duration(seconds: float) -> str:
+    """Returns seconds in words, as exact as one plans by.
+
+    Example:
+        >>> [duration(seconds) for seconds in (0.2, 1.2, 48.3, 200, 9000)]
+        ['less than a second', '1 second', '48 seconds', '3 minutes', '2.5 hours']
+    """
+    if seconds < 0.5:
+        return "less than a second"
+    if seconds < 90:
+        return f"{seconds:.0f} second{'s' * (round(seconds) != 1)}"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
 class CallTimer:
     """Counts the seconds that calls of a function take.
 

@@ -10,7 +10,6 @@ import torch
 from click.testing import CliRunner
 
 from ignite_unlearn.cli import main
-from ignite_unlearn.cli.text import format_table
 from ignite_unlearn.recipes.tasks import instruments
 from ignite_unlearn.record.folder import write_record
 from ignite_unlearn.record.record import GANS
@@ -93,7 +92,14 @@ def assert_refused(result, message):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["run", "digits"], "There is no recipe 'digits': choose of digits-class"),
+        (["run", "numerals"], "There is no recipe 'numerals': choose of digits-class"),
+        (["run", "digits-clas"], "There is no recipe 'digits-clas': did you mean digits-class"),
+        (["run", "Digits-Class"], "did you mean digits-class"),
+        (["recipes", "--copy", "digits-clas", "mine.py"], "no stock recipe 'digits-clas': did you mean digits-class"),
+        (["run", "digits-class", "--set", "iteration=3"], "did you mean iterations"),
+        (["run", "digits-class", "--set", "iterations"], "--set iterations has no value"),
+        (["run", "digits-items", "--set", "generator_half=phse"], "generator_half=phse is not known: did you mean"),
+        (["run", "digits-class", "--set", "start=nearest_embeding"], "did you mean nearest_embedding?"),
         (["show", "digits"], "There is no recipe"),
         (["run", "digits-class", "--set", "speed=3"], "is not an option of digits-class"),
         (["run", "digits-class", "--set", "iterations=x"], "expected a whole number"),
@@ -108,6 +114,15 @@ def test_bad_input_ends_in_one_sentence(tmp_path, monkeypatch, args, message):
     monkeypatch.chdir(tmp_path)
     assert_refused(call(*args), message)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "meant"),
+    [(["evalute"], "evaluate"), (["recipe"], "recipes"), (["run", "digits-class", "--sed=1"], "--seed")],
+)
+def test_a_mistyped_command_or_option_is_told_with_the_one_that_is_like_it(args, meant):
+    result = call(*args)
+    assert result.exit_code == 2 and "Did you mean" in result.output and meant in result.output.splitlines()[-1]
 
 
 def test_cuda_where_there_is_none(tmp_path, monkeypatch):
@@ -179,26 +194,6 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, monkeypatch):
     assert result.exit_code == 130 and "--resume" in result.output
 
 
-def test_tables_are_aligned():
-    assert format_table([["", "a"], ["long name", "1"], ["x", "23456"]]).splitlines() == [
-        "               a",
-        "long name      1",
-        "x          23456",
-    ]
-
-
-def test_a_table_that_is_too_wide_has_names_above_their_numbers():
-    rows = [["", "original", "unlearned"], ["a rather long name", "1", "0.5 [0.1, 0.9]"], ["x", "23456", "-"]]
-    assert format_table(rows, 30).splitlines() == [
-        "  original       unlearned",
-        "a rather long name",
-        "         1  0.5 [0.1, 0.9]",
-        "x",
-        "     23456               -",
-    ]
-    assert format_table(rows, 60) == format_table(rows, 44) and format_table(rows, 43) == format_table(rows, 30)
-
-
 def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
     monkeypatch.setattr(instruments, "_EPOCHS", 1)
     assert run(tmp_path).exit_code == 0
@@ -216,6 +211,28 @@ def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
     assert_refused(call("audit", tmp_path, "--device", "cpu", "--quiet"), "is not what was there when the run ended")
     hashed = call("weights", tmp_path / "unlearned.pt")
     assert hashed.output.split()[0] == json.loads((tmp_path / "record.json").read_text())["weights_sha256"]
+
+
+def test_audit_says_what_it_will_do_and_makes_only_what_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(instruments, "_EPOCHS", 1)
+    assert run(tmp_path).exit_code == 0
+    asked = ("audit", tmp_path, "--device", "cpu", "--quiet")
+    assert_refused(call(*asked, "--only", "nul_directions"), "did you mean null_directions?")
+    result = call(*asked, "--only", "null_directions", "--only", "leftovers")
+    assert result.exit_code == 0, result.output
+    for text in (
+        "null_directions  not timed here yet",
+        "left out: membership_discriminator_score, recovery",
+        "Audits that were not made: membership",
+        "not tested  relearning: not tested: it was left out",
+    ):
+        assert text in result.output
+    again = CliRunner().invoke(main, [str(a) for a in (*asked, "--only", "null_directions", "--json")])
+    assert "null_directions  " in again.stderr and "not timed" not in again.stderr
+    assert {found["key"] for found in json.loads(again.stdout)["audits"]["unlearned"]} > {
+        "null_directions",
+        "leftovers",
+    }
 
 
 def test_the_verdict_comes_first_and_decides_the_status(tmp_path, monkeypatch):

@@ -54,6 +54,6 @@ def test_a_run_under_torchrun_leaves_one_record(tmp_path):
         ],
         capture_output=True, text=True, check=True, cwd=ROOT,
     ).stdout  # fmt: skip
-    assert said.count("record.html   picture") == 1
+    assert said.count("picture: ") == 1
     assert json.loads((out / "record.json").read_text())["recipe"] == "digits-class"
     assert sorted(p.name for p in out.glob("record*")) == ["record.html", "record.json"]

@@ -121,7 +121,7 @@ def test_a_recipe_in_a_file_is_audited(mine):
     ran("./mine.py")
     done = call("audit", "runs/two-sides", "--recipe", "./mine.py", "--device", "cpu", "--quiet", "--json")
     assert done.exit_code in (0, 3), done.output
-    assert {found["audit"] for found in json.loads(done.output)["audits"]["unlearned"]} >= {"relearning"}
+    assert {found["audit"] for found in json.loads(done.stdout)["audits"]["unlearned"]} >= {"relearning"}
 
 
 def test_a_recipe_in_a_module_runs(mine):

@@ -110,7 +110,7 @@ def test_every_choice_runs(finished, root, half, step):
         ("items=0", "expected at least 1"),
         ("first_item=-1", "expected at least 0"),
         ("generator_half=often", "choose of where_known, always, never, phase"),
-        ("discriminator_step=newton", "choose of gauss_newton"),
+        ("discriminator_step=newton", "did you mean gauss_newton"),
         ("fake_label=real", "choose of between"),
     ],
 )

@@ -63,10 +63,10 @@ def test_classes_keep_the_order_that_they_are_given_in_and_none_is_named_twice(t
 @pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)
 def test_every_number_of_every_recipe_has_a_bound_that_its_default_keeps_and_a_meaning(recipe):
     with_settings(recipe, ())
-    lines, found = describe(recipe).splitlines(), list(settings_of(recipe))
-    assert len(lines) == len(recipe.options) and [one.key for one in found] == list(recipe.options)
-    for one, line in zip(found, lines, strict=True):
-        assert line.startswith(f"  {one.key}={shown(one.value)} ") and one.bounds.text and one.bounds.text in line
+    told, found = describe(recipe), list(settings_of(recipe))
+    assert len(told) == len(recipe.options) and [one.key for one in found] == list(recipe.options)
+    for one, (option, text) in zip(found, told.items(), strict=True):
+        assert option == f"{one.key}={shown(one.value)}" and one.bounds.text and one.bounds.text in text
         if one.kind in (int, float):
             assert one.bounds.at_least is not None or one.bounds.above is not None
 

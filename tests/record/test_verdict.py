@@ -5,6 +5,7 @@ import pytest
 from ignite_unlearn.handlers.verdict import HEADLINES
 from tests.record.records import record
 
+FOUND = {"audit": "recovery", "passed": None, "verdict": "no verdict without a retrained GAN", "value": 0.75}
 CONFUSED = {
     "name": "share_above_substitutes", "value": 0.0, "at_most": 0.015, "at_least": None, "of_substitutes": 1.0,
 }  # fmt: skip
@@ -102,8 +103,11 @@ FORGOTTEN, NOT, OPEN = "forgotten", "not-forgotten", "not-tested"
         # Audits.
         ({"metrics": shares(1.0, 0.0, 0.0), "audits": audited(False)}, NOT, "An audit failed (relearning): it comes"),
         ({"metrics": {}, "audits": audited(True)}, FORGOTTEN, "passes: relearning"),
-        ({"metrics": {}, "audits": audited(None)}, OPEN, "without a verdict: relearning"),
+        ({"metrics": {}, "audits": audited(None)}, OPEN, "without a verdict: relearning."),
+        ({"metrics": {}, "audits": {"original": [FOUND], "unlearned": [FOUND]}}, OPEN, "(0.75, original GAN 0.75)"),
         ({"metrics": {}, "audits": audited(None, unit="files")}, OPEN, "No audit was made"),
+        ({"metrics": {}, "audits": audited(None, verdict="not tested: why")}, OPEN, "not made: relearning"),
+        ({"metrics": {}, "audits": audited(None, verdict="not tested: why")}, OPEN, "No audit was made"),
         # What was found, and nothing at all.
         ({"metrics": {}}, OPEN, "Nothing that was measured tells"),
         ({"metrics": {}, "found": {"rows": 0, "items": 0, "of": 4}}, OPEN, "4 of 4 items were in no batch"),

@@ -1,22 +1,26 @@
 import gzip
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from ignite_unlearn import UnlearningError
 from ignite_unlearn.audits import Leftovers, in_folder
 from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.stock.digits_class import RECIPE as DIGITS
 from ignite_unlearn.recipes.stock.mnist_items import RECIPE as ITEMS
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
-from ignite_unlearn.record.folder import verify
+from ignite_unlearn.record.folder import verify, write_record
 from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.runs.audits import audit_run
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.provenance import read_notes
 from ignite_unlearn.runs.run import prepare_run
 from ignite_unlearn.utils.files import read_weights, save_weights
 from tests.recipes.given import on
@@ -133,6 +137,80 @@ def test_an_interrupted_audit_leaves_the_record_as_it_was(digits, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         audit_run(read(out, None))
     assert (out / "record.json").read_bytes() == before and torch.is_grad_enabled()
+
+
+@pytest.fixture
+def unaudited(digits, tmp_path):
+    """A copy of the run's folder, whose record knows of no audit."""
+    out = Path(shutil.copytree(digits[0], tmp_path / "copy"))
+    write_record(out, replace(Record.read(out), audits={}))
+    (out / "audits.checkpoint.json").unlink(missing_ok=True)
+    (out / "stages.json").write_text(json.dumps({**read_notes(out), "audits": None}))
+    return out
+
+
+def by_key(record, gan="unlearned"):
+    return {result["key"]: result for result in record.audits[gan]}
+
+
+def test_an_audit_that_is_left_out_is_not_passed_and_the_record_says_that_it_was_not_made(unaudited):
+    metrics = Record.read(unaudited).metrics
+    record = audit_run(read(unaudited, None), only=["null_directions"])
+    assert record.audits == Record.read(unaudited).audits
+    assert all(found == "as recorded" for _, found in verify(unaudited))
+    for gan in GANS:
+        left_out = {
+            key for key, found in by_key(record, gan).items() if found["verdict"] == "not tested: it was left out"
+        }
+        everything = set(by_key(record, gan))
+        assert left_out == everything - {"null_directions"} and {"recovery", "relearning"} < left_out
+        assert all(by_key(record, gan)[key]["passed"] is None for key in left_out)
+        assert ("leftovers" in everything) == (gan == "unlearned")
+    assert by_key(record)["null_directions"]["value"] is not None
+    (said,) = (reason for reason in record.verdict.reasons if "not made" in reason)
+    assert "recovery by search" in said and "relearning" in said and "null" not in said
+    assert not any("without a verdict" in reason and "relearning" in reason for reason in record.verdict.reasons)
+    assert any("recovery by search" in limit and "not made" in limit for limit in record.limits)
+    assert record.metrics == metrics
+
+
+def test_what_the_record_holds_of_audits_that_are_left_out_stays_in_it_a_failure_too(unaudited):
+    membership, relearning = "membership_discriminator_score", "relearning"
+    first = audit_run(read(unaudited, None), only=[membership])
+    failed = [
+        {**found, "passed": False} if found["key"] == membership else found for found in first.audits["unlearned"]
+    ]
+    write_record(unaudited, replace(first, audits={**first.audits, "unlearned": failed}))
+    second = audit_run(read(unaudited, None), only=[relearning])
+    assert by_key(second)[membership]["passed"] is False and second.verdict.value == "not-forgotten"
+    assert by_key(second, "original")[membership] == by_key(first, "original")[membership]
+    assert (
+        by_key(second)[relearning]["value"] is not None
+        and second.metrics["unlearned"]["relearn_iterations"] == (by_key(second)[relearning]["value"])
+    )
+    assert "left out" in by_key(second)["recovery"]["verdict"]
+
+
+def test_the_plan_says_what_is_made_and_how_long_it_took_here_before(unaudited):
+    told = []
+    for _ in range(2):
+        audit_run(read(unaudited, None), only=["null_directions", "leftovers"], tell=told.append)
+    first, second = ({line.split()[0]: line for line in plan.splitlines()} for plan in told)
+    assert "null_directions  not timed here yet" in first["null_directions"] and "timed here: " not in first["audits"]
+    assert "not timed" not in second["null_directions"] + second["leftovers"] and "timed here: " in second["audits"]
+    assert "relearning, " in first["left"] and "leftovers" not in first["left"]
+    assert "no retrained GAN" not in told[1]
+    record = Record.read(unaudited)
+    write_record(unaudited, replace(record, metrics={**record.metrics, "retrained": None}))
+    audit_run(read(unaudited, None), only=["null_directions"], tell=told.append)
+    assert "This folder holds no retrained GAN" in told[2].splitlines()[-1]
+
+
+def test_an_audit_that_there_is_not_is_refused_before_any_is_made(unaudited):
+    before, told = (unaudited / "record.json").read_bytes(), []
+    with pytest.raises(UnlearningError, match="--only relerning is no audit of digits-class: did you mean relearning"):
+        audit_run(read(unaudited, None), only=["recovery", "relerning"], tell=told.append)
+    assert (unaudited / "record.json").read_bytes() == before and not told
 
 
 def test_a_class_of_few_images_is_audited_as_far_as_it_can_be(tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.recipes.data.image_data import ImageData
+from ignite_unlearn.utils.choices import advice
 
 
 def class_numbers(asked: Sequence[int | str], data: ImageData) -> tuple[int, ...]:
@@ -38,6 +39,6 @@ def _number(asked: int | str, data: ImageData) -> int:
             )
         return place
     if numbered is None:
-        such = f"{data.name} has the classes {', '.join(names)}" if names else "expected whole numbers"
-        raise UnlearningError(f"--set classes={text} does not fit: {such}.")
+        such = advice(text.removeprefix("#"), names) if names else "expected whole numbers."
+        raise UnlearningError(f"--set classes={text} is no class of {data.name}: {such}")
     return numbered
