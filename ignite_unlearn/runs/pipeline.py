@@ -109,6 +109,7 @@ def instruments_of(run: Run) -> Instruments:
         recipe.classifier,
         name=recipe.name,
         data_sha256=run.data_sha256,
+        resume=run.resume,
         progress=run.progress,
     )
 

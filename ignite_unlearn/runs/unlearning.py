@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ignite_unlearn.forget.kept_inversion import KeptInversion
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
@@ -25,7 +26,6 @@ from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
 from ignite_unlearn.runs.checkpoints import Checkpoints, Clock
 from ignite_unlearn.runs.long_training import show_progress
 from ignite_unlearn.runs.provenance import Fingerprint
-from ignite_unlearn.utils.clock import CallTimer
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Unlearning:
     def __init__(
         self, gan: GAN, recipe: Recipe, split: Split, instruments: Instruments, *, seed: int, progress: bool = True
     ):
-        self._clock, self._timer = Clock(), CallTimer()
+        self._clock, self._inversion = Clock(), KeptInversion()
         self._recipe, self._split, self._seed, self._progress = recipe, split, seed, progress
         task, guide = recipe.task, instruments.guide
         self.training = GANTraining(gan, recipe.training, unlearning=True)
@@ -76,7 +76,7 @@ class Unlearning:
         self.released = trained_gan(gan, self.training.average)
         self.curves = Curves()
         material = Material(split, task.left(guide), seed, task.label_seed(seed))
-        forget = task.forget(split, guide, self._timer, progress=progress)
+        forget = task.forget(split, guide, self._inversion, progress=progress)
         self.phase: UnlearningPhase = recipe.method.phase(self.gan, forget, material)
 
     def run(
@@ -104,7 +104,7 @@ class Unlearning:
         )
         kept = None if checkpoint is None else self._checkpoints(*checkpoint, ending)
         self._loop(method.unlearning_iterations * method.every, ending, kept=kept, resume=resume)
-        inverting = self._timer.seconds
+        inverting = self._inversion.seconds
         return Unlearned(
             self.released.teacher(),
             self._clock.seconds - (inverting or 0.0),
@@ -121,7 +121,13 @@ class Unlearning:
         self._loop(iterations, title="learning on")
 
     def _checkpoints(self, path: Path, fingerprint: Fingerprint, ending: Ending) -> Checkpoints:
-        own = {"phase": self.phase, "ending": ending, "curves": self.curves, "clock": self._clock, "timer": self._timer}
+        own = {
+            "phase": self.phase,
+            "ending": ending,
+            "curves": self.curves,
+            "clock": self._clock,
+            "inversion": self._inversion,
+        }
         return Checkpoints(path, {**self.training.state_objects(), **own}, fingerprint)
 
     def _loop(

@@ -10,6 +10,7 @@ import torch
 import ignite_unlearn.runs.checkpoints as stages
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.cascade.step import UnlearningStep
+from ignite_unlearn.forget.inversion import Inversion
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.training.gan_training import GANTraining
 from ignite_unlearn.runs.checkpoints import checkpoint_path
@@ -17,6 +18,7 @@ from ignite_unlearn.runs.interrupts import Interrupted, heard, terminable
 from ignite_unlearn.runs.long_training import train_long
 from ignite_unlearn.runs.pipeline import carry_out, original_of
 from ignite_unlearn.runs.unlearning import Unlearning
+from tests.recipes.stock.test_folder_items import ask, fill
 from tests.runs.test_run import SHORT, request
 
 
@@ -113,6 +115,41 @@ def test_a_phase_that_was_interrupted_goes_on_where_it_was(tmp_path, monkeypatch
     assert resumed.weights_sha256 == whole.weights_sha256 and resumed.metrics == whole.metrics
     assert (resumed.bounds, resumed.curves, resumed.found) == (whole.bounds, whole.curves, whole.found)
     assert resumed.stopped_because == whole.stopped_because and resumed.seconds["unlearning"] > 0
+    assert not list(tmp_path.rglob("*.checkpoint.pt"))
+
+
+def test_items_that_were_looked_for_are_not_looked_for_again(tmp_path, monkeypatch):
+    """What was found is kept no longer than the checkpoint."""
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
+    fill(tmp_path / "data" / "train", 24), fill(tmp_path / "data" / "test", 16, seed=1)
+    found, inverted = [], Inversion.__call__
+
+    def look(self, gan, images, labels=None):
+        if self.steps == 2:  # else it measures, or tries
+            found.append(len(images))
+        return inverted(self, gan, images, labels)
+
+    monkeypatch.setattr(Inversion, "__call__", look)
+
+    def asked(name, **how):
+        settings = ("unlearning_iterations=3", "items=2", "generator_half=where_known", "inversion_steps=2")
+        return ask(tmp_path / "data", *settings, out=tmp_path / name, **how)
+
+    whole = carry_out(asked("whole"))
+    rows = found.pop()
+    original_of(asked("part"))  # so that nothing is rehearsed
+    found.clear()
+    step = UnlearningStep.__call__
+    for _ in range(2):
+        with monkeypatch.context() as patch, pytest.raises(Interrupted):
+            patch.setattr(
+                UnlearningStep, "__call__", lambda *a, **k: (step(*a, **k), os.kill(os.getpid(), signal.SIGTERM))[0]
+            )
+            carry_out(asked("part", resume=True))
+    resumed = carry_out(asked("part", resume=True))
+    assert found == [rows]
+    assert resumed.weights_sha256 == whole.weights_sha256 and resumed.metrics == whole.metrics
+    assert resumed.seconds["inversion"] > 0
     assert not list(tmp_path.rglob("*.checkpoint.pt"))
 
 
