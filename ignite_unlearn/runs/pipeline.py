@@ -76,7 +76,10 @@ def _carry_out(run: Run) -> Record:
         found=read_rows_met(unlearned.found),
         weights_sha256=weights_sha256(unlearned.gan),
     )
-    return write_record(run.out, record, shown)
+    written = write_record(run.out, record, shown)
+    for name in _checkpoints(run):  # kept till here: else a run that is stopped while it retrains would unlearn again
+        checkpoint_path(run.out, name).unlink(missing_ok=True)
+    return written
 
 
 def original_of(run: Run) -> Trained:
@@ -130,13 +133,19 @@ def _unlearn(
     # Stops are decided on other latents than those that the result is judged by.
     watch = recipe.stop.evaluation(partial(recipe.task.evaluation, instruments, split, original, seed=WATCHED))
     unlearning = Unlearning(gan, recipe, split, instruments, seed=run.seed, progress=run.progress)
-    checkpoint = checkpoint_path(folder.path, "unlearned"), _depends_on(run, original, instruments)
-    unlearned = unlearning.run(original, watch, checkpoint, resume=run.resume)
+    made_by = _depends_on(run, original, instruments)
+    of_phase, *of_looks = ((checkpoint_path(folder.path, name), made_by) for name in _checkpoints(run))
+    unlearned = unlearning.run(original, watch, of_phase, resume=run.resume)
     numbers: dict[str, Any] = {}
-    for before, steps in pairwise((0, *recipe.stop.later)):
-        unlearning.go_on(steps - before)
+    for (before, steps), checkpoint in zip(pairwise((0, *recipe.stop.later)), of_looks, strict=True):
+        unlearning.go_on(steps - before, checkpoint, resume=run.resume)
         numbers |= later_numbers(evaluation.memory(unlearning.released), steps if before else None)
     return unlearned, numbers
+
+
+def _checkpoints(run: Run) -> list[str]:
+    """Returns the names of the checkpoints of a phase, and of the learning steps up to each later look."""
+    return ["phase", *(f"later_{steps}" for steps in run.recipe.stop.later)]
 
 
 def _depends_on(run: Run, original: GAN, instruments: Instruments) -> Fingerprint:

@@ -4,10 +4,12 @@ import json
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 import ignite_unlearn.runs.checkpoints as stages
+from ignite_unlearn.metrics.classifier import ClassifierTraining
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.audits import audit_run
@@ -75,6 +77,7 @@ def killed_at(out, operation):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments_module, "ClassifierTraining", partial(ClassifierTraining, batch_size=512))
     monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
 
 
