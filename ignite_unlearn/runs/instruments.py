@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.weights import load_weights
 from ignite_unlearn.metrics.classifier import ClassifierTraining
@@ -90,7 +92,8 @@ def _read(
     folder: Path, data: ImageData, make: MakeClassifier, fingerprint: Fingerprint
 ) -> tuple[FeatureClassifier, FeatureClassifier] | None:
     """Returns the nets of a file that is what was noted, of this data, and fits; what measures must be known."""
-    nets = {key: make(data).to(data.images.device) for key in JUDGES}
+    with torch.random.fork_rng(devices=[]):
+        nets = {key: make(data).to(data.images.device) for key in JUDGES}
     form = form_of(nets)
     assert form is not None
     there = (folder / f"{_FILE}.pt").exists()
