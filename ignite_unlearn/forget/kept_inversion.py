@@ -60,7 +60,13 @@ class KeptInversion:
         return {"seconds": self.seconds, "asked": self._asked, "found": found}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from what :meth:`state_dict` returned."""
+        """Goes on from what :meth:`state_dict` returned.
+
+        Raises:
+            ValueError: if that is no inversion.
+        """
         found = state["found"]
+        if found is not None and not all(isinstance(found.get(key), Tensor) for key in ("latents", "errors")):
+            raise ValueError("an inversion without latents or errors")
         self.seconds, self._asked = state["seconds"], state["asked"]
         self._found = None if found is None else Inverted(**found)

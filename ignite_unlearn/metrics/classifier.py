@@ -46,8 +46,17 @@ class ShuffledRows:
         return {"left": self._left.clone()}  # a view would save the whole order
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from what :meth:`state_dict` returned."""
-        self._left = state["left"]
+        """Goes on from what :meth:`state_dict` returned.
+
+        Raises:
+            ValueError: if these are no rows.
+        """
+        left = state["left"]
+        if not isinstance(left, Tensor) or left.dtype != torch.int64 or left.dim() != 1:
+            raise ValueError("rows that are no numbers")
+        if len(left) and not 0 <= int(left.min()) <= int(left.max()) < self._rows:
+            raise ValueError(f"rows that are not among {self._rows}")
+        self._left = left
 
 
 class ClassifierTraining:

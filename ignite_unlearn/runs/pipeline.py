@@ -21,6 +21,7 @@ from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
 from ignite_unlearn.runs.checkpoints import checkpoint_path
+from ignite_unlearn.runs.done import done
 from ignite_unlearn.runs.folder import RunFolder, Trained
 from ignite_unlearn.runs.instruments import kept_instruments
 from ignite_unlearn.runs.limits import limits
@@ -37,14 +38,14 @@ JUDGED, WATCHED = 12345, 54321  # seeds of the latents that results, and stops, 
 
 
 def carry_out(run: Run) -> Record:
-    """Carries a run out and writes its files.
+    """Carries a run out and writes its files; one that shall go on, and has come to its end, is left as it is.
 
     Raises:
         UnlearningError: if another run holds the folder, a file does not fit or cannot be written, or if a loss stops
             being finite.
     """
     with locked_folder(run.out):
-        return _carry_out(run)
+        return done(run) or _carry_out(run)
 
 
 def _carry_out(run: Run) -> Record:
