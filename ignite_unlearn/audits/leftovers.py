@@ -13,8 +13,12 @@ from ignite_unlearn.audits.leftover_search import Leftover, in_folder, only_of
 from ignite_unlearn.audits.result import AuditResult
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import COUNT, IMAGES, PATH, TEXT, asks, kind, maybe, several
 
 
+@asks(
+    folder=PATH, stay=several("names", TEXT), forgotten=maybe(IMAGES), original=maybe(kind("a GAN", GAN)), at_most=COUNT
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class Leftovers:
     """The number of files that still derive from the forget set; a copy of an image in one that stays is a failure.

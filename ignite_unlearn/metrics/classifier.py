@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 
+from ignite_unlearn.utils.asked import CALL, COUNT, IMAGES, LABELS, asks, kind
+
 
 class ShuffledRows:
     """Endless batches of rows, each row once in an epoch, in an order that torch's global stream draws.
@@ -125,6 +127,14 @@ class ClassifierTraining:
         self._schedule.step()
 
 
+@asks(
+    net=kind("an nn.Module", nn.Module),
+    images=IMAGES,
+    labels=LABELS,
+    epochs=COUNT,
+    batch_size=COUNT,
+    augment=CALL,
+)
 def train_classifier(
     net: nn.Module,
     images: Tensor,

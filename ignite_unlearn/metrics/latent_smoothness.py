@@ -14,6 +14,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.noise import seeded
 from ignite_unlearn.metrics.intervals import normal_interval
+from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, LABELS, ROWS, SEED, asks, kind, maybe
 
 _AT_ONCE = 256
 _LEAST = 2  # paths, of which a spread can be told
@@ -47,6 +48,16 @@ class PathLengths:
         return normal_interval(self.lengths, level=level)
 
 
+@asks(
+    gan=kind("a GAN", GAN),
+    starts=ROWS,
+    ends=ROWS,
+    features=maybe(CALL),
+    labels=maybe(LABELS),
+    steps=COUNT,
+    straight=BOOL,
+    seed=SEED,
+)
 def path_lengths(
     gan: GAN,
     starts: Tensor,
@@ -131,6 +142,16 @@ class LatentSmoothness:
         return self.into.value / max(self.elsewhere.value, 1e-30)
 
 
+@asks(
+    gan=kind("a GAN", GAN),
+    region=ROWS,
+    features=maybe(CALL),
+    labels=maybe(LABELS),
+    paths=COUNT,
+    steps=COUNT,
+    straight=BOOL,
+    seed=SEED,
+)
 def latent_smoothness(
     gan: GAN,
     region: Tensor,

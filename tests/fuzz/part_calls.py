@@ -27,7 +27,7 @@ def audited(audit):
 def of_items(**more):
     """Trains a phase that forgets two images."""
     return trained(
-        phase(forget=ForgetItems(shown(2), torch.tensor([0, 1])), substitution=cascade.RetainedNeighbour(), **more)
+        phase(forget=ForgetItems(shown(6)[:2], torch.tensor([0, 1])), substitution=cascade.RetainedNeighbour(), **more)
     )
 
 
@@ -53,7 +53,7 @@ def items(**more):
 
 
 def status():
-    return audits.draw_status(8, 6)
+    return audits.draw_status(40, 6)
 
 
 def of_layer(kind):
@@ -126,13 +126,17 @@ PARTS = {
     ),
     "audit_gans": (
         audits.audit_gans,
-        lambda: {"gans": {"original": gan()}, "audits": [audits.NullDirections()], "progress": False},
+        lambda: {
+            "gans": {"original": gan(), "unlearned": gan()},
+            "audits": [audits.NullDirections()],
+            "progress": False,
+        },
         len,
     ),
     "ShadowAttack": (
         audits.ShadowAttack,
         lambda: (
-            {"values": torch.rand(8, 6), "status": status(), "member": audits.TargetStatus.IN}
+            {"values": torch.rand(40, 6), "status": status(), "member": audits.TargetStatus.IN}
             | {"other": audits.TargetStatus.OUT}
         ),
         lambda made: made.rates(),
@@ -147,7 +151,7 @@ PARTS = {
     "NearCopies": (
         audits.NearCopies,
         lambda: {"forgotten": shown(3), "threshold": 0.99},
-        lambda made: made.among(shown()),
+        lambda made: made.in_tensor(shown()),
     ),
     "Realism": (
         audits.Realism,
@@ -185,9 +189,8 @@ PARTS = {
     "MembershipAUC": (
         metrics.MembershipAUC,
         lambda: {"attack": metrics.DiscriminatorScore(gan()), "output_transform": lambda x: x},
-        lambda made: (made.update((shown(), torch.arange(8) % 2 == 0, zeros(8))), made.compute()),
+        lambda made: (made.update((shown(), zeros(8), torch.arange(8) % 2 == 0)), made.compute()),
     ),
-    "load_inception": (metrics.load_inception, lambda: {"path": somewhere() / "none", "device": "cpu"}, None),
     "CleanResize": (metrics.CleanResize, lambda: {"size": (8, 8)}, lambda made: made(shown())),
     "cached_features": (
         metrics.cached_features,
