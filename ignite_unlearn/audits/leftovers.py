@@ -11,7 +11,6 @@ from torch import Tensor
 
 from ignite_unlearn.audits.leftover_search import Leftover, in_folder, only_of
 from ignite_unlearn.audits.result import AuditResult
-from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.utils.asked import COUNT, IMAGES, PATH, TEXT, asks, kind, maybe, several
 
@@ -33,7 +32,7 @@ class Leftovers:
         at_most: how many of the images are looked for.
 
     Raises:
-        UnlearningError: if ``at_most`` is not at least 1.
+        UnlearningError: if an argument does not fit.
 
     Example:
         >>> import tempfile, torch
@@ -52,10 +51,6 @@ class Leftovers:
     at_most: int = 500
     key: ClassVar[str] = "leftovers"
     title: ClassVar[str] = "leftovers in the run folder"
-
-    def __post_init__(self) -> None:
-        if self.at_most < 1:
-            raise UnlearningError(f"Leftovers(at_most={self.at_most}): expected 1 at least.")
 
     def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
         """Searches the folder that a GAN was left in.

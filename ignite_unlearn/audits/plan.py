@@ -11,11 +11,11 @@ from ignite_unlearn.audits.audit import Audit
 from ignite_unlearn.audits.result import AuditResult, not_tested, seen_against
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.asked import BOOL, able, asks, by_name, kind
+from ignite_unlearn.utils.asked import BOOL, able, asks
 
 
 @asks(
-    gans=by_name(kind("a GAN", GAN)),
+    gans=able("a dict of GANs by their names", "keys", "items"),
     audits=able("a list of audits", "__iter__", "__len__"),
     progress=BOOL,
 )

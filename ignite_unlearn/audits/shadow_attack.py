@@ -13,7 +13,7 @@ from torch import Tensor
 from ignite_unlearn.audits.shadows import TargetStatus
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.membership import auc
-from ignite_unlearn.utils.asked import ROWS, asks, kind
+from ignite_unlearn.utils.asked import VALUES, asks, kind
 
 _FEWEST = 6  # shadows of a status
 
@@ -42,8 +42,8 @@ class ShadowRates:
 
 
 @asks(
-    values=ROWS,
-    status=ROWS,
+    values=VALUES,
+    status=VALUES,
     member=kind("a TargetStatus", TargetStatus),
     other=kind("a TargetStatus", TargetStatus),
 )
