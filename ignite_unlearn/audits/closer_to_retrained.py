@@ -126,6 +126,8 @@ class CloserToRetrained:
 
     def _drawn(self, gan: GAN, place: int) -> Any:
         n = self.samples
+        if self.labels is not None and not len(self.labels):
+            raise UnlearningError("CloserToRetrained(labels=...) are none: give some, or leave them out.")
         labels = None if self.labels is None else self.labels[torch.arange(n) % len(self.labels)]
         # Other samples of each, also where two are the same GAN.
         with borrow(gan.generator, seed=step_seed(self.seed, place)), torch.no_grad():

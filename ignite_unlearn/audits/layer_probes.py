@@ -15,7 +15,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import SCORE, layer_features
 from ignite_unlearn.metrics.membership import auc, bootstrap
-from ignite_unlearn.utils.asked import COUNT, IMAGES, LABELS, SEED, asks, maybe
+from ignite_unlearn.utils.asked import COUNT, IMAGES, LABELS, SEED, asks, maybe, one_each
 from ignite_unlearn.utils.linear_probe import fit_probe
 
 _AT_ONCE = 256
@@ -132,6 +132,7 @@ def _apart(found: list[float], beside: list[float] | None) -> float:
 
 def _features(gan: GAN, images: Tensor, labels: Tensor | None, rows: Tensor) -> dict[str, Tensor]:
     """Returns the features of some images by layer, on the CPU."""
+    one_each(images, labels)
 
     def parts() -> Iterator[dict[str, Tensor]]:
         for part in rows.split(_AT_ONCE):

@@ -15,7 +15,7 @@ from ignite_unlearn.forget.items import Inverter
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import auc, bootstrap
-from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, SEED, asks, maybe
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, SEED, asks, maybe, one_each
 
 
 @asks(
@@ -71,8 +71,11 @@ class Reconstruction:
                 f"There are {len(items)} forgotten and {len(unseen)} unseen images: reconstruction needs both."
             )
         for images, given in ((items, labels), (unseen, unseen_labels)):
-            if (given is not None and len(given) != len(images)) or images.shape[1:] != items.shape[1:]:
-                raise UnlearningError("Reconstruction needs images of one shape, and a label of each or none.")
+            one_each(images, given)
+            if images.shape[1:] != items.shape[1:]:
+                raise UnlearningError(
+                    f"Items have shape {tuple(items.shape[1:])}, unseen images {tuple(images.shape[1:])}: expected one."
+                )
         inversion = self.inversion or Inversion(candidates=2048, steps=100, progress=False)
         both = None if labels is None or unseen_labels is None else torch.cat([labels, unseen_labels])
         with borrow(gan.generator, gan.discriminator, seed=self.seed):

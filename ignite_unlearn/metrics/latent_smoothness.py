@@ -14,7 +14,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.noise import seeded
 from ignite_unlearn.metrics.intervals import normal_interval
-from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, LABELS, ROWS, SEED, asks, kind, maybe
+from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, LABELS, ROWS, SEED, asks, kind, maybe, one_each
 
 _AT_ONCE = 256
 _LEAST = 2  # paths, of which a spread can be told
@@ -103,6 +103,7 @@ def path_lengths(
             f"path_lengths() of {tuple(starts.shape)} and {tuple(ends.shape)} in {steps} steps: expected as many "
             "starts as ends, two or more, of one shape, and a step at least."
         )
+    one_each(starts, labels)
     n, path = len(starts), _straight if straight else _great_circle
     moved = []
     with borrow(gan.generator, seed=seed), torch.no_grad():
@@ -194,6 +195,7 @@ def latent_smoothness(
         raise UnlearningError(
             f"latent_smoothness() of {len(region)} latents and {paths} paths: expected one latent, two paths at least."
         )
+    one_each(region, labels)
     chosen = torch.arange(paths) % len(region)
     with borrow(gan.generator, seed=seed):
         starts, ends = gan.sample_latents(paths), gan.sample_latents(paths)

@@ -126,6 +126,19 @@ def maybe(asked: Asked) -> Asked:
     return Asked(f"{asked.words}, or None", lambda value: value is None or asked.fits(value))
 
 
+def one_each(rows: Tensor, labels: Tensor | None) -> None:
+    """Refuses labels that are not one of each row; None are none.
+
+    Raises:
+        UnlearningError: if they are more or fewer.
+
+    Example:
+        >>> one_each(torch.zeros(3, 2), torch.zeros(3))
+    """
+    if labels is not None and len(labels) != len(rows):
+        raise UnlearningError(f"There are {len(rows)} images but {len(labels)} labels: give one an image.")
+
+
 def _refuse(call: str, name: str, value: Any, asked: Asked) -> None:
     try:
         fits = asked.fits(value)
@@ -193,7 +206,7 @@ SHARE = number(at_least=0, at_most=1)
 IMAGES = Asked("images as a tensor (N, ...) of finite numbers", lambda x: _is_rows(x, 2) and bool(x.isfinite().all()))
 SHAPE = Asked("a shape, such as (100, 1, 1), or a function n -> tensor", lambda value: _is_shape(value))
 ROWS = Asked("a tensor (N, ...) of finite numbers", lambda x: _is_rows(x, 2) and bool(x.isfinite().all()))
-LABELS = Asked("class labels as a tensor (N,)", lambda value: _is_rows(value, 1))
+LABELS = Asked("class labels as a tensor (N,)", lambda value: _is_rows(value, 1) and value.dim() <= 2)
 REQUEST = able("a request, such as ForgetClasses({7})", "rows", "regions", "describe")
 VALUES = Asked("numbers as a tensor (N,)", lambda value: _is_rows(value, 1))
 TEXT = Asked("a text that can be written", lambda value: isinstance(value, str) and value.encode() is not None)
