@@ -42,7 +42,7 @@ INNER = {
         {"provenance", "limits", "pictures", "interrupts"},
         {"checkpoints", "earlier"},
         {"run", "long_training"},
-        {"folder", "instruments", "unlearning", "rehearsal"},
+        {"folder", "instruments", "unlearning", "rehearsal", "done"},
         {"pipeline"},
         {"finished", "audit_times"},
         {"kept_audits"},

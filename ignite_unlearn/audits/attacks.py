@@ -12,6 +12,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MonteCarlo, NearestSample
+from ignite_unlearn.utils.asked import COUNT, IMAGES, asks, maybe, number, one_each
 
 
 class MembershipAttack(Protocol):
@@ -47,6 +48,7 @@ class ByDiscriminatorScore:
         return DiscriminatorScore(gan)
 
 
+@asks(samples=COUNT, calibration=maybe(IMAGES))
 @dataclass(frozen=True, eq=False)
 class ByNearestSample:
     """GAN-Leaks' attack (Chen et al. 2020): :class:`~ignite_unlearn.metrics.membership.NearestSample`.
@@ -71,6 +73,7 @@ class ByNearestSample:
         return NearestSample(gan.sample(self.samples), calibration=self.calibration)
 
 
+@asks(samples=COUNT, calibration=maybe(IMAGES), radius=maybe(number()))
 @dataclass(frozen=True, eq=False)
 class ByMonteCarlo:
     """The attack of Hilprecht et al. (2019): :class:`~ignite_unlearn.metrics.membership.MonteCarlo`.
@@ -126,8 +129,7 @@ def attack_scores(
             f"There are {len(items)} forgotten and {len(unseen)} unseen images: a membership audit needs both."
         )
     for images, given in ((items, labels), (unseen, unseen_labels)):
-        if given is not None and len(given) != len(images):
-            raise UnlearningError(f"There are {len(images)} images but {len(given)} labels: give one an image.")
+        one_each(images, given)
     both = None if labels is None or unseen_labels is None else torch.cat([labels, unseen_labels])
     with borrow(gan.generator, gan.discriminator, seed=seed), torch.no_grad():
         scores = attack(gan)(torch.cat([items, unseen]).to(gan.device), both).cpu().double()

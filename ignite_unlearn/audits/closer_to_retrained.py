@@ -16,6 +16,7 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.kid import KernelDistance
 from ignite_unlearn.metrics.membership import pixel_distances
 from ignite_unlearn.metrics.relative_mmd import relative_mmd
+from ignite_unlearn.utils.asked import CALL, COUNT, IMAGES, LABELS, SEED, asks, kind, maybe
 
 _UNIT = "difference of squared MMD"
 
@@ -35,6 +36,7 @@ class DistanceToItems:
         [[2.0], [2.0], [2.0]]
     """
 
+    @asks(items=IMAGES, features=maybe(CALL))
     def __init__(self, items: Tensor, features: Callable[[Tensor], Tensor] | None = None):
         if not len(items):
             raise UnlearningError("DistanceToItems() of no items: there is nothing that samples could be near to.")
@@ -46,6 +48,15 @@ class DistanceToItems:
         return pixel_distances(self._features(images), self._items).amin(1, keepdim=True)
 
 
+@asks(
+    before=kind("a GAN", GAN),
+    reference=kind("a GAN", GAN),
+    features=CALL,
+    second=maybe(kind("a GAN", GAN)),
+    labels=maybe(LABELS),
+    samples=COUNT,
+    seed=SEED,
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class CloserToRetrained:
     """Whether samples lie closer to those of a retrained GAN than to those of the original: below 0, they do.
@@ -115,6 +126,8 @@ class CloserToRetrained:
 
     def _drawn(self, gan: GAN, place: int) -> Any:
         n = self.samples
+        if self.labels is not None and not len(self.labels):
+            raise UnlearningError("CloserToRetrained(labels=...) are none: give some, or leave them out.")
         labels = None if self.labels is None else self.labels[torch.arange(n) % len(self.labels)]
         # Other samples of each, also where two are the same GAN.
         with borrow(gan.generator, seed=step_seed(self.seed, place)), torch.no_grad():

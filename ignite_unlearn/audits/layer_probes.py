@@ -15,6 +15,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import SCORE, layer_features
 from ignite_unlearn.metrics.membership import auc, bootstrap
+from ignite_unlearn.utils.asked import COUNT, IMAGES, LABELS, SEED, asks, maybe, one_each
 from ignite_unlearn.utils.linear_probe import fit_probe
 
 _AT_ONCE = 256
@@ -22,6 +23,16 @@ _LEVEL = 0.95
 _DRAWS = 2000  # the ends of an interval for many layers are rare draws
 
 
+@asks(
+    items=IMAGES,
+    unseen=IMAGES,
+    labels=maybe(LABELS),
+    unseen_labels=maybe(LABELS),
+    retained=IMAGES,
+    retained_labels=maybe(LABELS),
+    at_most=COUNT,
+    seed=SEED,
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerProbes:
     """How well a linear probe of the layer that gives most away tells forgotten images from unseen ones, as a ROC AUC.
@@ -121,6 +132,7 @@ def _apart(found: list[float], beside: list[float] | None) -> float:
 
 def _features(gan: GAN, images: Tensor, labels: Tensor | None, rows: Tensor) -> dict[str, Tensor]:
     """Returns the features of some images by layer, on the CPU."""
+    one_each(images, labels)
 
     def parts() -> Iterator[dict[str, Tensor]]:
         for part in rows.split(_AT_ONCE):

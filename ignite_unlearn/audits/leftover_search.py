@@ -19,6 +19,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.replay import Replay
+from ignite_unlearn.utils.asked import IMAGES, PATH, TENSORS, TEXT, asks, kind, maybe, several
 from ignite_unlearn.utils.opened import open_file
 
 _PHASE = {"iterations", "stopped_because", "step", "original"}  # the keys of a phase's state
@@ -75,6 +76,7 @@ class _Search:
         return any(w.shape == tensor.shape and torch.equal(w.to(tensor.dtype), tensor.cpu()) for w in self._weights)
 
 
+@asks(original=kind("a GAN", GAN), unlearned=kind("a GAN", GAN))
 def only_of(original: GAN, unlearned: GAN) -> list[Tensor]:
     """Returns the weights of the original GAN that the unlearned one does not share: what gives the original away.
 
@@ -101,6 +103,7 @@ def only_of(original: GAN, unlearned: GAN) -> list[Tensor]:
     return [w for w in changed if w.numel() >= _TELLING] or changed
 
 
+@asks(folder=PATH, released=several("names", TEXT), forgotten=maybe(IMAGES), original=TENSORS)
 def in_folder(
     folder: Path, released: set[str], forgotten: Tensor | None = None, *, original: Iterable[Tensor] = ()
 ) -> list[Leftover]:

@@ -11,10 +11,13 @@ from torch import Tensor
 
 from ignite_unlearn.audits.leftover_search import Leftover, in_folder, only_of
 from ignite_unlearn.audits.result import AuditResult
-from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import COUNT, IMAGES, PATH, TEXT, asks, kind, maybe, several
 
 
+@asks(
+    folder=PATH, stay=several("names", TEXT), forgotten=maybe(IMAGES), original=maybe(kind("a GAN", GAN)), at_most=COUNT
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class Leftovers:
     """The number of files that still derive from the forget set; a copy of an image in one that stays is a failure.
@@ -29,7 +32,7 @@ class Leftovers:
         at_most: how many of the images are looked for.
 
     Raises:
-        UnlearningError: if ``at_most`` is not at least 1.
+        UnlearningError: if an argument does not fit.
 
     Example:
         >>> import tempfile, torch
@@ -48,10 +51,6 @@ class Leftovers:
     at_most: int = 500
     key: ClassVar[str] = "leftovers"
     title: ClassVar[str] = "leftovers in the run folder"
-
-    def __post_init__(self) -> None:
-        if self.at_most < 1:
-            raise UnlearningError(f"Leftovers(at_most={self.at_most}): expected 1 at least.")
 
     def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
         """Searches the folder that a GAN was left in.

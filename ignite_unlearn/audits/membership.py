@@ -10,7 +10,7 @@ from ignite_unlearn.audits.attacks import ByDiscriminatorScore, MembershipAttack
 from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import auc, bootstrap
-from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, asks, maybe, whole
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, SEED, asks, maybe
 
 MORE = "members are told from unseen images"
 LESS = "the forgotten images are marked: they score below unseen ones"
@@ -22,7 +22,7 @@ LESS = "the forgotten images are marked: they score below unseen ones"
     labels=maybe(LABELS),
     unseen_labels=maybe(LABELS),
     attack=CALL,
-    seed=whole(at_least=0),
+    seed=SEED,
 )
 @dataclass(frozen=True, eq=False, repr=False)
 class Membership:

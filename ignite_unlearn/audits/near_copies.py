@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.asked import IMAGES, asks, number
 
 _AT_ONCE = 1 << 23  # numbers in the windows that are looked at together
 
@@ -29,6 +30,7 @@ class NearCopies:
         False
     """
 
+    @asks(forgotten=IMAGES, threshold=number())
     def __init__(self, forgotten: Tensor, *, threshold: float = 0.99):
         if forgotten.dim() != 4 or not len(forgotten) or not 0 < threshold <= 1:
             raise UnlearningError(

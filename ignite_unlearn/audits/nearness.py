@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.asked import IMAGES, asks
 
 COPY = 0.99  # correlation from which on a sample is a copy, whatever unseen images do
 FEW = 0.9  # correlation that is too near where there are too few unseen images to say
@@ -16,6 +17,7 @@ _DEVIATIONS = 4.94  # of a Gumbel distribution, as largest values have, one of a
 _AT_ONCE = 2**24  # correlations
 
 
+@asks(samples=IMAGES, items=IMAGES, unseen=IMAGES)
 def too_near(samples: Tensor, items: Tensor, unseen: Tensor) -> Tensor:
     """Returns which samples are nearer to one of the items than unseen real images come.
 

@@ -14,6 +14,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import label_embeddings, readers
+from ignite_unlearn.utils.asked import asks, number
 
 _ABOUT = 3  # the interval is what is counted at a third and at three times the threshold
 _FLOOR = 1e-8  # of the largest singular value: below it nothing is told from rounding
@@ -21,6 +22,7 @@ _LATENTS = 8
 _ROWS = 4096
 
 
+@asks(drop=number())
 @dataclass(frozen=True, eq=False, repr=False)
 class NullDirections:
     """How many directions the nets' weights map to all but zero, and how many rows of label embeddings are copies.

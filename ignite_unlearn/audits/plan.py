@@ -11,8 +11,14 @@ from ignite_unlearn.audits.audit import Audit
 from ignite_unlearn.audits.result import AuditResult, not_tested, seen_against
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import BOOL, able, asks
 
 
+@asks(
+    gans=able("a dict of GANs by their names", "keys", "items"),
+    audits=able("a list of audits", "__iter__", "__len__"),
+    progress=BOOL,
+)
 def audit_gans(
     gans: Mapping[str, GAN], audits: Sequence[Audit], *, progress: bool = True
 ) -> dict[str, list[AuditResult]]:
@@ -40,6 +46,8 @@ def audit_gans(
         [True, None, None]
     """
     refuse_other_than_audits(audits)
+    if not {"original", "unlearned"} <= gans.keys():
+        raise UnlearningError(f"audit_gans() got the GANs {sorted(gans)}: expected 'original' and 'unlearned'.")
     found: dict[str, list[AuditResult]] = {name: [] for name in gans}
     order = sorted(gans, key=lambda name: name != "retrained")
     with tqdm(total=len(audits) * len(gans), desc="audits", disable=not progress) as bar:
@@ -63,7 +71,7 @@ def refuse_other_than_audits(audits: Sequence[Audit]) -> None:
     Raises:
         UnlearningError: if something has no key or no title, or cannot be called.
     """
-    for audit in audits:
+    for audit in audits if isinstance(audits, (list, tuple)) else [audits]:
         named = isinstance(getattr(audit, "key", None), str) and isinstance(getattr(audit, "title", None), str)
         if isinstance(audit, type) or not named or not callable(audit):
             raise UnlearningError(

@@ -12,10 +12,13 @@ from ignite_unlearn.audits.audit import Audit
 from ignite_unlearn.audits.result import AuditResult
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import CALL, Asked, asks, kind
 
 _BITS = (16, 8, 4)
+_OF = Asked("16, 8 or 4", lambda bits: not isinstance(bits, Tensor) and bits in _BITS)
 
 
+@asks(audit=CALL, bits=_OF)
 @dataclass(frozen=True, eq=False, repr=False)
 class Quantized:
     """Another audit, made on a copy of the GAN with rounded weights.
@@ -67,6 +70,7 @@ class Quantized:
         return replace(found, key=self.key, audit=self.title, details={**found.details, "bits": self.bits})
 
 
+@asks(gan=kind("a GAN", GAN), bits=_OF)
 def rounded(gan: GAN, bits: int) -> GAN:
     """Returns a copy of a GAN with rounded weights; see :class:`Quantized`.
 

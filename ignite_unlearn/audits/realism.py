@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.asked import CALL, IMAGES, SHARE, asks
 
 
 class Realism:
@@ -28,6 +29,7 @@ class Realism:
         [True, False]
     """
 
+    @asks(features=CALL, real=IMAGES, quantile=SHARE)
     def __init__(self, features: Callable[[Tensor], Tensor], real: Tensor, *, quantile: float = 0.95):
         if len(real) < 10:
             raise UnlearningError(

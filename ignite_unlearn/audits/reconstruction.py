@@ -15,8 +15,17 @@ from ignite_unlearn.forget.items import Inverter
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import auc, bootstrap
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, SEED, asks, maybe, one_each
 
 
+@asks(
+    items=IMAGES,
+    unseen=IMAGES,
+    labels=maybe(LABELS),
+    unseen_labels=maybe(LABELS),
+    inversion=maybe(CALL),
+    seed=SEED,
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction:
     """The chance that an item is reconstructed more closely than an unseen image, with a bootstrap interval.
@@ -61,6 +70,12 @@ class Reconstruction:
             raise UnlearningError(
                 f"There are {len(items)} forgotten and {len(unseen)} unseen images: reconstruction needs both."
             )
+        for images, given in ((items, labels), (unseen, unseen_labels)):
+            one_each(images, given)
+            if images.shape[1:] != items.shape[1:]:
+                raise UnlearningError(
+                    f"Items have shape {tuple(items.shape[1:])}, unseen images {tuple(images.shape[1:])}: expected one."
+                )
         inversion = self.inversion or Inversion(candidates=2048, steps=100, progress=False)
         both = None if labels is None or unseen_labels is None else torch.cat([labels, unseen_labels])
         with borrow(gan.generator, gan.discriminator, seed=self.seed):

@@ -19,8 +19,20 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import label_embeddings
 from ignite_unlearn.metrics.intervals import wilson
+from ignite_unlearn.utils.asked import BOOL, CALL, CLASSES, COUNT, SEED, asks, maybe, number
 
 
+@asks(
+    classifier=CALL,
+    classes=CLASSES,
+    confirm=maybe(CALL),
+    realistic=maybe(CALL),
+    restarts=COUNT,
+    steps=COUNT,
+    lr=number(at_least=0),
+    seed=SEED,
+    progress=BOOL,
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class Recovery:
     """The share of searches that end at an image of a forgotten class.

@@ -12,11 +12,23 @@ from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, SEED, TEXT, asks, number, several
 
 Learn: TypeAlias = Callable[[GAN], Callable[[], object]]
 Level: TypeAlias = Callable[[GAN], float]
 
 
+@asks(
+    learn=CALL,
+    level=CALL,
+    reached=number(),
+    every=COUNT,
+    max_iterations=COUNT,
+    seeds=several("seeds", SEED),
+    progress=BOOL,
+    key=TEXT,
+    title=TEXT,
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class Relearning:
     """How many learning steps on data that holds the forget set bring the original's level back.

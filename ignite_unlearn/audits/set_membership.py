@@ -13,8 +13,17 @@ from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.intervals import wilson
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, SEED, asks, maybe
 
 
+@asks(
+    items=IMAGES,
+    unseen=IMAGES,
+    labels=maybe(LABELS),
+    unseen_labels=maybe(LABELS),
+    attack=CALL,
+    seed=SEED,
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class SetMembership:
     """How often the items as one set score above equally many unseen images (Hilprecht et al. 2019).

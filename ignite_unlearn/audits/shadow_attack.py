@@ -13,6 +13,7 @@ from torch import Tensor
 from ignite_unlearn.audits.shadows import TargetStatus
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.membership import auc
+from ignite_unlearn.utils.asked import VALUES, asks, kind
 
 _FEWEST = 6  # shadows of a status
 
@@ -40,6 +41,12 @@ class ShadowRates:
     fpr: float
 
 
+@asks(
+    values=VALUES,
+    status=VALUES,
+    member=kind("a TargetStatus", TargetStatus),
+    other=kind("a TargetStatus", TargetStatus),
+)
 @dataclass(frozen=True, eq=False, repr=False)
 class ShadowAttack:
     """An attack in which each target is judged by what other GANs, with and without it, say of the same target.

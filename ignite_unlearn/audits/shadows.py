@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.membership import places
-from ignite_unlearn.utils.asked import asks, whole
+from ignite_unlearn.utils.asked import ROWS, SEED, VALUES, asks, whole
+
+_MANY = whole(at_most=10**5)
 
 
 class TargetStatus(IntEnum):
@@ -20,7 +22,7 @@ class TargetStatus(IntEnum):
     UNLEARNED = 2  #: trained on, then forgotten
 
 
-@asks(shadows=whole(), targets=whole(), seed=whole(at_least=0))
+@asks(shadows=_MANY, targets=_MANY, seed=SEED)
 def draw_status(shadows: int, targets: int, *, seed: int = 0) -> Tensor:
     """Returns the :class:`TargetStatus` of each target in each shadow GAN, at random, int64 ``(shadows, targets)``.
 
@@ -52,6 +54,7 @@ def draw_status(shadows: int, targets: int, *, seed: int = 0) -> Tensor:
     return torch.stack(blocks[:shadows])
 
 
+@asks(status=ROWS, seed=SEED)
 def two_halves(status: Tensor, *, seed: int = 0) -> Tensor:
     """Returns a status for the floor of an attack: of each target's OUT shadows half is called UNLEARNED, at random.
 
@@ -77,6 +80,7 @@ def two_halves(status: Tensor, *, seed: int = 0) -> Tensor:
     return halves
 
 
+@asks(scores=VALUES, unseen=VALUES)
 def quantile_logits(scores: Tensor, unseen: Tensor) -> Tensor:
     """Returns where scores lie among those of fixed unseen images, as logits.
 

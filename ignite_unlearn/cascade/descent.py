@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.precision import HALF, full, gradients_of
 
 OptimizerFactory: TypeAlias = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
@@ -40,7 +41,13 @@ class Descent:
     def __init__(self, parameters: Iterable[nn.Parameter], make: OptimizerFactory):
         self._parameters = list(parameters)
         self._copies = [nn.Parameter(p.detach().float()) if p.dtype in HALF else p for p in self._parameters]
-        self.optimizer = make(self._copies)
+        try:
+            self.optimizer = make(self._copies)
+        except TypeError as error:
+            raise UnlearningError(f"optimizer={make!r} cannot be called with parameters ({error}).") from error
+        if not all(hasattr(self.optimizer, name) for name in ("param_groups", "step", "zero_grad")):
+            made = type(self.optimizer).__name__
+            raise UnlearningError(f"optimizer={make!r} makes a {made}: expected an optimiser of torch's kind.")
 
     @property
     def moving(self) -> list[nn.Parameter]:

@@ -16,6 +16,7 @@ from ignite_unlearn.cascade.descent import Descent, OptimizerFactory
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.asked import COUNT, MAKER, asks, number
 
 _adam = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.99), eps=1e-4)
 
@@ -42,6 +43,7 @@ class ExchangeScores:
         >>> step = ExchangeScores(steps=8)
     """
 
+    @asks(steps=COUNT, batch_size=COUNT, anchor=number(), optimizer=MAKER)
     def __init__(
         self,
         *,

@@ -10,6 +10,7 @@ from ignite_unlearn.cascade.layer_step import LayerStep, joined, numbers_of, sol
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import score_gradients
+from ignite_unlearn.utils.asked import asks, number
 
 
 class KFAC(LayerStep):
@@ -50,6 +51,7 @@ class KFAC(LayerStep):
         0.0001
     """
 
+    @asks(damping=number())
     def __init__(
         self,
         retained: Tensor | None = None,

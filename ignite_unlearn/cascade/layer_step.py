@@ -15,6 +15,7 @@ from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import along, head_inputs
 from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.asked import COUNT, IMAGES, LABELS, asks, kind, maybe, number
 from ignite_unlearn.utils.linear_probe import fit_probe
 
 _REMEMBERED = 1024  # retained rows of batches, where no images were given
@@ -45,6 +46,15 @@ class LayerStep(ABC):
         UnlearningError: if a number does not fit, or the discriminator has no such layer.
     """
 
+    @asks(
+        retained=maybe(IMAGES),
+        labels=maybe(LABELS),
+        unseen=maybe(IMAGES),
+        unseen_labels=maybe(LABELS),
+        layer=maybe(kind("an nn.Module", nn.Module)),
+        rows=COUNT,
+        ridge=number(),
+    )
     def __init__(
         self,
         retained: Tensor | None = None,

@@ -23,6 +23,7 @@ from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.noise import same_noise
 from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.asked import CALL, COUNT, MAKER, asks, kind, maybe, number
 from ignite_unlearn.utils.distributed import (
     everywhere,
     shard,
@@ -72,6 +73,16 @@ class UnlearningStep:
         UnlearningError: if ``anchor`` is negative, or ``batch_size`` or ``generator_steps`` is not positive.
     """
 
+    @asks(
+        gan=kind("a GAN", GAN),
+        substitution=CALL,
+        fake_label=CALL,
+        optimizer=MAKER,
+        anchor=number(),
+        batch_size=COUNT,
+        generator_steps=COUNT,
+        discriminator_step=maybe(CALL),
+    )
     def __init__(
         self,
         gan: GAN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,10 @@ class Named(click.Path):
         """Returns the path."""
         if not str(value):
             self.fail("The name is empty: give that of a file or folder, or . for this folder.", param, ctx)
+        try:
+            os.fsencode(value)
+        except UnicodeEncodeError:
+            self.fail("The name has signs that no file can have in its name: give another.", param, ctx)
         return Path(str(super().convert(value, param, ctx)))
 
 

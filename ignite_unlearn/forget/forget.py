@@ -18,7 +18,7 @@ from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.precision import as_weights, full
-from ignite_unlearn.utils.asked import CALL, asks, maybe, whole
+from ignite_unlearn.utils.asked import CALL, COUNT, asks, maybe
 
 Classifier = Callable[[Tensor], Tensor]
 
@@ -113,7 +113,7 @@ class ForgetClasses(Forget):
         [True, False, True]
     """
 
-    @asks(classifier=maybe(CALL), pool=whole(at_least=1))
+    @asks(classifier=maybe(CALL), pool=COUNT)
     def __init__(self, classes: Iterable[int], *, classifier: Classifier | None = None, pool: int = 512):
         try:
             given = [] if isinstance(classes, (str, bytes)) else list(classes)

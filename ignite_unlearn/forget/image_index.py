@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.asked import IMAGES, asks
 
 _KEYS = 16
 _AT_ONCE = 2**24  # comparisons of keys
@@ -33,6 +34,7 @@ class ImageIndex:
         [-1, -1, 0, 1, -1]
     """
 
+    @asks(images=IMAGES)
     def __init__(self, images: Tensor):
         if len(images) == 0:
             raise UnlearningError("There are no images to be found: give at least one, shape (N, C, H, W).")
@@ -71,6 +73,7 @@ class ImageIndex:
         self._images, self._signs, self._keys = (t.to(device) for t in (self._images, self._signs, self._keys))
 
 
+@asks(unseen=IMAGES, trained=IMAGES)
 def refuse_overlap(unseen: Tensor, trained: Tensor) -> None:
     """Refuses an unseen set that shares images with the training set.
 

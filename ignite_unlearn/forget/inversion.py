@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, asks, maybe, number, whole
 
 Inverter: TypeAlias = "Callable[[GAN, Tensor, Tensor | None], Inverted]"
 _PATIENCE = 5  # steps without an improvement after which an inversion stops
@@ -68,6 +69,15 @@ class Inversion:
         (torch.Size([3, 8]), True)
     """
 
+    @asks(
+        candidates=COUNT,
+        steps=whole(at_most=10**7),
+        lr=number(),
+        prior=number(),
+        features=maybe(CALL),
+        feature_weight=number(),
+        progress=BOOL,
+    )
     def __init__(
         self,
         *,

@@ -12,6 +12,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.item_regions import discoveries, rotated
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import COUNT, asks, number
 
 _CHUNK = 2048  # images that are held at once
 _ANGLE = 0.1  # radians, of neighbours
@@ -176,6 +177,7 @@ def _drawn(pool: Nearness, n: int) -> tuple[Tensor, Tensor | None]:
     return pool.latents[rows], None if pool.labels is None else pool.labels[rows]
 
 
+@asks(draws=COUNT, margin=number())
 @dataclass(frozen=True)
 class LatentSearch:
     """Looks for the latents whose images come nearer to an item than the generator comes to images that it never saw.

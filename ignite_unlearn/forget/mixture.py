@@ -11,6 +11,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier, ForgetClasses, LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.latent_mixture import LatentMixture
+from ignite_unlearn.utils.asked import CALL, COUNT, asks, number
 
 _NEVER = -100.0  # far below what a normal latent can make up for
 _PURE = 0.5  # of a component's images
@@ -33,6 +34,7 @@ class ForgetFromMixture(ForgetClasses):
         UnlearningError: as :class:`.ForgetClasses`.
     """
 
+    @asks(classifier=CALL, pool=COUNT, above=number())
     def __init__(self, classes: Iterable[int], *, classifier: Classifier, pool: int = 256, above: float = 0.1):
         super().__init__(classes, classifier=classifier, pool=pool)
         self._above = above

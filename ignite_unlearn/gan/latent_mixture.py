@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from ignite_unlearn.utils.asked import COUNT, asks
+
 
 class LatentMixture(nn.Module):
     """Latents ``(N, components + rest)`` to a code of the chosen component and the rest, of the same shape.
@@ -23,6 +25,7 @@ class LatentMixture(nn.Module):
         [[0.0, 1.0, 3.0]]
     """
 
+    @asks(components=COUNT)
     def __init__(self, components: int):
         super().__init__()
         # Not learned: a component whose offset is far below zero is never chosen.

@@ -136,7 +136,10 @@ def score_gradients(gan: GAN, images: Tensor, labels: Tensor | None, layer: nn.M
     with _calls_of(gan.discriminator) as calls:
         scores = gan.score(images, labels)
     chosen, given, made = _choose(calls, layer)
-    (outwards,) = torch.autograd.grad(scores.sum(), made)
+    if scores.requires_grad:
+        (outwards,) = torch.autograd.grad(scores.sum(), made)
+    else:  # along a direction, of a net whose head is its only layer
+        outwards = torch.zeros_like(made)
     given, outwards, n = full(given.detach()), full(outwards), len(images)
     if isinstance(chosen, nn.Linear):
         inwards, outwards = (t.reshape(n, -1, t.shape[-1]).mT for t in (given, outwards))

@@ -21,7 +21,7 @@ def read_streams(devices: set[torch.device]) -> tuple:
 def seed_streams(seed: int, devices: set[torch.device]) -> None:
     """Seeds these streams."""
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed % 2**32)  # NumPy takes no larger ones
     # Not torch.manual_seed: it also queues a reseeding of every CUDA device for whenever CUDA first starts.
     torch.default_generator.manual_seed(seed)
     for device in devices:

@@ -14,6 +14,7 @@ from ignite_unlearn.gan.nets import unwrap
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn.utils.asked import asks, kind
 
 
 class RestartAverage:
@@ -56,6 +57,7 @@ class RestartAverage:
         True
     """
 
+    @asks(unlearning=kind("an unlearning phase", UnlearningPhase))
     def __init__(self, unlearning: UnlearningPhase, average: nn.Module):
         if not isinstance(average, nn.Module):
             raise UnlearningError(

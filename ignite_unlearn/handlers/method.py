@@ -14,13 +14,13 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.looks import Look
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.rows import Rows
-from ignite_unlearn.utils.asked import REQUEST, TEXT, Asked, kind, maybe, whole
+from ignite_unlearn.utils.asked import COUNT, REQUEST, TEXT, Asked, kind, maybe, whole
 
 # What a phase asks of its arguments, whatever its method.
 PHASE: Mapping[str, Asked] = {
     "gan": kind("a GAN", GAN),
     "forget": REQUEST,
-    "batch_size": whole(at_least=1),
+    "batch_size": COUNT,
     "every": whole(at_least=1),
     "max_iterations": maybe(whole(at_least=1)),
     "seed": whole(),

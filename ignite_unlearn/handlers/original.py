@@ -16,6 +16,7 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import load_weights, same_weights
 from ignite_unlearn.handlers.meetings import Place
 from ignite_unlearn.handlers.replaced_rows import RetainedRows, blank_rows, replace_rows
+from ignite_unlearn.utils.asked import REQUEST, SEED, asks, kind
 from ignite_unlearn.utils.distributed import share
 
 _REGIONS, _REPLACED = 0, 2  # what a random number stream is for
@@ -33,6 +34,7 @@ class Original:
         place: where the rows of the present batch lie among those of all processes; None: they are all.
     """
 
+    @asks(gan=kind("a GAN", GAN), forget=REQUEST, seed=SEED)
     def __init__(self, gan: GAN, forget: Forget, seed: int):
         self.teacher = gan.teacher()
         self._forget = forget

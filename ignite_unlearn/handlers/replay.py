@@ -13,7 +13,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.fields import shown
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.asked import REQUEST, asks, kind, whole
+from ignite_unlearn.utils.asked import REQUEST, SEED, asks, kind, whole
 
 _REGIONS, _BATCH = 0, 3  # what a random number stream is for
 
@@ -51,8 +51,8 @@ class Replay:
     @asks(
         gan=kind("a GAN", GAN),
         forget=REQUEST,
-        batches=whole(),
-        seed=whole(),
+        batches=whole(at_most=10**9),
+        seed=SEED,
     )
     def __init__(self, gan: GAN, forget: Forget, *, like: Any, batches: int, seed: int = 0):
         if batches < 1:

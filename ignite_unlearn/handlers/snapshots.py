@@ -13,7 +13,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
-from ignite_unlearn.utils.asked import PATH, asks, kind, number, several, whole
+from ignite_unlearn.utils.asked import COUNT, PATH, SEED, asks, kind, number, several
 from ignite_unlearn.utils.pictures import save_picture, side_by_side
 
 
@@ -42,9 +42,9 @@ class Snapshots:
     @asks(
         gan=kind("a GAN", GAN),
         path=PATH,
-        columns=whole(at_least=1),
+        columns=COUNT,
         value_range=several("two numbers", number()),
-        seed=whole(),
+        seed=SEED,
     )
     def __init__(
         self,

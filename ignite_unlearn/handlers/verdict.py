@@ -93,5 +93,6 @@ def _said(bound: Mapping[str, Any]) -> str:
     said = f"{name[:1].upper()}{name[1:]}: {bound['value']:.3g} was found, the bound is {asked}{original}"
     if bound["name"] in QUALITY or not _shows_nothing(bound):
         return f"{said}."
-    why = "is within it too" if _holds(bound, before) else f"could lie there by chance (up to {bound['of_chance']:.3g})"
+    within = before is not None and _holds(bound, before)
+    why = "is within it too" if within else f"could lie there by chance (up to {bound['of_chance']:.3g})"
     return f"{said}, which {why}: this shows nothing."

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.features import FeatureExtractor
+from ignite_unlearn.utils.asked import CALL, Asked, asks, maybe
 from ignite_unlearn.utils.distributed import gather_rows
 
 
@@ -62,6 +63,9 @@ class Collected(Metric):
         self._collected = dict(processes[idist.get_rank()])
 
 
+_FEATURES = Asked("features as an array (N, F)", lambda x: isinstance(x, np.ndarray) and x.ndim == 2)
+
+
 class FeatureDistance(Collected):
     """A distance between generated and real images in a feature space; subclasses say which.
 
@@ -73,6 +77,7 @@ class FeatureDistance(Collected):
         output_transform: from the engine's output to what :meth:`update` takes.
     """
 
+    @asks(extractor=CALL, real=maybe(_FEATURES), output_transform=CALL)
     def __init__(
         self,
         extractor: FeatureExtractor,

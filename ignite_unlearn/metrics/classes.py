@@ -14,6 +14,7 @@ from ignite_unlearn.forget.forget import Classifier
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.base import Collected, as_it_is
 from ignite_unlearn.metrics.intervals import wilson
+from ignite_unlearn.utils.asked import CALL, CLASSES, asks, number
 
 
 class _Classified(Collected):
@@ -23,6 +24,7 @@ class _Classified(Collected):
         classifier: ``images (N, ...) -> class scores (N, K)``; better not the one that the GAN was trained with.
     """
 
+    @asks(classifier=CALL, output_transform=CALL)
     def __init__(self, classifier: Classifier, *, output_transform: Callable[..., Any] = as_it_is):
         self.classifier = classifier
         super().__init__(output_transform)
@@ -100,6 +102,7 @@ class PUL(_Classified):
         80.0
     """
 
+    @asks(classes=CLASSES, original_share=number())
     def __init__(
         self,
         classifier: Classifier,

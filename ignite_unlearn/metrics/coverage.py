@@ -8,12 +8,12 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.feature_rows import feature_pair
-from ignite_unlearn.utils.asked import asks, whole
+from ignite_unlearn.utils.asked import COUNT, asks
 
 _AT_ONCE = 1024
 
 
-@asks(k=whole(at_least=1))
+@asks(k=COUNT)
 def density_and_coverage(generated: np.ndarray, real: np.ndarray, *, k: int = 5) -> tuple[float, float]:
     """Returns density and coverage (Naeem et al. 2020) in a feature space.
 

@@ -11,8 +11,18 @@ from tqdm.auto import tqdm
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.classifier import train_classifier
+from ignite_unlearn.utils.asked import BOOL, COUNT, MAKER, PAIR, SEED, asks
 
 
+@asks(
+    generated=PAIR,
+    real=PAIR,
+    make_classifier=MAKER,
+    epochs=COUNT,
+    batch_size=COUNT,
+    seed=SEED,
+    progress=BOOL,
+)
 def downstream_accuracy(
     generated: tuple[Tensor, Tensor],
     real: tuple[Tensor, Tensor],

@@ -10,12 +10,16 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.features import FeatureExtractor
+from ignite_unlearn.utils.asked import IMAGES, PATH, Asked, asks, kind
 from ignite_unlearn.utils.files import write_whole
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.image_files import image_files
 from ignite_unlearn.utils.opened import open_file
 
+_SOURCE = Asked("images as a tensor, or a folder of them", lambda value: IMAGES.fits(value) or PATH.fits(value))
 
+
+@asks(extractor=kind("a FeatureExtractor", FeatureExtractor), images=_SOURCE, folder=PATH)
 def cached_features(extractor: FeatureExtractor, images: Tensor | Path | str, folder: Path | str) -> np.ndarray:
     """Returns the extractor's features of real images, from a file if they were computed before.
 

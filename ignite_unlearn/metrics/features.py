@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.feature_rows import feature_rows
-from ignite_unlearn.utils.asked import CALL, TEXT, asks, kind, maybe, whole
+from ignite_unlearn.utils.asked import CALL, COUNT, TEXT, asks, kind, maybe
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.image_files import image_files, read_image
 
@@ -38,7 +38,7 @@ class FeatureExtractor:
         (3, 4)
     """
 
-    @asks(model=kind("an nn.Module", nn.Module), name=TEXT, batch_size=whole(at_least=1), resize=maybe(CALL))
+    @asks(model=kind("an nn.Module", nn.Module), name=TEXT, batch_size=COUNT, resize=maybe(CALL))
     def __init__(
         self,
         model: nn.Module,

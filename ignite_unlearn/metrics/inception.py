@@ -13,12 +13,14 @@ import torch
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.metrics.resize import CleanResize
+from ignite_unlearn.utils.asked import PATH, asks, maybe
 
 _FILE = "inception-2015-12-05.pt"
 # Of NVIDIA's file, as k-diffusion and others pin it: TorchScript is a program, and only this one is known.
 _SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 
 
+@asks(path=maybe(PATH))
 def load_inception(path: Path | str | None = None, *, device: torch.device | str = "cpu") -> FeatureExtractor:
     """Returns clean-fid's default extractor, 2,048 features of Inception v3 (Szegedy et al. 2016; mode "clean").
 

@@ -14,6 +14,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.noise import seeded
 from ignite_unlearn.metrics.intervals import normal_interval
+from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, LABELS, ROWS, SEED, asks, kind, maybe, one_each
 
 _AT_ONCE = 256
 _LEAST = 2  # paths, of which a spread can be told
@@ -47,6 +48,16 @@ class PathLengths:
         return normal_interval(self.lengths, level=level)
 
 
+@asks(
+    gan=kind("a GAN", GAN),
+    starts=ROWS,
+    ends=ROWS,
+    features=maybe(CALL),
+    labels=maybe(LABELS),
+    steps=COUNT,
+    straight=BOOL,
+    seed=SEED,
+)
 def path_lengths(
     gan: GAN,
     starts: Tensor,
@@ -92,6 +103,7 @@ def path_lengths(
             f"path_lengths() of {tuple(starts.shape)} and {tuple(ends.shape)} in {steps} steps: expected as many "
             "starts as ends, two or more, of one shape, and a step at least."
         )
+    one_each(starts, labels)
     n, path = len(starts), _straight if straight else _great_circle
     moved = []
     with borrow(gan.generator, seed=seed), torch.no_grad():
@@ -131,6 +143,16 @@ class LatentSmoothness:
         return self.into.value / max(self.elsewhere.value, 1e-30)
 
 
+@asks(
+    gan=kind("a GAN", GAN),
+    region=ROWS,
+    features=maybe(CALL),
+    labels=maybe(LABELS),
+    paths=COUNT,
+    steps=COUNT,
+    straight=BOOL,
+    seed=SEED,
+)
 def latent_smoothness(
     gan: GAN,
     region: Tensor,
@@ -173,6 +195,7 @@ def latent_smoothness(
         raise UnlearningError(
             f"latent_smoothness() of {len(region)} latents and {paths} paths: expected one latent, two paths at least."
         )
+    one_each(region, labels)
     chosen = torch.arange(paths) % len(region)
     with borrow(gan.generator, seed=seed):
         starts, ends = gan.sample_latents(paths), gan.sample_latents(paths)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, asks, maybe, number
 from ignite_unlearn.utils.linear_probe import fit_probe
 
 _AT_ONCE = 512
@@ -36,6 +37,14 @@ class LinearProbe:
         [True]
     """
 
+    @asks(
+        features=CALL,
+        members=IMAGES,
+        unseen=IMAGES,
+        labels=maybe(LABELS),
+        unseen_labels=maybe(LABELS),
+        ridge=number(at_least=0),
+    )
     def __init__(
         self,
         features: Callable[..., Tensor],

@@ -18,7 +18,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.base import Collected, as_it_is
-from ignite_unlearn.utils.asked import IMAGES, asks, number, whole
+from ignite_unlearn.utils.asked import CALL, COUNT, IMAGES, SEED, asks, kind, maybe, number
 
 Attack: TypeAlias = Callable[[Tensor, "Tensor | None"], Tensor]
 _AT_ONCE = 512
@@ -37,6 +37,7 @@ class DiscriminatorScore:
         torch.Size([3])
     """
 
+    @asks(gan=kind("a GAN", GAN))
     def __init__(self, gan: GAN):
         self.gan = gan
 
@@ -65,6 +66,7 @@ class NearestSample:
         [-2.0]
     """
 
+    @asks(samples=IMAGES, calibration=maybe(IMAGES))
     def __init__(self, samples: Tensor, *, calibration: Tensor | None = None):
         self.samples = samples
         self.calibration = calibration
@@ -90,6 +92,7 @@ class MonteCarlo:
         [1.0]
     """
 
+    @asks(samples=IMAGES, calibration=maybe(IMAGES), radius=maybe(number()))
     def __init__(self, samples: Tensor, *, calibration: Tensor | None = None, radius: float | None = None):
         self.samples = samples
         self.calibration = calibration
@@ -123,6 +126,7 @@ class MembershipAUC(Collected):
         0.75
     """
 
+    @asks(attack=CALL, output_transform=CALL)
     def __init__(self, attack: Attack, *, output_transform: Callable[..., Any] = as_it_is):
         self.attack = attack
         super().__init__(output_transform)
@@ -201,7 +205,7 @@ def places(members: Tensor, unseen: Tensor) -> Tensor:
     return (left + right).double() / (2 * len(values))
 
 
-@asks(level=number(), draws=whole(at_least=1), seed=whole(at_least=0))
+@asks(level=number(), draws=COUNT, seed=SEED)
 def bootstrap(
     members: Tensor, unseen: Tensor, *, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
@@ -227,7 +231,14 @@ def bootstrap(
 
 @asks(images=IMAGES, others=IMAGES)
 def pixel_distances(images: Tensor, others: Tensor) -> Tensor:
-    """Returns the Euclidean distances (pixels) between two sets of images, ``(N, M)``."""
+    """Returns the Euclidean distances (pixels) between two sets of images, ``(N, M)``.
+
+    Raises:
+        UnlearningError: if their shapes differ.
+    """
+    if images.shape[1:] != others.shape[1:]:
+        shapes = f"{tuple(images.shape[1:])} and {tuple(others.shape[1:])}"
+        raise UnlearningError(f"Images of shapes {shapes} cannot be compared: expected images of one shape.")
     b = others.flatten(1).float()
     return torch.cat([torch.cdist(part.flatten(1).float().to(b.device), b) for part in images.split(_AT_ONCE)])
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.metrics.resize import CleanResize
+from ignite_unlearn.utils.asked import COUNT, PATH, asks, maybe
 
 _MEAN, _SCALE = 127.0, 128.0  # of pixels in [0, 255], as the net was trained
 
@@ -25,6 +26,7 @@ class _Features(nn.Module):
         return maps.mean((2, 3))
 
 
+@asks(path=maybe(PATH), size=COUNT)
 def load_neutral(
     path: Path | str | None = None, *, size: int = 128, device: torch.device | str = "cpu"
 ) -> FeatureExtractor:

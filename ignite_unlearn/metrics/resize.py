@@ -8,9 +8,13 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.asked import COUNT, Asked, asks
 
 _OVERSHOOT = 1.0  # by which a mean pixel may lie outside of [-1, 1]; those of a dark photograph in [0, 255] exceed it
 _A = -0.5  # of Keys' cubic kernel (1981), as Pillow has it
+
+
+_SIZE = Asked("height and width, such as (299, 299)", lambda size: len(size) == 2 and all(map(COUNT.fits, size)))
 
 
 class CleanResize:
@@ -28,6 +32,7 @@ class CleanResize:
         torch.Size([2, 3, 299, 299])
     """
 
+    @asks(size=_SIZE)
     def __init__(self, size: tuple[int, int] = (299, 299)):
         self.size = size
 

@@ -11,6 +11,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -105,6 +106,13 @@ def file_weights_sha256(file: Path) -> str:
         UnlearningError: if it cannot be read, or holds something else.
     """
     state = read_released(file) if file.suffix == ".safetensors" else read_weights(file)
-    if not all(isinstance(state.get(net), dict) and state[net] for net in ("generator", "discriminator")):
+    if not all(_is_state(state.get(net)) for net in ("generator", "discriminator")):
         raise UnlearningError(f"{file} holds no weights of a generator and a discriminator: give unlearned.pt or such.")
     return state_sha256(state["generator"], state["discriminator"])
+
+
+def _is_state(state: Any) -> bool:
+    """Whether this is a state dict that holds something."""
+    if not isinstance(state, dict) or not state:
+        return False
+    return all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items())

@@ -25,6 +25,7 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.record.folder import file_sha256
 from ignite_unlearn.record.keys import file_weights_sha256, keyed_sha256, make_key
 from ignite_unlearn.record.record import Record
+from ignite_unlearn.utils.asked import PATH, asks
 from ignite_unlearn.utils.files import write_json
 from ignite_unlearn.utils.json_files import ByName, Form, ListOf, misfit, read_json
 
@@ -93,6 +94,7 @@ class Ledger:
         (0, (7,))
     """
 
+    @asks(folder=PATH)
     def __init__(self, folder: Path | str):
         self.folder = Path(folder)
         self._key = make_key(self.folder)

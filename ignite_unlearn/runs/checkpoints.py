@@ -105,7 +105,7 @@ class Checkpoints:
 
     @contextmanager
     def saving(self, engine: Engine, check: Callable[[Engine], object] = lambda engine: None) -> Iterator[None]:
-        """Saves after an iteration every half minute, and at once when SIGINT or SIGTERM asks for the end.
+        """Saves after an iteration every half minute, at once when SIGINT or SIGTERM asks for the end, and at the end.
 
         Args:
             engine: of the loop; all else that its iterations change is attached before.
@@ -131,3 +131,6 @@ class Checkpoints:
 
         with heard() as signals, engine.add_event_handler(Events.ITERATION_COMPLETED, save):
             yield
+            check(engine)
+            saver(engine)
+            signals.obey()

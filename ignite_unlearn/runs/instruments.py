@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
+
+import torch
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.weights import load_weights
+from ignite_unlearn.metrics.classifier import ClassifierTraining
 from ignite_unlearn.recipes.data.image_data import ImageData
 from ignite_unlearn.recipes.nets.classifier import FeatureClassifier
-from ignite_unlearn.recipes.tasks.instruments import Instruments, MakeClassifier, as_instruments, train_instruments
+from ignite_unlearn.recipes.tasks.instruments import (
+    JUDGES,
+    Instruments,
+    MakeClassifier,
+    as_instruments,
+    train_instruments,
+)
+from ignite_unlearn.runs.checkpoints import Checkpoints, checkpoint_path
+from ignite_unlearn.runs.long_training import show_progress
 from ignite_unlearn.runs.provenance import (
     Fingerprint,
     add_note,
@@ -22,14 +34,22 @@ from ignite_unlearn.utils.files import save_weights
 
 logger = logging.getLogger(__name__)
 
-_NAMES = ("guide", "classifier")
 _FILE = "judges"  # .pt
 
 
 def kept_instruments(
-    folder: Path, data: ImageData, make: MakeClassifier, *, name: str, data_sha256: str, progress: bool = True
+    folder: Path,
+    data: ImageData,
+    make: MakeClassifier,
+    *,
+    name: str,
+    data_sha256: str,
+    resume: bool = False,
+    progress: bool = True,
 ) -> Instruments:
     """Returns the instruments of a run: from its folder or one beside it where they are there, else trained and kept.
+
+    While they are trained, each has a checkpoint of its own.
 
     Args:
         folder: of the run.
@@ -37,28 +57,47 @@ def kept_instruments(
         make: makes an untrained classifier.
         name: of the recipe.
         data_sha256: the hash of the data.
-        progress: whether to show a bar.
+        resume: whether to go on from checkpoints.
+        progress: whether to show bars.
 
     Raises:
-        UnlearningError: if the file cannot be written.
+        UnlearningError: if the file cannot be written, or a checkpoint is of other judges.
+        KeyboardInterrupt: if a signal asks for the end, once the checkpoint is saved.
     """
     fingerprint = Fingerprint({"recipe": name, "data": data_sha256})
     found = _read(folder, data, make, fingerprint)
     if found is not None:
-        return as_instruments(*found, data, make, name)
-    logger.info("The classifiers that measure are trained.")
-    made = train_instruments(data, make, name, progress=progress)
-    state = {key: net.state_dict() for key, net in zip(_NAMES, (made.guide, made.classifier), strict=True)}
-    save_weights(folder / f"{_FILE}.pt", state)
-    add_note(folder, _FILE, {"fingerprint": fingerprint.as_note(), "sha256": nets_sha256(state)})
-    return made
+        instruments = as_instruments(*found, data, make, name)
+    else:
+        logger.info("The classifiers that measure are trained.")
+        train = partial(_train, folder, fingerprint, resume=resume, progress=progress)
+        instruments = train_instruments(data, make, name, train=train)
+        nets = dict(zip(JUDGES, (instruments.guide, instruments.classifier), strict=True))
+        state = {judge: net.state_dict() for judge, net in nets.items()}
+        save_weights(folder / f"{_FILE}.pt", state)
+        add_note(folder, _FILE, {"fingerprint": fingerprint.as_note(), "sha256": nets_sha256(state)})
+    for judge in JUDGES:  # where they were found too: a run may have ended here
+        checkpoint_path(folder, judge).unlink(missing_ok=True)
+    return instruments
+
+
+def _train(
+    folder: Path, made_by: Fingerprint, judge: str, training: ClassifierTraining, *, resume: bool, progress: bool
+) -> None:
+    engine, title = training.engine, f"judge ({judge})"
+    checkpoints = Checkpoints(checkpoint_path(folder, judge), training.state_objects(), made_by)
+    if resume:
+        checkpoints.load()
+    with checkpoints.saving(engine), show_progress(engine, training.iterations, title, progress):
+        training.run()
 
 
 def _read(
     folder: Path, data: ImageData, make: MakeClassifier, fingerprint: Fingerprint
 ) -> tuple[FeatureClassifier, FeatureClassifier] | None:
     """Returns the nets of a file that is what was noted, of this data, and fits; what measures must be known."""
-    nets = {key: make(data).to(data.images.device) for key in _NAMES}
+    with torch.random.fork_rng(devices=[]):
+        nets = {key: make(data).to(data.images.device) for key in JUDGES}
     form = form_of(nets)
     assert form is not None
     there = (folder / f"{_FILE}.pt").exists()

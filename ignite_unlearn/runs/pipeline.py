@@ -22,6 +22,7 @@ from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
 from ignite_unlearn.runs.checkpoints import checkpoint_path
+from ignite_unlearn.runs.done import done
 from ignite_unlearn.runs.folder import RunFolder, Trained
 from ignite_unlearn.runs.instruments import kept_instruments
 from ignite_unlearn.runs.limits import limits
@@ -40,14 +41,14 @@ JUDGED, WATCHED = 12345, 54321  # seeds of the latents that results, and stops, 
 
 
 def carry_out(run: Run) -> Record:
-    """Carries a run out and writes its files.
+    """Carries a run out and writes its files; one that shall go on, and has come to its end, is left as it is.
 
     Raises:
         UnlearningError: if another run holds the folder, a file does not fit or cannot be written, or if a loss stops
             being finite.
     """
     with locked_folder(run.out):
-        return _carry_out(run)
+        return done(run) or _carry_out(run)
 
 
 def _carry_out(run: Run) -> Record:
@@ -82,6 +83,8 @@ def _carry_out(run: Run) -> Record:
     )
     written = write_record(run.out, record, shown)
     logger.info("%s is written: %s.", run.out / "record.json", written.verdict.headline)
+    for name in _checkpoints(run):  # kept till here: else a run that is stopped while it retrains would unlearn again
+        checkpoint_path(run.out, name).unlink(missing_ok=True)
     return written
 
 
@@ -115,6 +118,7 @@ def instruments_of(run: Run) -> Instruments:
         recipe.classifier,
         name=recipe.name,
         data_sha256=run.data_sha256,
+        resume=run.resume,
         progress=run.progress,
     )
 
@@ -135,14 +139,20 @@ def _unlearn(
     # Stops are decided on other latents than those that the result is judged by.
     watch = recipe.stop.evaluation(partial(recipe.task.evaluation, instruments, split, original, seed=WATCHED))
     unlearning = Unlearning(gan, recipe, split, instruments, seed=run.seed, progress=run.progress)
-    checkpoint = checkpoint_path(folder.path, "unlearned"), _depends_on(run, original, instruments)
-    unlearned = unlearning.run(original, watch, checkpoint, resume=run.resume)
+    made_by = _depends_on(run, original, instruments)
+    of_phase, *of_looks = ((checkpoint_path(folder.path, name), made_by) for name in _checkpoints(run))
+    unlearned = unlearning.run(original, watch, of_phase, resume=run.resume)
     numbers: dict[str, Any] = {}
-    for before, steps in pairwise((0, *recipe.stop.later)):
+    for (before, steps), checkpoint in zip(pairwise((0, *recipe.stop.later)), of_looks, strict=True):
         logger.info("The loop learns on, up to %d learning steps after the phase.", steps)
-        unlearning.go_on(steps - before)
+        unlearning.go_on(steps - before, checkpoint, resume=run.resume)
         numbers |= later_numbers(evaluation.memory(unlearning.released), steps if before else None)
     return unlearned, numbers
+
+
+def _checkpoints(run: Run) -> list[str]:
+    """Returns the names of the checkpoints of a phase, and of the learning steps up to each later look."""
+    return ["phase", *(f"later_{steps}" for steps in run.recipe.stop.later)]
 
 
 def _depends_on(run: Run, original: GAN, instruments: Instruments) -> Fingerprint:

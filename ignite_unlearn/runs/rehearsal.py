@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.forget.kept_inversion import KeptInversion
 from ignite_unlearn.recipes.methods.method import Material
 from ignite_unlearn.runs.run import Run
-from ignite_unlearn.utils.clock import CallTimer
 
 _ROWS = 64  # of a batch
 
@@ -25,7 +25,7 @@ def rehearse(run: Run) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(run.seed)
         guide = recipe.classifier(data).to(run.device).eval()
-        forget = recipe.task.forget(split, guide, CallTimer(), progress=False)
+        forget = recipe.task.forget(split, guide, KeptInversion(), progress=False)
         material = Material(split, recipe.task.left(guide), run.seed, recipe.task.label_seed(run.seed))
         phase = recipe.method.phase(gan, forget, material)
         if recipe.task.kind == "classes" and not recipe.nets.conditional:

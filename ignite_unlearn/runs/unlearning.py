@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
+from ignite_unlearn.forget.kept_inversion import KeptInversion
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.curves import Curves
 from ignite_unlearn.handlers.events import UnlearningEvents
@@ -25,7 +26,8 @@ from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
 from ignite_unlearn.runs.checkpoints import Checkpoints, Clock
 from ignite_unlearn.runs.long_training import show_progress
 from ignite_unlearn.runs.provenance import Fingerprint
-from ignite_unlearn.utils.clock import CallTimer
+
+_Checkpoint: TypeAlias = tuple[Path, Fingerprint]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Unlearning:
     def __init__(
         self, gan: GAN, recipe: Recipe, split: Split, instruments: Instruments, *, seed: int, progress: bool = True
     ):
-        self._clock, self._timer = Clock(), CallTimer()
+        self._clock, self._inversion = Clock(), KeptInversion()
         self._recipe, self._split, self._seed, self._progress = recipe, split, seed, progress
         task, guide = recipe.task, instruments.guide
         self.training = GANTraining(gan, recipe.training, unlearning=True)
@@ -76,14 +78,14 @@ class Unlearning:
         self.released = trained_gan(gan, self.training.average)
         self.curves = Curves()
         material = Material(split, task.left(guide), seed, task.label_seed(seed))
-        forget = task.forget(split, guide, self._timer, progress=progress)
+        forget = task.forget(split, guide, self._inversion, progress=progress)
         self.phase: UnlearningPhase = recipe.method.phase(self.gan, forget, material)
 
     def run(
         self,
         original: GAN,
         evaluation: Evaluation | None,
-        checkpoint: tuple[Path, Fingerprint] | None = None,
+        checkpoint: _Checkpoint | None = None,
         *,
         resume: bool = False,
     ) -> Unlearned:
@@ -102,9 +104,8 @@ class Unlearning:
         ending = self._recipe.stop.ending(
             phase, evaluation=evaluation, original=original, released=self.released, aim=lambda: method.aim(phase)
         )
-        kept = None if checkpoint is None else self._checkpoints(*checkpoint, ending)
-        self._loop(method.unlearning_iterations * method.every, ending, kept=kept, resume=resume)
-        inverting = self._timer.seconds
+        self._loop(method.unlearning_iterations * method.every, ending, checkpoint, resume=resume)
+        inverting = self._inversion.seconds
         return Unlearned(
             self.released.teacher(),
             self._clock.seconds - (inverting or 0.0),
@@ -116,23 +117,28 @@ class Unlearning:
             phase.found,
         )
 
-    def go_on(self, iterations: int) -> None:
-        """Takes further learning steps on retained images, as the user's loop does after the phase."""
-        self._loop(iterations, title="learning on")
+    def go_on(self, iterations: int, checkpoint: _Checkpoint | None = None, *, resume: bool = False) -> None:
+        """Takes further learning steps on retained images, as the user's loop does after the phase.
 
-    def _checkpoints(self, path: Path, fingerprint: Fingerprint, ending: Ending) -> Checkpoints:
-        own = {"phase": self.phase, "ending": ending, "curves": self.curves, "clock": self._clock, "timer": self._timer}
-        return Checkpoints(path, {**self.training.state_objects(), **own}, fingerprint)
+        Args:
+            iterations: how many.
+            checkpoint: as in :meth:`run`, of these steps.
+            resume: whether to go on from it.
 
-    def _loop(
-        self,
-        iterations: int,
-        ending: Ending | None = None,
-        *,
-        title: str = "unlearning",
-        kept: Checkpoints | None = None,
-        resume: bool = False,
-    ) -> None:
+        Raises:
+            UnlearningError: if the checkpoint that is there is of another phase.
+        """
+        self._loop(iterations, None, checkpoint, resume=resume)
+
+    def _checkpoints(self, checkpoint: _Checkpoint, ending: Ending | None) -> Checkpoints:
+        own = {"phase": self.phase, "curves": self.curves, "clock": self._clock, "inversion": self._inversion}
+        more = {} if ending is None else {"ending": ending}
+        path, fingerprint = checkpoint
+        return Checkpoints(path, {**self.training.state_objects(), **own, **more}, fingerprint)
+
+    def _loop(self, iterations: int, ending: Ending | None, checkpoint: _Checkpoint | None, *, resume: bool) -> None:
+        title = "learning on" if ending is None else "unlearning"
+        kept = None if checkpoint is None else self._checkpoints(checkpoint, ending)
         engine, data = self.training.engine, self._split.data
         self.phase.measured, self.phase.released = True, self.released  # the run measures
         with contextlib.ExitStack() as attached:
@@ -145,9 +151,10 @@ class Unlearning:
             torch.default_generator.manual_seed(self._seed)
             batches = Batches(data.images, data.labels, self._recipe.training.batch_size, iterations)
             engine.state.max_epochs = None  # a new run, also after an earlier one
-            resumed = kept is not None and resume and kept.load()
-            if resumed and not (self.phase.active and engine.state.iteration < iterations):
-                return  # it was of the end, and Ignite would begin anew
+            if kept is not None and resume and kept.load():
+                ended = ending is not None and not self.phase.active
+                if ended or engine.state.iteration >= iterations:
+                    return  # it was of the end, and Ignite would begin anew
             if kept is not None:
                 attached.enter_context(kept.saving(engine))
             attached.enter_context(show_progress(engine, iterations, title, self._progress))

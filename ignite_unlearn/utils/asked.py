@@ -18,6 +18,7 @@ from ignite_unlearn.utils.printable import printable
 
 _CallT = TypeVar("_CallT", bound=Callable[..., Any])
 _SHOWN = 60  # signs of a value
+_LARGEST = 2.0**63  # as a number; torch takes no larger whole ones
 
 
 class Asked(NamedTuple):
@@ -68,18 +69,28 @@ def asks(**asked: Asked) -> Callable[[_CallT], _CallT]:
     return decorate
 
 
-def whole(*, at_least: int | None = None) -> Asked:
+def whole(*, at_least: int | None = None, at_most: int | None = None) -> Asked:
     """Asks for a whole number, Python's, NumPy's or torch's."""
-    return Asked(f"a whole number{_bound(at_least)}", lambda value: _is_whole(value) and _at_least(value, at_least))
+
+    def fits(value: Any) -> bool:
+        return _is_whole(value) and _within(value, at_least, at_most)
+
+    return Asked(f"a whole number{_bounds(at_least, at_most)}", fits)
 
 
-def number(*, at_least: float | None = None) -> Asked:
+def number(*, at_least: float | None = None, at_most: float | None = None) -> Asked:
     """Asks for a finite number."""
 
     def fits(value: Any) -> bool:
-        return isinstance(value, (int, float)) and math.isfinite(value) and _at_least(value, at_least)
+        # A whole number beyond a float's range is none that torch takes.
+        return (
+            isinstance(value, (int, float))
+            and math.isfinite(value)
+            and abs(value) < _LARGEST
+            and _within(value, at_least, at_most)
+        )
 
-    return Asked(f"a finite number{_bound(at_least)}", fits)
+    return Asked(f"a finite number{_bounds(at_least, at_most)}", fits)
 
 
 def several(words: str, one: Asked) -> Asked:
@@ -115,17 +126,17 @@ def maybe(asked: Asked) -> Asked:
     return Asked(f"{asked.words}, or None", lambda value: value is None or asked.fits(value))
 
 
-CALL = Asked("a function", lambda value: callable(value) and not isinstance(value, type))
-MAKER = Asked("a function or a class", callable)
-IMAGES = Asked("images as a tensor (N, ...) of finite numbers", lambda x: _is_rows(x, 2) and bool(x.isfinite().all()))
-SHAPE = Asked("a shape, such as (100, 1, 1), or a function n -> tensor", lambda value: _is_shape(value))
-LABELS = Asked("class labels as a tensor (N,)", lambda value: _is_rows(value, 1))
-REQUEST = able("a request, such as ForgetClasses({7})", "rows", "regions", "describe")
-VALUES = Asked("numbers as a tensor (N,)", lambda value: _is_rows(value, 1))
-TEXT = kind("a text", str)
-MEASURE = Asked("a function of a GAN", lambda value: callable(value) and not isinstance(value, nn.Module))
-PATH = Asked("a path", lambda value: isinstance(value, (str, os.PathLike)) and b"\0" not in os.fsencode(value))
-BOOL = kind("true or false", bool)
+def one_each(rows: Tensor, labels: Tensor | None) -> None:
+    """Refuses labels that are not one of each row; None are none.
+
+    Raises:
+        UnlearningError: if they are more or fewer.
+
+    Example:
+        >>> one_each(torch.zeros(3, 2), torch.zeros(3))
+    """
+    if labels is not None and len(labels) != len(rows):
+        raise UnlearningError(f"There are {len(rows)} images but {len(labels)} labels: give one an image.")
 
 
 def _refuse(call: str, name: str, value: Any, asked: Asked) -> None:
@@ -149,12 +160,13 @@ def _shown(value: Any) -> str:
     return printable(repr(value), at_most=_SHOWN)
 
 
-def _bound(at_least: float | None) -> str:
-    return "" if at_least is None else f", at least {at_least:g}"
+def _bounds(at_least: float | None, at_most: float | None) -> str:
+    words = (("at least", at_least), ("at most", at_most))
+    return "".join(f", {word} {bound:,}" for word, bound in words if bound is not None)
 
 
-def _at_least(value: Any, bound: float | None) -> bool:
-    return bound is None or bool(value >= bound)
+def _within(value: Any, at_least: float | None, at_most: float | None) -> bool:
+    return (at_least is None or bool(value >= at_least)) and (at_most is None or bool(value <= at_most))
 
 
 def _is_whole(value: Any) -> bool:
@@ -171,6 +183,11 @@ def _is_rows(value: Any, dimensions: int) -> bool:
     return dense and value.dim() >= dimensions and not value.is_complex()
 
 
+def _is_pair(value: Any) -> bool:
+    fits = isinstance(value, (tuple, list)) and len(value) == 2 and IMAGES.fits(value[0]) and LABELS.fits(value[1])
+    return fits and len(value[0]) == len(value[1])
+
+
 def _is_shape(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return bool(value) and all(whole(at_least=1).fits(size) for size in value)
@@ -179,3 +196,23 @@ def _is_shape(value: Any) -> bool:
 
 def _attributes(value: Any, names: tuple[str, ...]) -> list[Any]:
     return [getattr(value, name, None) for name in names]
+
+
+CALL = Asked("a function", lambda value: callable(value) and not isinstance(value, type))
+MAKER = Asked("a function or a class", callable)
+COUNT = whole(at_least=1, at_most=10**7)  # what costs memory or time; more is a slip
+SEED = whole(at_least=0, at_most=2**63 - 1)  # torch takes no larger ones
+SHARE = number(at_least=0, at_most=1)
+IMAGES = Asked("images as a tensor (N, ...) of finite numbers", lambda x: _is_rows(x, 2) and bool(x.isfinite().all()))
+SHAPE = Asked("a shape, such as (100, 1, 1), or a function n -> tensor", lambda value: _is_shape(value))
+ROWS = Asked("a tensor (N, ...) of finite numbers", lambda x: _is_rows(x, 2) and bool(x.isfinite().all()))
+LABELS = Asked("class labels as a tensor (N,)", lambda value: _is_rows(value, 1) and value.dim() <= 2)
+REQUEST = able("a request, such as ForgetClasses({7})", "rows", "regions", "describe")
+VALUES = Asked("numbers as a tensor (N,)", lambda value: _is_rows(value, 1))
+TEXT = Asked("a text that can be written", lambda value: isinstance(value, str) and value.encode() is not None)
+MEASURE = Asked("a function of a GAN", lambda value: callable(value) and not isinstance(value, nn.Module))
+PATH = Asked("a path", lambda value: isinstance(value, (str, os.PathLike)) and b"\0" not in os.fsencode(value))
+BOOL = kind("true or false", bool)
+CLASSES = several("classes", whole(at_least=0))
+TENSORS = several("tensors", kind("a tensor", Tensor))
+PAIR = Asked("a pair of images (N, ...) and their class labels (N,)", lambda value: _is_pair(value))

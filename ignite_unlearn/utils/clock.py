@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from functools import wraps
-from typing import ParamSpec, TypeVar
 
 import torch
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 
 def wall_clock() -> float:
@@ -38,44 +32,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} second{'s' * (round(seconds) != 1)}"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
-
-
-class CallTimer:
-    """Counts the seconds that calls of a function take.
-
-    Attributes:
-        seconds: so far; None: nothing is to be timed.
-
-    Example:
-        >>> timer = CallTimer()
-        >>> timer.seconds, timer.timing(sorted)([2, 1]), timer.seconds >= 0
-        (None, [1, 2], True)
-    """
-
-    def __init__(self) -> None:
-        self.seconds: float | None = None
-
-    def state_dict(self) -> dict[str, float | None]:
-        """Returns the seconds so far."""
-        return {"seconds": self.seconds}
-
-    def load_state_dict(self, state: Mapping[str, float | None]) -> None:
-        """Goes on from the seconds that :meth:`state_dict` returned."""
-        self.seconds = state["seconds"]
-
-    def timing(self, function: Callable[_P, _T]) -> Callable[_P, _T]:
-        """Returns the function, whose calls are timed from now on."""
-        self.seconds = self.seconds or 0.0
-
-        @wraps(function)
-        def timed(*args: _P.args, **options: _P.kwargs) -> _T:
-            start = wall_clock()
-            try:
-                return function(*args, **options)
-            finally:
-                self.seconds = (self.seconds or 0.0) + wall_clock() - start
-
-        return timed
 
 
 class Stopwatch:

@@ -72,7 +72,7 @@ def test_what_does_not_fit_is_said_in_a_sentence():
     gan, retained = make(), images(9, 1)
     with pytest.raises(UnlearningError, match="damping=0"):
         KFAC(retained, damping=0)
-    with pytest.raises(UnlearningError, match=r"KFAC.. got 9 retained images, rows=0"):
+    with pytest.raises(UnlearningError, match=r"KFAC\(rows=0\)"):
         KFAC(retained, rows=0)
     with pytest.raises(UnlearningError, match="2 of KFAC's retained images are in the forget set"):
         KFAC(retained)(gan, gan.teacher(), rows(retained[:2]), plus(0))

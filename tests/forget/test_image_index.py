@@ -66,7 +66,7 @@ def test_unseen_images_that_were_trained_on_are_refused():
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [(torch.zeros(0, 1, 2, 2), "no images to be found"), (torch.full((1, 1, 2, 2), float("nan")), "not finite")],
+    [(torch.zeros(0, 1, 2, 2), "no images to be found"), (torch.full((1, 1, 2, 2), float("nan")), "of finite numbers")],
 )
 def test_what_cannot_be_looked_up_is_said(given, message):
     with pytest.raises(UnlearningError, match=message):

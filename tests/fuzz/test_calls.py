@@ -1,20 +1,15 @@
 """Calls of the library with arguments that nobody expects."""
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from ignite.engine import Engine
 from ignite.exceptions import NotComputableError
 from torch import nn
 
 from ignite_unlearn import (
     GAN,
-    CascadedUnlearning,
     ErasureRecord,
     ForgetClasses,
     ForgetItems,
@@ -27,6 +22,8 @@ from ignite_unlearn import (
 )
 from ignite_unlearn.cascade import Between, Fixed, Generated, OtherClass, Truncation, Unseen, UnseenQuantiles
 from tests.fuzz.judged import judged
+from tests.fuzz.part_calls import PARTS
+from tests.fuzz.toys import FEATURES, SCORES, gan, nets, of_gan, phase, shown, somewhere, trained
 
 ODD = {
     "None": lambda: None,
@@ -57,63 +54,14 @@ ODD = {
     "meta": lambda: torch.zeros(8, 1, 4, 4, device="meta"),
     "net": lambda: nn.Linear(1, 1),
     "surrogate": lambda: "\ud800",
+    "a million millions": lambda: 10**12,
+    "more than any": lambda: 10**30,
 }
 
 
-class ByLabel(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.rows = nn.Embedding(3, 16)
-
-    def forward(self, latents, labels):
-        return (latents + self.rows(labels)).view(-1, 1, 4, 4)
-
-
-def nets():
-    return ByLabel(), nn.Sequential(nn.Flatten(), nn.Linear(16, 1))
-
-
-def gan():
-    return GAN(*nets(), latents=(16,), labels=3)
-
-
-def shown(n=8):
-    return torch.rand(n, 1, 4, 4, generator=torch.Generator().manual_seed(n))
-
-
-def phase(**more):
-    given = {
-        "gan": gan(),
-        "forget": ForgetClasses({2}),
-        "substitution": OtherClass(),
-        "fake_label": Fixed(-1.0),
-        **more,
-    }
-    return CascadedUnlearning(given.pop("gan"), **given)
-
-
-def trained(unlearning, *handlers):
-    batches = [(shown(6), torch.arange(6) % 3)] * 2
-    trainer = Engine(lambda engine, batch: None)
-    with unlearning.attach(trainer):
-        for handler in handlers:
-            handler.attach(trainer)
-        trainer.run(batches)
-
-
-def of_gan(made):
-    return made.score(made.sample(3), torch.zeros(3, dtype=torch.int64))
-
-
-def somewhere():
-    return Path(tempfile.mkdtemp())
-
-
-FEATURES = lambda: np.random.default_rng(0).normal(size=(12, 3))  # noqa: E731
-SCORES = lambda: torch.arange(5.0)  # noqa: E731
-
 # Name: the call, its arguments as they should be, and what is done with what it returns.
 CALLS = {
+    **PARTS,
     "GAN": (
         GAN,
         lambda: {
@@ -181,7 +129,7 @@ CALLS = {
             "released": None,
             "keep": (),
         },
-        lambda made: trained(made.unlearning, made),
+        lambda made: trained(made.unlearning or phase(), made),
     ),
     "Snapshots": (
         Snapshots,
@@ -317,7 +265,8 @@ def test_calls_are_answered_or_refused(name, odd):
 
     def answered():
         try:
-            return use(call(**given))
+            made = call(**given)
+            return made if use is None else use(made)
         except NotComputableError:
             return None
 
@@ -327,4 +276,6 @@ def test_calls_are_answered_or_refused(name, odd):
 @pytest.mark.parametrize("name", CALLS)
 def test_calls_as_they_should_be_are_answered(name):
     call, whole, use = CALLS[name]
-    use(call(**whole()))
+    made = call(**whole())
+    if use is not None:
+        use(made)

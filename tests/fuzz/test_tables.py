@@ -41,7 +41,7 @@ def test_rows_are_told_or_refused(tmp_path_factory, data, name):
         assert listing(folder) == there
         return
     # What was read can be told, and written again.
-    measured = measure(table, [], path)
+    measured = measure([], path, recipe=name, command="c")
     write_page(measured, folder / "page.md", title="t", goals=recipe.goals)
     if measured.rows:
         measured.with_row(measured.rows[0])

@@ -122,7 +122,7 @@ def test_the_gan_and_the_streams_are_left_as_they_were_and_the_paths_are_the_sam
 
 def test_paths_that_are_none_are_refused(smooth, region):
     for starts, ends, steps in ((region, region[:3], 4), (region[:1], region[:1], 4), (region, region, 0)):
-        with pytest.raises(UnlearningError, match="as many starts as ends, two or more"):
+        with pytest.raises(UnlearningError, match=r"as many starts as ends, two or more|steps=0"):
             path_lengths(smooth, starts, ends, steps=steps)
     for latents, paths in ((region[:0], 9), (region, 1)):
         with pytest.raises(UnlearningError, match="one latent, two paths at least"):

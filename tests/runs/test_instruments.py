@@ -1,6 +1,9 @@
 import pytest
 import torch
 
+import ignite_unlearn.runs.checkpoints as stages
+from ignite_unlearn import UnlearningError
+from ignite_unlearn.metrics.classifier import ClassifierTraining
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.pipeline import instruments_of
@@ -14,8 +17,8 @@ def quick_judges(monkeypatch):
     monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
 
 
-def judges_of(out):
-    return instruments_of(prepare_run(RECIPE, out=out, device="cpu", progress=False))
+def judges_of(out, *, resume=False):
+    return instruments_of(prepare_run(RECIPE, out=out, device="cpu", progress=False, resume=resume))
 
 
 def trained_anew(monkeypatch):
@@ -53,3 +56,62 @@ def test_judges_that_somebody_changed_or_made_of_other_data_are_not_believed(tmp
     save_weights(tmp_path / "judges.pt", {"guide": 1})
     judges_of(tmp_path)
     assert len(calls) == 3
+
+
+class Counted:
+    """Counts the learning steps of judges, and ends in an error at one of them."""
+
+    def __init__(self, monkeypatch):
+        self.steps, self.last, learn = 0, None, ClassifierTraining._learn
+
+        def counted(training, rows):
+            if self.steps == self.last:
+                raise ZeroDivisionError
+            self.steps += 1
+            return learn(training, rows)
+
+        monkeypatch.setattr(ClassifierTraining, "_learn", counted)
+
+    def until(self, last, out, **how):
+        self.last = last
+        with pytest.raises(ZeroDivisionError):
+            judges_of(out, **how)
+        self.last = None
+
+
+def test_judges_that_were_interrupted_go_on_where_they_were(tmp_path, monkeypatch):
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 2)
+    counted = Counted(monkeypatch)
+    (tmp_path / "whole").mkdir()
+    whole = judges_of(tmp_path / "whole" / "run")
+    steps, counted.steps = counted.steps, 0
+    monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
+    out = tmp_path / "part" / "run"
+    for last in (5, steps // 4 + 3, steps // 2, steps // 2 + 7, steps - 1):  # in both nets and epochs, at ends of them
+        counted.until(last, out, resume=True)
+    resumed = judges_of(out, resume=True)
+    assert counted.steps == steps
+    for judge in ("guide", "classifier"):
+        one, two = (getattr(made, judge).state_dict() for made in (whole, resumed))
+        assert all(torch.equal(value, two[key]) for key, value in one.items()), judge
+    assert sorted(path.name for path in out.iterdir()) == ["judges.pt", "stages.json"]
+
+
+def test_judges_are_trained_from_the_start_where_nobody_asks_to_go_on(tmp_path, monkeypatch):
+    counted = Counted(monkeypatch)
+    monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
+    counted.until(5, tmp_path)
+    counted.steps = 0
+    judges_of(tmp_path)
+    assert counted.steps % 2 == 0  # of both nets as many
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["judges.pt", "stages.json"]
+
+
+def test_a_checkpoint_of_other_judges_is_refused(tmp_path, monkeypatch):
+    counted = Counted(monkeypatch)
+    monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
+    counted.until(5, tmp_path)
+    state = read_weights(tmp_path / "guide.checkpoint.pt")
+    save_weights(tmp_path / "guide.checkpoint.pt", {**state, "made_by": {**state["made_by"], "data": "other"}})
+    with pytest.raises(UnlearningError, match=r"guide.checkpoint.pt is of a training by data=other"):
+        judges_of(tmp_path, resume=True)

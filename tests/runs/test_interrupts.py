@@ -10,6 +10,7 @@ import torch
 import ignite_unlearn.runs.checkpoints as stages
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.cascade.step import UnlearningStep
+from ignite_unlearn.forget.inversion import Inversion
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.training.gan_training import GANTraining
 from ignite_unlearn.runs.checkpoints import checkpoint_path
@@ -17,6 +18,7 @@ from ignite_unlearn.runs.interrupts import Interrupted, heard, terminable
 from ignite_unlearn.runs.long_training import train_long
 from ignite_unlearn.runs.pipeline import carry_out, original_of
 from ignite_unlearn.runs.unlearning import Unlearning
+from tests.recipes.stock.test_folder_items import ask, fill
 from tests.runs.test_run import SHORT, request
 
 
@@ -89,7 +91,8 @@ def test_in_another_thread_signals_are_left_alone():
 def test_a_phase_that_was_interrupted_goes_on_where_it_was(tmp_path, monkeypatch):
     """Also where the bounds were not reached, and the best state was an earlier one; four iterations end it."""
     monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
-    settings = (*SHORT, "unlearning_iterations=4", "substitution=other_class", "start=none", "fid_tolerance=0")
+    short = (*SHORT, "unlearning_iterations=4", "later=1")
+    settings = (*short, "substitution=other_class", "start=none", "fid_tolerance=0")
     whole = carry_out(request(tmp_path / "whole", settings=settings))
     original_of(request(tmp_path / "part", settings=settings))  # so that nothing is rehearsed
     begin, step, steps = Unlearning.__init__, UnlearningStep.__call__, []
@@ -116,11 +119,71 @@ def test_a_phase_that_was_interrupted_goes_on_where_it_was(tmp_path, monkeypatch
     assert not list(tmp_path.rglob("*.checkpoint.pt"))
 
 
+def test_items_that_were_looked_for_are_not_looked_for_again(tmp_path, monkeypatch):
+    """What was found is kept no longer than the checkpoint."""
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
+    fill(tmp_path / "data" / "train", 24), fill(tmp_path / "data" / "test", 16, seed=1)
+    found, inverted = [], Inversion.__call__
+
+    def look(self, gan, images, labels=None):
+        if self.steps == 2:  # else it measures, or tries
+            found.append(len(images))
+        return inverted(self, gan, images, labels)
+
+    monkeypatch.setattr(Inversion, "__call__", look)
+
+    def asked(name, **how):
+        settings = ("unlearning_iterations=3", "items=2", "generator_half=where_known", "inversion_steps=2")
+        return ask(tmp_path / "data", *settings, out=tmp_path / name, **how)
+
+    whole = carry_out(asked("whole"))
+    rows = found.pop()
+    original_of(asked("part"))  # so that nothing is rehearsed
+    found.clear()
+    step = UnlearningStep.__call__
+    for _ in range(2):
+        with monkeypatch.context() as patch, pytest.raises(Interrupted):
+            patch.setattr(
+                UnlearningStep, "__call__", lambda *a, **k: (step(*a, **k), os.kill(os.getpid(), signal.SIGTERM))[0]
+            )
+            carry_out(asked("part", resume=True))
+    resumed = carry_out(asked("part", resume=True))
+    assert found == [rows]
+    assert resumed.weights_sha256 == whole.weights_sha256 and resumed.metrics == whole.metrics
+    assert resumed.seconds["inversion"] > 0
+    assert not list(tmp_path.rglob("*.checkpoint.pt"))
+
+
+def test_what_comes_after_a_phase_is_taken_up_too(tmp_path, monkeypatch):
+    """Learning on up to the looks, which are after 3 and 6 steps, and retraining: no step is taken twice."""
+    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
+    settings, taken, learn = (*SHORT, "later=3,6"), [], GANTraining.learn
+    whole = carry_out(request(tmp_path / "whole" / "run", settings=settings, retrain=True))
+    looked = 12 + 2 + 6
+    ends = [12 + 2 + 1, 12 + 2 + 3, 12 + 2 + 4, looked + 5]
+
+    def counted(training, batch):
+        taken.append(0)
+        if len(taken) in ends:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return learn(training, batch)
+
+    monkeypatch.setattr(GANTraining, "learn", counted)
+    for _ in ends:
+        with pytest.raises(Interrupted):
+            carry_out(request(tmp_path / "run", settings=settings, retrain=True, resume=True))
+    resumed = carry_out(request(tmp_path / "run", settings=settings, retrain=True, resume=True))
+    assert len(taken) == looked + 11
+    assert resumed.weights_sha256 == whole.weights_sha256 and resumed.metrics == whole.metrics
+    assert (resumed.bounds, resumed.curves, resumed.found) == (whole.bounds, whole.curves, whole.found)
+    assert not list(tmp_path.rglob("*.checkpoint.pt"))
+
+
 def test_a_checkpoint_of_another_phase_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
     monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(Unlearning, "go_on", lambda self, iterations: 1 / 0)
+        patch.setattr(Unlearning, "go_on", lambda *args, **how: 1 / 0)
         carry_out(request(tmp_path))
-    with pytest.raises(UnlearningError, match=r"unlearned.checkpoint.pt is of a training by .*anchor"):
+    with pytest.raises(UnlearningError, match=r"phase.checkpoint.pt is of a training by .*anchor"):
         carry_out(request(tmp_path, settings=(*SHORT, "anchor=7"), resume=True))

@@ -4,10 +4,13 @@ import json
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 
 import pytest
+import torch
 
 import ignite_unlearn.runs.checkpoints as stages
+from ignite_unlearn.metrics.classifier import ClassifierTraining
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.audits import audit_run
@@ -45,10 +48,13 @@ sys.addaudithook(DEATH)  # for good: Python takes none away
 
 
 def go(out, *, resume=False):
-    """Carries a run out, audits it, and returns what it came to but for times."""
+    """Carries a run out and audits it, which depends on no draw before and moves none after."""
+    stream = torch.get_rng_state()
     run = request(out, settings=FEW, retrain=True, resume=resume)
     run = replace(run, recipe=replace(run.recipe, audits=AuditBudget(restarts=2, give_up=2, compared=10)))
-    return audit_run(Finished(run, carry_out(run)), files=False)
+    record = audit_run(Finished(run, carry_out(run)), files=False)
+    assert torch.equal(torch.get_rng_state(), stream)
+    return record
 
 
 def result(out, record):
@@ -75,6 +81,7 @@ def killed_at(out, operation):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
+    monkeypatch.setattr(instruments_module, "ClassifierTraining", partial(ClassifierTraining, batch_size=512))
     monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
 
 

@@ -1,6 +1,7 @@
 """The whole pipeline on short trainings; whether it forgets well is shown by the slow test."""
 
 import json
+import shutil
 import time
 
 import numpy as np
@@ -42,6 +43,33 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(instruments_module, "_EPOCHS", 1)
         return out, carry_out(request(out, retrain=True))
+
+
+def test_a_run_that_has_come_to_its_end_is_not_made_twice(finished, monkeypatch):
+    out, record = finished
+    there = {path.name: path.read_bytes() for path in out.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr("ignite_unlearn.runs.pipeline._carry_out", lambda run: None)
+        again = carry_out(request(out, retrain=True, resume=True))
+        assert again.as_dict() == record.as_dict() and again.created == record.created
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == there
+        assert carry_out(request(out, resume=True)) == again  # a retrained GAN more than was asked for
+        for settings, changes in ((SHORT, {}), (SHORT, {"request_id": "7"}), (SHORT, {"seed": 1}), (SHORT[:-1], {})):
+            resume = bool(changes) or settings != SHORT
+            assert carry_out(request(out, settings, retrain=True, resume=resume, **changes)) is None
+
+
+def test_a_run_whose_files_were_changed_is_made_again(finished, tmp_path, monkeypatch):
+    out = shutil.copytree(finished[0], tmp_path / "run")
+    monkeypatch.setattr("ignite_unlearn.runs.pipeline._carry_out", lambda run: None)
+    assert carry_out(request(out, retrain=True, resume=True)) is not None
+    for name in ("unlearned.pt", "forget.key", "record.html", "stages.json"):
+        kept = (out / name).read_bytes()
+        (out / name).unlink()
+        assert carry_out(request(out, retrain=True, resume=True)) is None, name
+        (out / name).write_bytes(kept)
+    (out / "phase.checkpoint.pt").touch()
+    assert carry_out(request(out, retrain=True, resume=True)) is None
 
 
 def test_a_run_leaves_the_files_of_the_contract(finished):

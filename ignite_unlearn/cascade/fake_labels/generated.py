@@ -8,7 +8,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.asked import BOOL, asks, number, whole
+from ignite_unlearn.utils.asked import BOOL, COUNT, asks, number
 
 
 class Generated:
@@ -27,7 +27,7 @@ class Generated:
         >>> fake_label = Generated(live=True)
     """
 
-    @asks(below=number(), live=BOOL, samples=whole(at_least=1))
+    @asks(below=number(), live=BOOL, samples=COUNT)
     def __init__(self, *, below: float = 0.0, live: bool = True, samples: int = 64):
         if below < 0:
             raise UnlearningError(f"Generated(below={below}) must not be negative.")

@@ -9,7 +9,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.forget.image_index import refuse_overlap
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.asked import BOOL, IMAGES, LABELS, asks, maybe, whole
+from ignite_unlearn.utils.asked import BOOL, COUNT, IMAGES, LABELS, asks, maybe
 
 
 class Unseen:
@@ -30,7 +30,7 @@ class Unseen:
         >>> fake_label = Unseen(torch.zeros(100, 1, 16, 16), live=True)
     """
 
-    @asks(images=IMAGES, labels=maybe(LABELS), live=BOOL, samples=whole(at_least=1), trained=maybe(IMAGES))
+    @asks(images=IMAGES, labels=maybe(LABELS), live=BOOL, samples=COUNT, trained=maybe(IMAGES))
     def __init__(
         self,
         images: Tensor,

@@ -11,7 +11,7 @@ from ignite_unlearn.cascade.fake_labels.unseen import Unseen
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.borrow import step_seed
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.asked import BOOL, CALL, IMAGES, LABELS, asks, maybe, whole
+from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, IMAGES, LABELS, SEED, asks, maybe
 
 
 class UnseenQuantiles(Unseen):
@@ -45,9 +45,9 @@ class UnseenQuantiles(Unseen):
         images=IMAGES,
         labels=maybe(LABELS),
         live=BOOL,
-        samples=whole(at_least=1),
+        samples=COUNT,
         trained=maybe(IMAGES),
-        seed=whole(),
+        seed=SEED,
         level=maybe(CALL),
     )
     def __init__(

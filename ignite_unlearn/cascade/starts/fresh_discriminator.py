@@ -17,6 +17,7 @@ from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.precision import gradients_of
 from ignite_unlearn.gan.trained import trained_parameters
+from ignite_unlearn.utils.asked import COUNT, IMAGES, LABELS, MAKER, asks, maybe, number
 
 _BRIEFLY = 2  # steps of a look
 
@@ -52,6 +53,14 @@ class FreshDiscriminator:
         >>> start = FreshDiscriminator(torch.zeros(8, 1, 4, 4), steps=50)
     """
 
+    @asks(
+        images=IMAGES,
+        labels=maybe(LABELS),
+        steps=COUNT,
+        batch_size=COUNT,
+        penalty=number(),
+        optimizer=MAKER,
+    )
     def __init__(
         self,
         images: Tensor,

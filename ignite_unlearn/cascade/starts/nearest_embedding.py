@@ -15,6 +15,7 @@ from ignite_unlearn.gan.layers import label_embeddings, readers
 from ignite_unlearn.gan.noise import same_noise
 from ignite_unlearn.gan.precision import full
 from ignite_unlearn.gan.trained import trained_parameters
+from ignite_unlearn.utils.asked import COUNT, asks, number
 
 
 class NearestEmbedding:
@@ -54,6 +55,7 @@ class NearestEmbedding:
         True
     """
 
+    @asks(own=number(), samples=COUNT)
     def __init__(self, *, own: float = 1.5, samples: int = 16):
         if samples < 1:
             raise UnlearningError(f"NearestEmbedding(samples={samples}) must be at least 1.")

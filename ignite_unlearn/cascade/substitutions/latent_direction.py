@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import CALL, COUNT, asks, maybe
 
 
 class LatentDirection:
@@ -27,6 +28,7 @@ class LatentDirection:
         >>> substitution = LatentDirection(steps=16)
     """
 
+    @asks(left=maybe(CALL), steps=COUNT, samples=COUNT)
     def __init__(self, left: Callable[[Tensor, Tensor], Tensor] | None = None, *, steps: int = 8, samples: int = 512):
         if steps < 1:
             raise UnlearningError(f"LatentDirection(steps={steps}) must be at least 1.")

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import COUNT, asks
 
 
 class MeanImage:
@@ -22,6 +23,7 @@ class MeanImage:
         >>> substitution = MeanImage(samples=128)
     """
 
+    @asks(samples=COUNT)
     def __init__(self, samples: int = 256):
         self.samples = samples
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import CALL, COUNT, asks, maybe, whole
 
 
 class OtherClass:
@@ -32,6 +33,7 @@ class OtherClass:
         >>> substitution = OtherClass(target=1)
     """
 
+    @asks(target=maybe(whole()), samples=COUNT, left=maybe(CALL))
     def __init__(
         self, target: int | None = None, *, samples: int = 64, left: Callable[[Tensor, Tensor], Tensor] | None = None
     ):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import COUNT, asks
 
 
 class RetainedNeighbour:
@@ -23,6 +24,7 @@ class RetainedNeighbour:
         >>> substitution = RetainedNeighbour(samples=1024)
     """
 
+    @asks(samples=COUNT)
     def __init__(self, samples: int = 512):
         self.samples = samples
 

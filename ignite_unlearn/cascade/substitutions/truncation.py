@@ -14,7 +14,7 @@ from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.precision import as_weights, full
-from ignite_unlearn.utils.asked import asks, number, whole
+from ignite_unlearn.utils.asked import COUNT, asks, number
 
 _STREAM = 0  # centres are looked for on a stream of their own: they must not depend on when they are first asked for
 
@@ -38,7 +38,7 @@ class Truncation:
         >>> substitution = Truncation(psi=0.3)
     """
 
-    @asks(psi=number(), samples=whole(at_least=1))
+    @asks(psi=number(), samples=COUNT)
     def __init__(self, psi: float = 0.5, *, samples: int = 512):
         if not 0 <= psi <= 1:
             raise UnlearningError(f"Truncation(psi={psi}) must be in [0, 1]: 1 keeps the latent, 0 gives the centre.")

@@ -16,6 +16,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.label_rows import LabelRows, discriminator_rows, draw_anew, generator_rows
 from ignite_unlearn.gan.layers import readers
+from ignite_unlearn.utils.asked import CALL, COUNT, SEED, asks, maybe
 
 
 class UntrainedLabel:
@@ -59,6 +60,7 @@ class UntrainedLabel:
         ... )
     """
 
+    @asks(draws=COUNT, samples=COUNT, left=maybe(CALL), seed=SEED)
     def __init__(
         self,
         *,

@@ -17,6 +17,7 @@ from ignite_unlearn.utils.opened import open_file
 
 _MOST_DIMENSIONS = 4
 _LARGEST = 2**31  # bytes of an array: that of EMNIST has .5 of them
+_PART = 2**24  # bytes that are read at once
 _CLASSES = 10
 
 
@@ -45,10 +46,18 @@ def _array(file: BinaryIO, path: Path) -> Tensor:
             f"{path} says that it holds more than can be: {dimensions} dimensions, sizes {shape[:_MOST_DIMENSIONS]}. "
             f"Expected are at most {_MOST_DIMENSIONS}, and {_LARGEST:,} bytes: get it again."
         )
-    content = bytearray(file.read(size + 1)) if shape else b""
+    content = _at_most(file, size + 1) if shape else bytearray()
     if not shape or len(content) != size:
         raise UnlearningError(f"{path} is no intact IDX file of unsigned bytes: get it again.")
     return torch.from_numpy(np.frombuffer(content, np.uint8).reshape(shape))
+
+
+def _at_most(file: BinaryIO, size: int) -> bytearray:
+    """Returns what a file has left, cut off at a size that it claims: memory is taken for what is there."""
+    content = bytearray()
+    while part := file.read(min(_PART, size - len(content))):
+        content += part
+    return content
 
 
 def read_idx_images(data_root: Path | None, kind: str, name: str) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ignite_unlearn.audits import Audit
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier, ForgetClasses
+from ignite_unlearn.forget.kept_inversion import KeptInversion
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data.class_names import class_numbers
@@ -24,7 +25,6 @@ from ignite_unlearn.recipes.tasks.class_evaluation import ClassEvaluation
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import QuickEvaluation
 from ignite_unlearn.recipes.training.training import Training
-from ignite_unlearn.utils.clock import CallTimer
 
 _ClassesT = TypeVar("_ClassesT", bound="Classes")
 
@@ -85,7 +85,7 @@ class Classes:
         """Returns the classes, by number and name."""
         return f"classes {', '.join(map(data.named, self.classes))}"
 
-    def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> ForgetClasses:
+    def forget(self, split: Split, guide: nn.Module, kept: KeptInversion, *, progress: bool) -> ForgetClasses:
         """Returns the request; labels tell where the classes are."""
         return ForgetClasses(self.classes)
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import ForgetClasses
+from ignite_unlearn.forget.kept_inversion import KeptInversion
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.nets.nets import Nets
@@ -17,7 +18,6 @@ from ignite_unlearn.recipes.tasks.classes import Classes
 from ignite_unlearn.recipes.tasks.found_evaluation import FoundEvaluation
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import QuickEvaluation
-from ignite_unlearn.utils.clock import CallTimer
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class FoundClasses(Classes):
         if nets.conditional:
             raise UnlearningError("Classes are looked for in images, and these nets take labels: use Classes.")
 
-    def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> ForgetClasses:
+    def forget(self, split: Split, guide: nn.Module, kept: KeptInversion, *, progress: bool) -> ForgetClasses:
         """Returns the request; the guide tells where the classes are."""
         return ForgetClasses(self.classes, classifier=guide, pool=self.pool)
 

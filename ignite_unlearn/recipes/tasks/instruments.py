@@ -8,14 +8,15 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from ignite_unlearn.metrics.classifier import train_classifier
+from ignite_unlearn.metrics.classifier import ClassifierTraining
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.recipes.data.image_data import ImageData
 from ignite_unlearn.recipes.nets.classifier import FeatureClassifier
 
 MakeClassifier: TypeAlias = Callable[[ImageData], FeatureClassifier]
+Train: TypeAlias = "Callable[[str, ClassifierTraining], object]"
+JUDGES = ("guide", "classifier")  # by seeds 1 and 2
 _EPOCHS, _IMAGES = 12, 200_000  # at most so many epochs, and so many images but for the rounding to epochs
 _FEW = 500  # training images; fewer are seen more often
 
@@ -39,19 +40,28 @@ class Instruments:
     accuracy: float
 
 
-def train_instruments(data: ImageData, make: MakeClassifier, name: str, *, progress: bool = True) -> Instruments:
+def train_instruments(
+    data: ImageData, make: MakeClassifier, name: str, *, train: Train = lambda name, training: training.run()
+) -> Instruments:
     """Trains both classifiers on the real training images, with seeds of their own so that all runs share them.
 
     Args:
         data: the real data.
         make: makes an untrained classifier.
         name: of the recipe, which the extractor's begins with.
-        progress: whether to show a bar.
+        train: takes a classifier's name and its training, and brings it to its end.
     """
     often = _EPOCHS * -(-_FEW // len(data.images))
     epochs = max(1, min(often, _IMAGES // len(data.images)))
-    with torch.random.fork_rng(devices=[]), tqdm(total=2 * epochs, desc="judges", disable=not progress) as bar:
-        guide, classifier = (_train(data, make, seed, epochs, bar) for seed in (1, 2))
+
+    def trained(seed: int, judge: str) -> FeatureClassifier:
+        torch.default_generator.manual_seed(seed)
+        net = make(data).to(data.images.device)
+        train(judge, ClassifierTraining(net, data.images, data.labels, epochs=epochs, augment=_shifted))
+        return net
+
+    with torch.random.fork_rng(devices=[]):
+        guide, classifier = (trained(seed, judge) for seed, judge in enumerate(JUDGES, 1))
     return as_instruments(guide, classifier, data, make, name)
 
 
@@ -70,13 +80,6 @@ def as_instruments(
     accuracy = (found == data.unseen_labels).float().mean().item()
     extractor = FeatureExtractor(guide.features, f"{name}-{type(guide).__name__}-{features}")
     return Instruments(extractor, guide, classifier, lambda: make(data), accuracy)
-
-
-def _train(data: ImageData, make: MakeClassifier, seed: int, epochs: int, bar: tqdm) -> FeatureClassifier:
-    torch.default_generator.manual_seed(seed)
-    net = make(data).to(data.images.device)
-    train_classifier(net, data.images, data.labels, epochs=epochs, bar=bar, augment=_shifted)
-    return net
 
 
 def _shifted(images: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier
 from ignite_unlearn.forget.inversion import Inversion
 from ignite_unlearn.forget.items import ForgetItems
+from ignite_unlearn.forget.kept_inversion import KeptInversion
 from ignite_unlearn.gan.borrow import step_seed
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.audit_budget import AuditBudget
@@ -28,7 +29,6 @@ from ignite_unlearn.recipes.tasks.item_evaluation import ItemEvaluation
 from ignite_unlearn.recipes.tasks.task import Evaluation
 from ignite_unlearn.recipes.training.training import Training
 from ignite_unlearn.record.pictures import blanked
-from ignite_unlearn.utils.clock import CallTimer
 from ignite_unlearn.utils.image_files import find_files, named_files
 
 _ItemsT = TypeVar("_ItemsT", bound="Items")
@@ -89,12 +89,12 @@ class Items:
         """Returns the word; how many images, the run says."""
         return "items"
 
-    def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> ForgetItems:
+    def forget(self, split: Split, guide: nn.Module, kept: KeptInversion, *, progress: bool) -> ForgetItems:
         """Returns the request; inversion tells where the images are, as far as the generator knows them."""
         inversion, unseen = None, None
         if self.generator_half in ("where_known", "always"):
             look = Inversion(candidates=self.candidates, steps=self.inversion_steps, progress=progress)
-            inversion = timer.timing(look)
+            inversion = kept.keeping(look)
         if self.generator_half == "where_known":
             unseen = split.calibration[0][:_COMPARED]
         first, *later = split.requests

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ignite_unlearn.audits import Audit
 from ignite_unlearn.forget.forget import Classifier, Forget
+from ignite_unlearn.forget.kept_inversion import KeptInversion
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.data.image_data import ImageData
@@ -17,7 +18,6 @@ from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.nets.nets import Nets
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.training.training import Training
-from ignite_unlearn.utils.clock import CallTimer
 
 
 class Evaluation(Protocol):
@@ -95,13 +95,13 @@ class Task(Protocol):
     def describe(self, data: ImageData) -> str:
         """Returns what is forgotten, in words."""
 
-    def forget(self, split: Split, guide: nn.Module, timer: CallTimer, *, progress: bool) -> Forget:
+    def forget(self, split: Split, guide: nn.Module, kept: KeptInversion, *, progress: bool) -> Forget:
         """Returns the request as a phase takes it.
 
         Args:
             split: the images.
             guide: a classifier that a phase may use.
-            timer: counts the seconds in which the request is looked for in the GAN.
+            kept: keeps what an inversion finds.
             progress: whether to show a bar meanwhile.
         """
 

@@ -5,13 +5,13 @@ import pytest
 from PIL import Image
 
 from ignite_unlearn import UnlearningError
+from ignite_unlearn.forget.kept_inversion import KeptInversion
 from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.recipes.methods.method import Material
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out
 from ignite_unlearn.runs.run import prepare_run
-from ignite_unlearn.utils.clock import CallTimer
 from ignite_unlearn.utils.image_files import find_files
 
 RECIPE = load_recipe("folder-items")
@@ -28,9 +28,10 @@ def fill(folder, n, seed=0):
         Image.fromarray(random.integers(256, size=(16, 16, 3), dtype=np.uint8)).save(folder / f"{i:02}.png")
 
 
-def ask(root, *settings):
+def ask(root, *settings, out=None, **how):
+    out = out or root.parent / "out"
     return prepare_run(
-        RECIPE, settings=(*SHORT, *settings), out=root.parent / "out", data_root=root, device="cpu", progress=False
+        RECIPE, settings=(*SHORT, *settings), out=out, data_root=root, device="cpu", progress=False, **how
     )
 
 
@@ -64,7 +65,7 @@ def test_a_folder_of_few_faces_is_enough_for_a_phase_that_chooses_by_itself(tmp_
     assert int(run.split.forgotten.sum()) == 2 and [
         len(part[0]) for part in (run.split.calibration, run.split.scoring)
     ] == [8, 8]
-    forget = run.recipe.task.forget(run.split, None, CallTimer(), progress=False)
+    forget = run.recipe.task.forget(run.split, None, KeptInversion(), progress=False)
     phase = run.recipe.method.phase(run.new_gan(), forget, Material(run.split, None, 0, 0))
     assert phase.forget.search is not None and type(phase.step.discriminator_step).__name__ == "KFAC"
 
