@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from ignite_unlearn.cascade.step import DiscriminatorStep
 from ignite_unlearn.cascade.substitutions.other_class import OtherClass
 from ignite_unlearn.cascade.substitutions.retained_neighbour import RetainedNeighbour
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
+from ignite_unlearn.cascade.substitutions.unlike import Unlike
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
@@ -77,7 +79,7 @@ def choose(
     # Unseen images that the discriminator can score.
     scored = None if unseen is None or (gan.labels is not None and unseen[1] is None) else unseen
     if substitution is None:
-        substitution, why["substitution"] = _substitution(gan, items)
+        substitution, why["substitution"] = _substitution(gan, items, scored, told.classes)
     if fake_label is None:
         fake_label, why["fake label"] = _fake_label(items, scored, expected)
         if discriminator_step is None:
@@ -108,9 +110,12 @@ def halves(unseen: Tensor | Images | None) -> tuple[Images | None, Images | None
     return first, second
 
 
-def _substitution(gan: GAN, items: bool) -> tuple[Substitution, str]:
+def _substitution(gan: GAN, items: bool, unseen: Images | None, classes: Sequence[int]) -> tuple[Substitution, str]:
     if gan.labels is not None and not items:
-        return OtherClass(), "the GAN takes labels, so forgotten latents show what they show under a retained class"
+        why = "the GAN takes labels, so forgotten latents show what they show under a retained class"
+        if unseen is None or unseen[1] is None:
+            return OtherClass(), why
+        return OtherClass(left=Unlike(unseen[0], unseen[1], classes)), f"{why}, one that unseen images tell from it"
     return RetainedNeighbour(), "forgotten latents show the image of the nearest retained latent"
 
 

@@ -93,6 +93,8 @@ def look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> None:
             f"be taken: say which, such as GAN(..., image={shown(images[0].path)})."
         )
     labels = form.label_leaves(batch)
+    # An index of rows that follows the labels holds numbers that no class has.
+    labels = labels[:1] + [leaf for leaf in labels[1:] if gan.labels is None or int(leaf.tensor.max()) < gan.labels]
     if len(labels) > 1 and (gan.labels is not None or forget.describe().classes):
         look.problems.append(
             f"The batch holds {len(labels)} tensors that may be its class labels, at {_listed(labels)}, and the first "

@@ -216,6 +216,7 @@ class StopWhenForgotten:
         self.unlearning.bounds = [
             {"name": name, "value": left[name], "at_most": self.at_most.get(name), "at_least": self.at_least.get(name)}
             | {key: of[name] for key, of in known.items() if name in of}
+            | {"lasted": reached}
             for name in {**self.at_most, **self.at_least}
         ]
         if not reached and self.unlearning.stopped_because is not None:  # else the phase goes on in a further run

@@ -12,6 +12,10 @@ HEADLINES = {
     "not-forgotten": "NOT FORGOTTEN",
     "not-tested": "NOT TESTED",
 }
+BRIEFLY = (
+    "The bounds held, but in fewer measurements in a row than were asked for: what was forgotten may come back. Give "
+    "the phase more iterations."
+)
 QUALITY = frozenset({"drift", "fid", "kid"})  # numbers that tell how good images are, and not how much is forgotten
 
 
@@ -44,8 +48,8 @@ class Verdict:
 def verdict_by(bounds: Sequence[Mapping[str, Any]]) -> Verdict:
     """Returns the verdict on a phase by its bounds.
 
-    Forgotten needs all bounds to hold, and one of them that is not about quality and that the original GAN misses by
-    more than chance, as far as that is known.
+    Forgotten needs all bounds to hold, in as many measurements in a row as were asked for, and one of them that is not
+    about quality and that the original GAN misses by more than chance, as far as that is known.
 
     Args:
         bounds: as :attr:`~ignite_unlearn.UnlearningPhase.bounds` has them.
@@ -57,8 +61,9 @@ def verdict_by(bounds: Sequence[Mapping[str, Any]]) -> Verdict:
         'not-tested'
     """
     told = {kind: [_said(bound) for bound in bounds if _kind(bound) is kind] for kind in (False, True, None)}
-    if told[False]:
-        return Verdict("not-forgotten", tuple(told[False] + told[True] + told[None]))
+    if told[False] or not all(bound.get("lasted", True) for bound in bounds):
+        briefly = () if told[False] else (BRIEFLY,)
+        return Verdict("not-forgotten", (*briefly, *told[False], *told[True], *told[None]))
     if told[True]:
         return Verdict("forgotten", tuple(told[True] + told[None]))
     return Verdict("not-tested", ("Nothing that was measured tells whether it was forgotten.", *told[None]))

@@ -20,7 +20,7 @@ AUDIT = {
 }  # fmt: skip
 _BOUND = {
     "name": str, "value?": float, "at_most?": float, "at_least?": float, "of_substitutes?": float,
-    "of_original?": float, "of_chance?": float,
+    "of_original?": float, "of_chance?": float, "lasted?": bool,
 }  # fmt: skip
 RECORD: Form = {
     "recipe": str,

@@ -20,6 +20,7 @@ class Bound:
         of_substitutes: of ``"share_above_substitutes"``, the forgotten share of the substitutes themselves.
         of_original: what it was of the original GAN, where the phase measured that.
         of_chance: up to what it may lie by chance where nothing is remembered, where the phase knows that.
+        lasted: whether all bounds held in as many measurements in a row as were asked for; None: nobody knows.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Bound:
     of_substitutes: float | None = None
     of_original: float | None = None
     of_chance: float | None = None
+    lasted: bool | None = None
 
     def holds(self, value: float | None) -> bool:
         """Returns whether a number is within the bounds; none is not.
@@ -55,7 +57,7 @@ class Bound:
     def as_dict(self) -> dict[str, Any]:
         """Returns it as ``record.json`` holds it."""
         content = asdict(self)
-        return {k: v for k, v in content.items() if v is not None or not k.startswith("of_")}
+        return {k: v for k, v in content.items() if v is not None or not k.startswith(("of_", "lasted"))}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ignite_unlearn.audits.result import was_made
-from ignite_unlearn.handlers.verdict import Verdict
+from ignite_unlearn.handlers.verdict import BRIEFLY, Verdict
 from ignite_unlearn.record.figures import figure, figures_in
 
 if TYPE_CHECKING:
@@ -178,6 +178,10 @@ def _apart(one: _Range, other: _Range) -> bool:
 
 def _bounds(record: Record) -> Iterator[Finding]:
     """Judges the bounds of the phase. One that the original does not miss by more than chance shows nothing."""
+    if all(bound.holds(_number(bound.value)) for bound in record.bounds) and any(
+        bound.lasted is False for bound in record.bounds
+    ):
+        yield Finding(False, BRIEFLY)
     for bound in record.bounds:
         value, known = _number(bound.value), figure(bound.name)
         shown = "no number" if value is None else f"{value:.4g}"

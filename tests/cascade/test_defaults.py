@@ -48,6 +48,12 @@ def test_parts_follow_from_the_request_and_the_nets(labels, forget, unseen, expe
     assert names(CascadedUnlearning(gan(labels), forget=forget, unseen=unseen)) == expected
 
 
+def test_labelled_unseen_images_tell_which_class_is_a_substitute():
+    told = CascadedUnlearning(gan(3), forget=CLASSES, unseen=(IMAGES, LABELS)).step.substitution.left
+    assert tuple(told.forgotten) == (2,) and len(told.images) == len(told.labels) == 20  # the other half measures
+    assert CascadedUnlearning(gan(3), forget=CLASSES, unseen=IMAGES).step.substitution.left is None
+
+
 def test_a_discriminator_without_a_plain_layer_descends():
     phase = CascadedUnlearning(gan(norm=nn.utils.parametrizations.spectral_norm), forget=ITEMS, unseen=IMAGES)
     assert names(phase)[2] == "ExchangeScores"

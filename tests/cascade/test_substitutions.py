@@ -3,6 +3,7 @@ import torch
 
 from ignite_unlearn import GAN, ForgetClasses, ForgetItems, UnlearningError
 from ignite_unlearn.cascade import MeanImage, Noise, OtherClass, RetainedNeighbour
+from ignite_unlearn.cascade.substitutions.unlike import Unlike
 from ignite_unlearn.forget import Inversion
 from tests.loops.nets import Discriminator, Generator, Z, bright_corner
 
@@ -127,9 +128,43 @@ def test_substitutes_of_items_keep_the_label_and_are_other_images(classes):
     torch.manual_seed(1)
     near = RetainedNeighbour(256)(teacher, z, y, regions)
     torch.manual_seed(1)
-    nearest = regions.retained(256)[0]
-    nearest = nearest[torch.cdist(z, nearest).argmin(1)]
-    assert torch.allclose(near, teacher.sample(5, y, latents=nearest), atol=1e-5)
+    retained, asked = regions.retained(256)
+    for i, latent in enumerate(z):
+        alike = retained if classes is None else retained[asked == y[i]]
+        nearest = alike[(alike - latent).norm(dim=1).argmin()][None]
+        assert torch.allclose(
+            near[i], teacher.sample(1, None if classes is None else y[i : i + 1], latents=nearest)[0], atol=1e-5
+        )
+
+
+def test_a_latent_that_is_retained_under_another_label_says_nothing_of_this_one():
+    teacher = GAN(Generator(K), Discriminator(), latents=(Z,), labels=K).teacher()
+    latents = torch.randn(3, Z)
+
+    class Regions:
+        retained_classes = None
+
+        def retained(self, n):
+            return latents, torch.tensor([1, 4, 4])
+
+    item = latents[:1] + 1e-3  # makes the item under 4; nearest to a latent that is retained under 1
+    found = RetainedNeighbour()(teacher, item, torch.tensor([4]), Regions())
+    nearer = latents[1:][(latents[1:] - item).norm(dim=1).argmin()]
+    assert torch.allclose(found, under(teacher, nearer[None], 4))
+    alone = RetainedNeighbour()(teacher, item, torch.tensor([2]), Regions())  # no latent is retained under its label
+    assert torch.allclose(alone, under(teacher, latents[:1], 1))
+
+
+def test_a_class_that_the_gan_draws_like_the_forgotten_one_is_no_substitute(conditional):
+    teacher, regions = conditional
+    first = OtherClass()._choose(teacher, 1, regions.retained_classes)
+    likes = {k: under(teacher, teacher.sample_latents(40), k) for k in (1, first)}
+    others = torch.cat([under(teacher, teacher.sample_latents(40), k) for k in (0, 2, 3, 5) if k != first])
+    # Real images: those of the forgotten class are what the first choice is drawn like.
+    real, labels = torch.cat([likes[first], others]), torch.tensor([1] * 40 + [0] * len(others))
+    left = Unlike(real, labels, {1})
+    assert not left(likes[first]).any() and left(others).all() and "tensor" not in repr(left)
+    assert OtherClass(left=left)._choose(teacher, 1, regions.retained_classes) != first
 
 
 def test_noise_fills_the_teachers_range(unconditional):

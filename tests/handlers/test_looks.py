@@ -142,6 +142,7 @@ def test_what_would_not_work_in_a_loops_data_is_said(unlearning, data, problem):
     [
         (of_items(X[[3, 7]]), list(X.split(8)), "1 of its rows|2 of its rows"),
         (of_items(X[[3, 3]], unseen=UNSEEN), list(X.split(8)), "1 of its rows"),
+        (of_classes(), [(X, Y, torch.arange(24))], "the class labels"),  # an index of rows is none
         (of_items(UNSEEN[:2]), list(X.split(8)), "0 of its rows"),
         (of_items(JPEG), list(X.split(8)), "2 of 2 images to be forgotten are nearly like.*JPEG"),
         (of_items(UNSEEN[:1].abs()), [X[:4]], "if their ranges differ"),

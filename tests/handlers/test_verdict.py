@@ -24,6 +24,8 @@ def bound(value, name="left_share", at_most=0.01, **more):
         ([bound(0.5, "membership_auc", 0.6, at_least=0.3, of_original=0.9)], "forgotten"),
         ([bound(0.5, "membership_auc", 0.6, at_least=0.3, of_original=0.9, of_chance=0.7)], "forgotten"),
         ([bound(0.5, "membership_auc", 0.6, at_least=0.3, of_original=0.65, of_chance=0.7)], "not-tested"),
+        ([bound(0.0, of_original=1.0, lasted=True)], "forgotten"),
+        ([bound(0.0, of_original=1.0, lasted=False)], "not-forgotten"),
     ],
 )
 def test_it_is_a_function_of_the_bounds(bounds, value):

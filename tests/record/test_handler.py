@@ -240,7 +240,7 @@ def test_the_bounds_of_a_stopping_handler_enter_the_record(tmp_path):
         judge.attach(trainer)
         trainer.run([(IMAGES, LABELS)] * 6)
     found = Record.read(tmp_path)
-    assert found.bounds == (Bound("forgotten_share", 0.9988, at_most=0.02),)
+    assert found.bounds == (Bound("forgotten_share", 0.9988, at_most=0.02, lasted=False),)
     assert found.verdict.value == "not-forgotten" and "budget of 2 iterations" in found.stopped_because
 
 

@@ -15,7 +15,7 @@ class RetainedNeighbour:
 
     For a class of a conditional GAN: of the same latent's images under all retained classes, the one nearest to the
     image to be forgotten (pixels, L2). For an unconditional one, and for items: the image of the nearest latent (L2)
-    among retained latents, under the item's own label if there are any.
+    among retained latents, of those that are retained under the item's own label if there are any.
 
     Args:
         samples: how many retained latents are looked at for an unconditional GAN.
@@ -35,9 +35,14 @@ class RetainedNeighbour:
             own = teacher.sample(len(latents), labels, latents=latents)
             nearest = (candidates - own[:, None]).flatten(2).norm(dim=2).argmin(1)
             return candidates[torch.arange(len(latents), device=nearest.device), nearest]
-        retained, _ = regions.retained(self.samples)
-        nearest = torch.cdist(latents.flatten(1), retained.flatten(1)).argmin(1)
-        return teacher.sample(len(latents), labels, latents=retained[nearest])
+        retained, asked = regions.retained(self.samples)
+        apart = torch.cdist(latents.flatten(1), retained.flatten(1))
+        if labels is not None and asked is not None:
+            # What a latent makes under another label says nothing of this one, under which it may well make the item.
+            other = labels[:, None] != asked[None]
+            apart = apart.masked_fill(other & ~other.all(1, keepdim=True), torch.inf)
+        nearest = apart.argmin(1)
+        return teacher.sample(len(latents), labels if asked is None else asked[nearest], latents=retained[nearest])
 
 
 def _under_each_class(teacher: GAN, latents: Tensor, classes: tuple[int, ...]) -> Tensor:
