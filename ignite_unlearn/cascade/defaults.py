@@ -25,6 +25,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 
 _FEW, _MANY = 4, 8  # steps of the generator in an unlearning step
+_LOOKED_AT = 512  # images of a class, to see whether some look like the forgotten one
 _ENOUGH = 16  # unseen images, of which either half does something of its own
 
 
@@ -115,7 +116,8 @@ def _substitution(gan: GAN, items: bool, unseen: Images | None, classes: Sequenc
         why = "the GAN takes labels, so forgotten latents show what they show under a retained class"
         if unseen is None or unseen[1] is None:
             return OtherClass(), why
-        return OtherClass(left=Unlike(unseen[0], unseen[1], classes)), f"{why}, one that unseen images tell from it"
+        left = Unlike(unseen[0], unseen[1], classes)
+        return OtherClass(samples=_LOOKED_AT, left=left), f"{why}, one that unseen images tell from it"
     return RetainedNeighbour(), "forgotten latents show the image of the nearest retained latent"
 
 

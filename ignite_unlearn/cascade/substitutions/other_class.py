@@ -22,9 +22,9 @@ class OtherClass:
             one, and the way to a far one costs the other classes more.
         samples: how many images a class its mean is estimated from.
         left: ``(images, own images) -> bool mask``, which images are no longer what is to be forgotten, such as
-            ``lambda images, own: classifier(images).argmax(1) != 3``. Classes of which some image still is are passed
-            over for the next farther one (after the farthest, the nearest); if all are, the one with the fewest is
-            taken. None: no class is passed over.
+            ``lambda images, own: classifier(images).argmax(1) != 3``. Classes of which more than one image in a
+            hundred still is are passed over for the next farther one (after the farthest, the nearest); if all are, the
+            one with the fewest is taken. None: no class is passed over.
 
     Raises:
         UnlearningError: when called for an unconditional GAN, or if ``target`` is not a retained class.
@@ -75,7 +75,7 @@ class OtherClass:
         staying = {}
         for c in candidates:
             staying[c] = int((~self.left(images[c], own)).sum())
-            if staying[c] == 0:
+            if staying[c] <= self.samples // 100:
                 break
         return min(candidates[: len(staying)], key=staying.__getitem__)
 
