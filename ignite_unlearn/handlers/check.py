@@ -152,7 +152,8 @@ def _look_at_batches(
             return
     rows = look.try_to(lambda: forget.rows(images, labels), "The request")
     if rows is not None:
-        look.notes.append(f"{int(rows.sum())} of its rows belong to the forget set.")
+        n = int(rows.sum())
+        look.notes.append(f"{n} of its rows {'belongs' if n == 1 else 'belong'} to the forget set.")
         if len(rows) and bool(rows.all()):
             look.notes.append(
                 "No row of it is retained: if all batches are like this, give the loop the retained images too."

@@ -107,7 +107,10 @@ def file_weights_sha256(file: Path) -> str:
     """
     state = read_released(file) if file.suffix == ".safetensors" else read_weights(file)
     if not all(_is_state(state.get(net)) for net in ("generator", "discriminator")):
-        raise UnlearningError(f"{file} holds no weights of a generator and a discriminator: give unlearned.pt or such.")
+        raise UnlearningError(
+            f"{file} holds no weights of a generator and a discriminator: expected a dict of two state dicts, "
+            "'generator' and 'discriminator', as save_weights() writes it and a run leaves it in unlearned.pt."
+        )
     return state_sha256(state["generator"], state["discriminator"])
 
 

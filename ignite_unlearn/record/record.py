@@ -148,11 +148,13 @@ class Record:
         """Returns the numbers side by side, as rows of text with a header."""
         every = {gan: self.metrics.get(gan) or {} for gan in GANS}
         gans = {gan: numbers for gan, numbers in every.items() if any(value is not None for value in numbers.values())}
+        seconds = {"original": "original", "unlearned": "unlearning", "retrained": "retraining"}
+        # A script that measured nothing has spent time all the same.
+        gans = gans or {gan: {} for gan in GANS if self.seconds.get(seconds[gan]) is not None}
         rows = [["", *gans]]
         rows += [
             [figure.name, *(figure.cell(numbers) for numbers in gans.values())] for figure in figures_in(gans.values())
         ]
-        seconds = {"original": "original", "unlearned": "unlearning", "retrained": "retraining"}
         spent = [self.seconds.get(seconds[gan]) for gan in gans]
         rows.append(["seconds", *("-" if value is None else f"{value:.2f}" for value in spent)])
         return rows

@@ -77,7 +77,7 @@ def _audit_run(finished: Finished, only: Collection[str], files: bool, tell: Cal
     tell(_plan(every, chosen, times))
     kept = KeptAudits(out, _made_by(finished), times)
     try:
-        with tqdm(total=len(rest), desc="audits", disable=not run.progress, bar_format=_BAR) as bar:
+        with tqdm(total=len(rest), desc="audits", disable=None if run.progress else True, bar_format=_BAR) as bar:
 
             def done() -> None:
                 logger.info("The audit %s of a GAN was made; left: %s.", rest.pop(0), times.left(rest))

@@ -90,7 +90,7 @@ def show_progress(engine: Engine, iterations: int, title: str, progress: bool) -
     """Puts a bar of iterations on an engine."""
     initial = engine.state.iteration
     with (
-        tqdm(total=iterations, initial=initial, desc=title, disable=not progress, unit="it") as bar,
+        tqdm(total=iterations, initial=initial, desc=title, disable=None if progress else True, unit="it") as bar,
         engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: bar.update() and None),
     ):
         yield

@@ -65,6 +65,10 @@ def test_inversion_counts_as_unlearning_and_without_retraining_there_is_no_speed
     assert record(metrics={"original": {}, "unlearned": {}}).as_dict()["metrics"]["retrained"] is None
 
 
+def test_a_script_that_measured_nothing_still_sees_what_was_spent():
+    assert record(metrics={}, seconds={"unlearning": 17.76}).table() == [["", "unlearned"], ["seconds", "17.76"]]
+
+
 def test_the_table_shows_the_gans_side_by_side_with_intervals():
     rows = record().table()
     assert rows[0] == ["", "original", "unlearned", "retrained"]
