@@ -117,3 +117,13 @@ def test_no_file_of_ours_is_ignored():
     listed = ["git", "ls-files", "--others", "--ignored", "--exclude-standard", *(f"{name}/*.py" for name in ours)]
     found = subprocess.run(listed, cwd=PACKAGE.parent, capture_output=True, text=True, check=True).stdout
     assert [path for path in found.splitlines() if "/_build/" not in path and "/.venv/" not in path] == []
+
+
+@pytest.mark.skipif(not shutil.which("git") or not (PACKAGE.parent / ".git").exists(), reason="this is no git checkout")
+def test_git_holds_nothing_at_the_top_that_nobody_put_there():
+    """A run in the checkout leaves records and keys, which are soon committed with the rest."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=PACKAGE.parent, capture_output=True, text=True, check=True).stdout
+    folders = {".ci", "docs", "ignite_unlearn", "plugins", "tests"}
+    files = {".gitignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md"}
+    files |= {"pyproject.toml", "setup.cfg"}
+    assert {path.split("/")[0] for path in tracked.splitlines()} <= folders | files
