@@ -1,6 +1,6 @@
 """Trains and measures what stands in digits_items.md: items that a generator reproduces.
 
-python docs/benchmarks/digits_items.py originals|retrained|phases|ablations|tables --runs RUNS
+python docs/benchmarks/digits_items.py originals|retrained|later|phases|ablations|tables --runs RUNS
 
 RUNS gets a folder for each request, s{seed}-n{items}-f{first}, and results.jsonl, a line for each GAN that is measured.
 What is there is neither trained nor measured again, and a training that was broken off goes on: call it as often as you
@@ -26,8 +26,9 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.fid import FID
 from ignite_unlearn.metrics.membership import DiscriminatorScore, NearestSample, auc
 from ignite_unlearn.recipes import load_recipe
-from ignite_unlearn.recipes.nets.nets import new_gan
+from ignite_unlearn.recipes.nets.nets import new_gan, trained_gan
 from ignite_unlearn.recipes.tasks.item_evaluation import ItemEvaluation
+from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
 from ignite_unlearn.record.figures import later_numbers
 from ignite_unlearn.runs.folder import RunFolder, Trained
 from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, original_of
@@ -72,6 +73,32 @@ def retrained(
     for seed in seeds:
         for of in range(100, 100 + trainings):
             yield f"retrained s{seed} n{items} f{first} r{of}", partial(measured, seed, of)
+
+
+def retrained_later(
+    asked: Asked, seeds: list[int], *, items: int, first: int, trainings: int, **_: Any
+) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """The same GANs once they have learned on, as the unlearned one has: what is to be met later."""
+
+    def measured(seed: int, of: int) -> Row:
+        run = asked(seed, items, first)
+        trained = retrained_gan(run, of)
+        training = GANTraining(trained.gan, run.recipe.training, unlearning=True)
+        images, labels = run.split.retain
+        row: Row = {"seconds": trained.seconds}
+        done = 0
+        for steps in (200, 2000):
+            with borrow(seed=run.seed + done):
+                batches = Batches(images, labels, run.recipe.training.batch_size, steps - done)
+                training.engine.state.max_epochs = None
+                training.engine.run(batches, max_epochs=1)
+            row |= later_numbers(judged(run, trained_gan(trained.gan, training.average)), steps if done else None)
+            done = steps
+        return row
+
+    for seed in seeds:
+        for of in range(100, 100 + trainings):
+            yield f"later s{seed} n{items} f{first} r{of}", partial(measured, seed, of)
 
 
 def retrained_gan(run: Run, of: int) -> Trained:
@@ -168,7 +195,13 @@ ABLATIONS = {
     "fresh discriminator alone": fresh_discriminator_alone,
     "all, and a fresh discriminator": fresh_discriminator,
 }
-PARTS = {"originals": originals, "retrained": retrained, "phases": phases, "ablations": ablations}
+PARTS = {
+    "originals": originals,
+    "retrained": retrained,
+    "later": retrained_later,
+    "phases": phases,
+    "ablations": ablations,
+}
 
 
 def asked_of(
@@ -210,9 +243,10 @@ def tables(rows: list[Row]) -> None:
             )
             met = sum(value >= 0.9 for value in near)
             print(f"| {row['name'][10:]} | {items} | {len(near)} | {spread(near)} | {met} | {spread(scores)} |")
-    for kind in ("retrained", "phase", "ablation"):
+    measured = {"retrained": ("",), "later": ("_later", "_later_2000")}
+    for kind in ("retrained", "later", "phase", "ablation"):
         found = [row for row in rows if row["name"].startswith(kind)]
-        endings = ("",) if kind == "retrained" else ("", "_later", "_later_2000")
+        endings = measured.get(kind, ("", "_later", "_later_2000"))
         for ending in endings if found else ():
             print(f"\n| {kind}{ending.replace('_', ' ')} | {' | '.join(SHOWN)} | FID ratio | iterations | seconds |")
             print(f"|{' --- |' * (len(SHOWN) + 4)}")
