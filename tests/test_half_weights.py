@@ -241,8 +241,9 @@ def test_half_weights_forget_as_full_ones_do():
     for dtype in (torch.float32, *HALF):
         gan = a_gan(dtype, conditional=True)
         phase = CascadedUnlearning(gan, forget=ForgetClasses({2}), max_iterations=10, batch_size=16)
-        with phase.attach(a_loop(gan, dtype, lr=1e-4)) as handle:
-            handle._trainer().run(batches(), max_epochs=4)
+        trainer = a_loop(gan, dtype, lr=1e-4)
+        with phase.attach(trainer):
+            trainer.run(batches(), max_epochs=4)
         found[dtype] = {bound["name"]: bound["value"] for bound in phase.bounds}
     assert found[torch.float32]["left_share"] < 0.05
     for dtype in HALF:

@@ -4,7 +4,7 @@ python docs/benchmarks/families.py --runs RUNS --data-root MNIST [--retrained] [
 
 RUNS gets a file for each GAN and classifier, and results.jsonl, a line for each GAN that is measured. What is there is
 neither trained nor measured again: call it as often as you like. Trainings come one after the other, on one thread.
-At its end it prints a table in Markdown of all that is there.
+At its end it prints a table in Markdown of all that is there, and how many families met the goal.
 
 A class is measured by a classifier, and items against unseen images, that the phase does not get. "At once" is the
 state that the phase keeps, once it is off the trainer; later ones follow by the loop's own steps on retained data.
@@ -227,6 +227,30 @@ def retrained(request: Request) -> Row:
     return {"numbers": {"retrained": request.measured(request.retrained().gan)}}
 
 
+def forgot(numbers: Numbers, original: Numbers, level: Numbers | None = None) -> bool:
+    """Returns whether numbers meet the goal: a share of at most .03 and the others within .03, or AUCs within .15."""
+    if "near_auc" in numbers:
+        return all(abs(numbers[key] - (level or {}).get(key, 0.5)) <= 0.15 for key in ("near_auc", "d_auc"))
+    others = "others" if "others" in numbers else "least"
+    return numbers.get("forgotten", numbers.get("share", 1.0)) <= 0.03 and numbers[others] >= original[others] - 0.03
+
+
+def summary(rows: list[Row]) -> Iterator[str]:
+    """Yields how many families are forgotten at once and after 100 steps, and how many verdicts fit."""
+    judges = {row["request"]: row["numbers"]["retrained"] for row in rows if row["kind"] == "retrained"}
+    phases = [row for row in rows if row["kind"] == "phase"]
+    for words, levels in (("one half", {}), ("the retrained GAN's, where there is one", judges)):
+        met = [
+            all(
+                forgot(row["numbers"][state], row["numbers"]["original"], levels.get(row["request"]))
+                for state in ("at once", "after 100")
+            )
+            for row in phases
+        ]
+        fit = sum(row["verdict"].startswith("FORGOTTEN") == was for row, was in zip(phases, met, strict=True))
+        yield f"AUCs beside {words}: forgotten {sum(met)} of {len(met)}, the verdict fits in {fit}."
+
+
 def table(rows: list[Row]) -> Iterator[str]:
     """Yields the lines of the table in Markdown: a line for each number, and what the phase says beside the first."""
     judges = {row["request"]: row["numbers"] for row in rows if row["kind"] == "retrained"}
@@ -277,7 +301,7 @@ def main(
                 file.write(json.dumps(row) + "\n")
             rows.append(row)
             click.echo(f"{kind} {request.name}: {row['numbers']}", err=True)
-    click.echo("\n".join(table(rows)))
+    click.echo("\n".join([*table(rows), "", *summary(rows)]))
 
 
 if __name__ == "__main__":

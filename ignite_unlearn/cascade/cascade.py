@@ -216,7 +216,7 @@ class CascadedUnlearning(UnlearningPhase):
             self.expected.see(retained)
             self.self_stop.expected.see(retained)
             look_again = getattr(original.regions, "look_again", None)
-            if look_again is not None and self.iterations % EVERY == 0:
+            if look_again is not None and self.iterations % max(EVERY * self.every // self.gap, 1) == 0:
                 look_again(self.gan, self.expected)
         return self.step(original.teacher, original.regions, rows)
 

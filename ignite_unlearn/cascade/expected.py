@@ -95,20 +95,21 @@ class ExpectedPlace:
         left = torch.quantile(values - unseen, torch.linspace(0, 1, _QUANTILES).to(values))
         return auc((items[:, None] + left).flatten().cpu(), values.cpu())
 
-    def chance(self, values: Tensor) -> float:
-        """Returns what that AUC stays below in 95 of 100 draws of items that nobody remembers: one half for none.
+    def chance(self, values: Tensor) -> tuple[float, float]:
+        """Returns what that AUC stays above, and below, in 95 of 100 draws each of items that nobody remembers.
 
         A few images may lie anywhere by chance. Of 1,000 draws (of what the line leaves open, by a seed of their own)
-        this is the 95 % quantile.
+        these are the 5 % and the 95 % quantile; one half for none.
         """
         if not self._nearest:
-            return 0.5
+            return 0.5, 0.5
         items, unseen = self.given(values)
         drawn = torch.randint(len(unseen), (_DRAWS, len(items)), generator=torch.Generator().manual_seed(0))
         among = values.cpu().sort().values
         of_items = (items + (values - unseen)[drawn]).cpu()
         places = (torch.searchsorted(among, of_items) + torch.searchsorted(among, of_items, right=True)).double()
-        return float(torch.quantile(places.mean(1) / (2 * len(among)), 0.95))
+        low, high = torch.quantile(places.mean(1) / (2 * len(among)), places.new_tensor([0.05, 0.95])).tolist()
+        return low, high
 
     def level(self) -> float:
         """Returns the AUC that scores are led to, in (0, 1): what is expected, or the original's where that is less."""

@@ -78,15 +78,24 @@ class Remains:
 
     @property
     def at_least(self) -> dict[str, float]:
-        """Lower bounds by name, for an item that lies farther than expected is marked by that."""
+        """Lower bounds by name, for items that lie farther than expected, and than by chance, are marked by that."""
         # A generator that never made the items is left alone, wherever its samples lie.
         names = [name for name in self._of_unseen if name != "near_auc" or self._excess(name) > SLACK]
-        return {name: self._level(name) - 2 * SLACK for name in names}
+        return {name: min(self._level(name) - 2 * SLACK, self._chance(name)[0]) for name in names}
 
     @property
     def of_chance(self) -> dict[str, float]:
         """What items that nobody remembers stay below in 95 of 100 draws, by name."""
-        return {name: self.expected.chance(values) for name, values in self._of_unseen.items()}
+        return {name: self._chance(name)[1] for name in self._of_unseen}
+
+    @property
+    def swing(self) -> dict[str, float]:
+        """How far outside of its bound a number may lie on the way, by name; quality may not."""
+        shares = {"left_share": 2 * _SHARE, "preferred_share": _PREFERRED, "forgotten_share": 2 * _SHARE}
+        return {name: shares.get(name, SLACK) for name in self.of_original}
+
+    def _chance(self, name: str) -> tuple[float, float]:
+        return self.expected.chance(self._of_unseen[name])
 
     def _level(self, name: str) -> float:
         # More than the original knew is nothing to aim at.

@@ -18,18 +18,21 @@ from ignite_unlearn.handlers.handle import phases_on
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 
-EVERY = 5  # iterations from one measurement to the next
-_PATIENCE, _PATIENCE_ITEMS = 4, 6  # measurements in a row; what a discriminator knew of items comes up again for longer
+EVERY = 5  # iterations from one measurement to the next, or a longer gap between two unlearning steps
+_ENOUGH, _ENOUGH_ITEMS = 4, 5  # measurements in a row for a verdict
+_PATIENCE, _PATIENCE_ITEMS = 4, 24  # for an end; what a GAN knew of items comes up again for longer
 _LONGEST = 32  # learning steps between two unlearning steps, for each that was asked for
 _MEASURE = 4  # what a random number stream is for
 
 
 class SelfStop(StopWhenForgotten):
-    """Ends a phase when :class:`.Remains` is within its bounds, four times in a row, six times for items.
+    """Ends a phase when :class:`.Remains` is within its bounds, four times in a row, 24 times for items.
 
-    What a GAN knew of single images comes back while it learns on others. So with each measurement within the bounds
-    twice as many learning steps are left between two unlearning steps, with each outside half as many, and measurements
-    are taken at the end of these.
+    Where the loop ends before that, the fifth of items in a row is taken for forgotten.
+
+    What a GAN knew of single images comes back while it learns on others. So with each measurement that is near enough
+    to the bounds twice as many learning steps are left between two unlearning steps, with each other one half as many.
+    Measurements are taken at the end of such a gap, and no sooner than after five learning steps.
 
     Where somebody attaches a :class:`~ignite_unlearn.StopWhenForgotten` of their own, that one decides.
 
@@ -52,20 +55,24 @@ class SelfStop(StopWhenForgotten):
         aimed: ExpectedPlace,
     ):
         nets = (unlearning.gan.generator, unlearning.gan.discriminator)
-        patience = _PATIENCE if unlearning.forget.describe().images is None else _PATIENCE_ITEMS
-        super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, every=EVERY, patience=patience, keep=nets)
+        of_class = unlearning.forget.describe().images is None
+        patience = _PATIENCE if of_class else _PATIENCE_ITEMS
+        super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, patience=patience, keep=nets)
+        self.enough = _ENOUGH if of_class else _ENOUGH_ITEMS
+        self._learned = 0  # learning steps since the last measurement
         self._substitution, self._unseen, self._aimed = substitution, unseen, aimed
         self.expected = ExpectedPlace(unlearning.forget.describe().images, unseen)
         self.remains: Remains | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what was measured so far, the best state, and what the bounds follow from."""
-        return {**super().state_dict(), "expected": self.expected.state_dict()}
+        return {**super().state_dict(), "expected": self.expected.state_dict(), "learned": self._learned}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Loads what :meth:`state_dict` returned."""
         super().load_state_dict(state)
         self.expected.load_state_dict(state["expected"])
+        self._learned = int(state["learned"])
 
     def _started(self, engine: Engine) -> None:
         super()._started(engine)
@@ -81,13 +88,18 @@ class SelfStop(StopWhenForgotten):
         self.unlearning.measured = self.unlearning.stopping is not self or bool(self.remains)
 
     def _look(self, engine: Engine) -> None:
-        if self.unlearning.stopping is self and self.remains:
-            self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
-            self.of_chance = self.remains.of_chance
-            super()._look(engine)
-            if self.unlearning.forget.describe().images is not None:
-                least, gap = self.unlearning.every, self.unlearning.gap
-                self.unlearning.gap = min(2 * gap, _LONGEST * least) if self._within else max(gap // 2, least)
+        if self.unlearning.stopping is not self or not self.remains:
+            return
+        self._learned += self.unlearning.gap
+        if self._learned < EVERY * self.unlearning.every:
+            return
+        self._learned = 0
+        self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
+        self.of_chance, self.swing = self.remains.of_chance, self.remains.swing
+        super()._look(engine)
+        if self.unlearning.forget.describe().images is not None:
+            least, gap = self.unlearning.every, self.unlearning.gap
+            self.unlearning.gap = min(2 * gap, _LONGEST * least) if self._held else max(gap // 2, least)
 
     def _ending(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:

@@ -39,7 +39,7 @@ class StopWhenForgotten:
         at_most: upper bounds of some of the numbers.
         at_least: lower bounds.
         every: measure after every so many iterations of the phase.
-        patience: in how many measurements in a row the bounds must hold.
+        patience: in how many measurements in a row the bounds must hold, but for their swing.
         released: the GAN that is released, and so measured, where it is not the one that is trained, such as one with a
             moving average.
         keep: nets that are put back to the best measured state where the bounds were never reached.
@@ -48,6 +48,10 @@ class StopWhenForgotten:
         best: the numbers that came nearest to the bounds so far; None before the first measurement.
         of_original: the original GAN's numbers, where they are known; the verdict then says what shows nothing.
         of_chance: up to what a number may lie by chance where nothing is remembered, where that is known.
+        swing: how far outside of its bound a number may lie in all measurements but the one that the phase ends with;
+            0 where nothing is said. A number that comes to rest near its bound swings about it.
+        enough: in how many measurements in a row, up to that of the state that is put back, numbers must have been that
+            near to say that it lasted; ``patience``, until somebody changes it.
         restored: whether the nets were put back to the best state when the phase ended.
 
     Raises:
@@ -99,13 +103,15 @@ class StopWhenForgotten:
         self.best: dict[str, float] | None = None
         self.of_original: Mapping[str, float] = {}
         self.of_chance: Mapping[str, float] = {}
+        self.swing: Mapping[str, float] = {}
+        self.enough = patience
         self._released = released
         self._keep = keep
         self._kept: KeptWeights | None = None
         self._left: KeptWeights | None = None
         self.restored = False
-        self._least_excess = float("inf")
-        self._within = 0
+        self._least_excess, self._lasted = float("inf"), False  # of the best state
+        self._held = 0
         self._last: dict[str, float] = {}
 
     def excess(self, numbers: Mapping[str, float]) -> float:
@@ -113,6 +119,9 @@ class StopWhenForgotten:
 
         A number that is not finite is infinitely far outside: nobody knows what it stands for.
         """
+        return self._outside(numbers, {})
+
+    def _outside(self, numbers: Mapping[str, float], swing: Mapping[str, float]) -> float:
         pairs = [(numbers, self.at_most, 1), (numbers, self.at_least, -1)]
         missing = [name for _, bounds, _ in pairs for name in bounds if name not in numbers]
         if missing:
@@ -122,7 +131,7 @@ class StopWhenForgotten:
         if not all(math.isfinite(numbers[name]) for name in (*self.at_most, *self.at_least)):
             return math.inf
         return sum(
-            max(0.0, sign * (numbers[name] - bound)) / max(abs(bound), 1e-12)
+            max(0.0, sign * (numbers[name] - bound) - swing.get(name, 0.0)) / max(abs(bound), 1e-12)
             for numbers, bounds, sign in pairs
             for name, bound in bounds.items()
         )
@@ -146,8 +155,9 @@ class StopWhenForgotten:
     def state_dict(self) -> dict[str, Any]:
         """Returns what was measured so far, and the best state: tensors and plain values only."""
         return {
-            "within": self._within,
+            "held": self._held,
             "least_excess": self._least_excess,
+            "lasted": self._lasted,
             "best": self.best,
             "last": self._last,
             "kept": None if self._kept is None else self._kept.state_dict(),
@@ -163,7 +173,8 @@ class StopWhenForgotten:
         """
         kept, left = (self._weights(state[name]) for name in ("kept", "left"))
         self._kept, self._left, self.restored = kept, left, bool(state["restored"])
-        self._within, self._least_excess = int(state["within"]), float(state["least_excess"])
+        self._held, self._least_excess = int(state["held"]), float(state["least_excess"])
+        self._lasted = bool(state["lasted"])
         self.best, self._last = state["best"], dict(state["last"])
 
     def _weights(self, state: Mapping[str, Any] | None) -> KeptWeights | None:
@@ -179,13 +190,13 @@ class StopWhenForgotten:
         self.unlearning.shown.show(engine, numbers)
         self._last = numbers
         excess = self.excess(numbers)
-        if (
-            excess < math.inf and excess <= self._least_excess
-        ):  # of equal ones the latest: it has held longest against the loop
-            self._least_excess, self.best = excess, numbers
+        self._held = self._held + 1 if self._outside(numbers, self.swing) == 0 else 0
+        lasted = excess == 0 and self._held >= self.enough
+        # Of equal ones the latest: it has held longest against the loop.
+        if excess < math.inf and (lasted, -excess) >= (self._lasted, -self._least_excess):
+            self._least_excess, self._lasted, self.best = excess, lasted, numbers
             self._kept = KeptWeights(*self._keep)
-        self._within = self._within + 1 if excess == 0 else 0
-        if self._within >= self.patience:
+        if excess == 0 and self._held >= self.patience:
             shown = ", ".join(f"{_said(name)} {value:.4g}" for name, value in numbers.items())
             self.unlearning.stop(f"its bounds were reached: {shown}")
             if not any(phase.active for phase in phases_on(engine)):
@@ -207,7 +218,9 @@ class StopWhenForgotten:
     def _ending(self, engine: Engine) -> None:
         if not self._last:  # never measured
             return
-        left, reached = self._last, self._within >= self.patience
+        left = self._last
+        reached = self._held >= self.patience and self.excess(left) == 0
+        lasted = reached or self._lasted
         if not reached and self._keep and self._kept is not None:
             self._left = KeptWeights(*self._keep)
             self._kept.restore()
@@ -216,15 +229,15 @@ class StopWhenForgotten:
         self.unlearning.bounds = [
             {"name": name, "value": left[name], "at_most": self.at_most.get(name), "at_least": self.at_least.get(name)}
             | {key: of[name] for key, of in known.items() if name in of}
-            | {"lasted": reached}
+            | {"lasted": lasted}
             for name in {**self.at_most, **self.at_least}
         ]
         if not reached and self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
             shown = [f"{_said(name)} {_shown(left[name])} (at most {b:.4g})" for name, b in self.at_most.items()]
             shown += [f"{_said(name)} {_shown(left[name])} (at least {b:.4g})" for name, b in self.at_least.items()]
-            held = self.excess(left) == 0
-            missed = f"held in fewer than {self.patience} measurements in a row" if held else "were not reached"
-            self.unlearning.stop(f"{self.unlearning.stopped_because}, and its bounds {missed}: {', '.join(shown)}")
+            fewer = "" if lasted else f"fewer than {self.enough} measurements in a row"
+            said = "were not reached" if self.excess(left) else f"held{fewer and f' in {fewer}'}"
+            self.unlearning.stop(f"{self.unlearning.stopped_because}, and its bounds {said}: {', '.join(shown)}")
 
 
 def _said(name: str) -> str:

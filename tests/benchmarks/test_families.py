@@ -28,11 +28,30 @@ def test_a_family_is_unlearned_and_measured_once_and_told_in_a_table(families, t
     assert 3 <= phase["iterations"] <= 12  # of four epochs of three
     assert (phase["request"], retrained["kind"]) == ("ls-embed s0", "retrained")
     assert "retrained" in lines[0] and lines[2].startswith("| ls-embed s0 | share under the forgotten label |")
+    *lines, empty, of_half, of_retrained = lines
     assert len({line.count("|") for line in lines}) == 1 and len(lines) == 2 + 3
+    assert not empty and of_half.startswith("AUCs beside one half: forgotten ") and " of 1, " in of_retrained
 
     kept = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert run() == lines
+    assert run()[:-3] == lines
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == kept
+
+
+@pytest.mark.parametrize(
+    ("numbers", "level", "met"),
+    [
+        ({"forgotten": 0.03, "others": 0.87}, None, True),
+        ({"forgotten": 0.04, "others": 0.9}, None, False),
+        ({"share": 0.01, "least": 0.04}, None, True),
+        ({"share": 0.01, "least": 0.01}, None, False),
+        ({"near_auc": 0.36, "d_auc": 0.64}, None, True),
+        ({"near_auc": 0.36, "d_auc": 0.64}, {"near_auc": 0.7, "d_auc": 0.5}, False),
+        ({"near_auc": 0.8, "d_auc": 0.5}, {"near_auc": 0.7, "d_auc": 0.5}, True),
+    ],
+)
+def test_the_goal_of_the_page(families, numbers, level, met):
+    original = {"others": 0.9, "least": 0.06}
+    assert families.forgot(numbers, original, level) == met
 
 
 def test_items_are_told_from_images_that_neither_gan_nor_phase_gets(families, tmp_path):

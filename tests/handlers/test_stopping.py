@@ -9,7 +9,7 @@ from ignite_unlearn import ErasureRecord, StopWhenForgotten, UnlearningError
 from tests.handlers.test_phase import data, make
 
 
-def run(numbers, keep=False, **options):
+def run(numbers, keep=False, swing=0.0, enough=None, **options):
     """Runs a phase whose judge says these numbers one after the other."""
     unlearning, given, weights = make(max_iterations=len(numbers)), iter(numbers), []
     trainer = Engine(lambda e, b: None)
@@ -22,6 +22,7 @@ def run(numbers, keep=False, **options):
 
     nets = (unlearning.gan.generator,) if keep else ()
     stopping = StopWhenForgotten(unlearning, measure, keep=nets, **options)
+    stopping.swing, stopping.enough = {"a": swing}, enough or stopping.patience
     with unlearning.attach(trainer), stopping.attach(trainer):
         before = torch.get_rng_state()
         trainer.run(data(2), max_epochs=20)
@@ -140,6 +141,29 @@ def test_bounds_that_did_not_hold_for_long_enough_are_told_from_bounds_that_were
         "its budget of 3 iterations is spent, "
         "and its bounds held in fewer than 3 measurements in a row: a 1 (at most 2)"
     )
+
+
+def test_a_number_may_swing_about_its_bound_but_at_the_end():
+    unlearning, stopping, _ = run([{"a": v} for v in (9, 2.9, 2.5, 2.9, 2, 0)], at_most={"a": 2}, patience=3, swing=1)
+    assert unlearning.iterations == 5 and unlearning.bounds[0]["lasted"] and stopping.best == {"a": 2}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "put_back", "lasted"),
+    [
+        ((9, 2.9, 2.9, 1.5, 9, 1, 9), 3, True),  # a better one that did not last is not put back
+        ((9, 2.9, 3.1, 1.5, 9, 1, 9), 5, False),
+        ((2, 2.9, 2.9, 2.9), 0, False),  # nobody saw the first one last, and the others are out of bounds
+        ((9, 2.9, 2.9, 1.5, 2.9, 2.9), 3, True),
+    ],
+)
+def test_of_a_phase_that_ends_for_another_reason_a_state_that_lasted_is_put_back(numbers, put_back, lasted):
+    asked = {"at_most": {"a": 2}, "patience": 9, "enough": 3, "swing": 1}
+    unlearning, stopping, weights = run([{"a": v} for v in numbers], keep=True, **asked)
+    assert torch.equal(unlearning.gan.generator.body[0].weight, weights[put_back]) and stopping.restored
+    assert [(bound["value"], bound["lasted"]) for bound in unlearning.bounds] == [(numbers[put_back], lasted)]
+    held = "held" if lasted else "held in fewer than 3 measurements in a row"
+    assert f"iterations is spent, and its bounds {held}: a {numbers[put_back]}" in unlearning.stopped_because
 
 
 def test_of_equally_good_states_the_latest_is_put_back():
