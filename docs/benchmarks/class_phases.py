@@ -96,7 +96,7 @@ def measured(folder: Path, data_root: Path, settings: tuple[str, ...], names: li
 def main(runs: tuple[Path, ...], data_root: Path, settings: tuple[str, ...]) -> None:
     """Prints the table."""
     found = [measured(run, data_root, settings, list(VARIANTS)) for run in runs]
-    header = ["", "forgotten share", "FID / original's", "found by search", "seconds", "iterations"]
+    header = ["phase", "forgotten share", "FID / original's", "found by search", "seconds", "iterations"]
     print(f"| {' | '.join(header)} |\n|{' --- |' * len(header)}")
     for name in found[0]:
         columns = list(zip(*(one[name] for one in found), strict=True))

@@ -87,8 +87,10 @@ def test_a_list_names_them_as_well(tmp_path):
     assert names(ask(tmp_path / "data", "files=data/03.png, more/05.png")) == {"03.png", "05.png"}
     with pytest.raises(UnlearningError, match=r"03\.png names 2 files of the data \(.*\): give a path that names one"):
         ask(tmp_path / "data", "files=03.png")
-    with pytest.raises(UnlearningError, match="names 0 files"):
-        ask(tmp_path / "data", "files=nothing.png")
+    with pytest.raises(UnlearningError, match="names 0 files of the data: give a path that names one, not a pattern"):
+        ask(tmp_path / "data", "files=/elsewhere/*.jpeg")
+    with pytest.raises(UnlearningError, match=r"more/5\.png names 0 files of the data: did you mean more/05\.png"):
+        ask(tmp_path / "data", "files=more/5.png")
     with pytest.raises(UnlearningError, match="cannot be read as a list of files"):
         ask(tmp_path / "data", "files=@nowhere.txt")
 
