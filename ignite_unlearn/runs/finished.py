@@ -153,7 +153,7 @@ def _recipe_of(record: Record, folder: Path, named: str | None) -> Recipe:
     found = load_recipe(record.recipe if named is None else named)
     if found.name != record.recipe:
         raise UnlearningError(
-            f"{folder} is of the recipe {record.recipe!r}, but {named} holds {found.name!r}: a run is gone on from, and "
-            "looked at, by its own recipe."
+            f"{folder} is of the recipe {record.recipe!r}, but {named} holds {found.name!r}: a run is gone on from, "
+            "and looked at, by its own recipe."
         )
     return found
