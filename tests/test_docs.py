@@ -57,6 +57,17 @@ def test_every_page_is_in_its_index(folder):
     assert {path.stem for path in (DOCS / folder).glob("*.md")} - {"index"} <= {Path(name).name for name in listed}
 
 
+def test_every_column_of_a_table_has_a_head_that_a_screen_reader_can_say():
+    pages = [*DOCS.rglob("*.md"), DOCS.parent / "README.md", *(DOCS.parent / "plugins").rglob("*.md")]
+    heads = [
+        (page.name, head)
+        for page in pages
+        for head in re.findall(r"^(\|.*\|)\n\|(?: *:?-+:? *\|)+$", page.read_text(), re.M)
+    ]
+    assert len(heads) > 50
+    assert not [(name, head) for name, head in heads if not all(cell.strip() for cell in head[1:-1].split("|"))]
+
+
 @pytest.mark.parametrize("page", sorted(path.name for path in (DOCS / "tutorials").glob("0*.md")))
 def test_a_notebook_that_was_downloaded_alone_finds_what_it_imports(page, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(DOCS / "_extensions")

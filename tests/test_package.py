@@ -39,7 +39,7 @@ INNER = {
         {""},
     ],
     "runs": [
-        {"provenance", "limits", "pictures", "interrupts"},
+        {"provenance", "limits", "pictures", "interrupts", "progress", "tensorboard"},
         {"checkpoints", "earlier"},
         {"run", "long_training"},
         {"folder", "instruments", "unlearning", "rehearsal", "done"},

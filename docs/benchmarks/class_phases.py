@@ -20,6 +20,7 @@ from ignite_unlearn.audits import Realism, Recovery
 from ignite_unlearn.recipes.settings import shown
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.runs.finished import Finished
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import Run, prepare_run
 from ignite_unlearn.runs.unlearning import Unlearning
 
@@ -59,10 +60,10 @@ def searched(run: Run, instruments: Instruments, gan: GAN) -> float:
 
 def measured(folder: Path, data_root: Path, settings: tuple[str, ...], names: list[str]) -> dict[str, list[float]]:
     """Returns the figures of each variant, and of the original and the retrained GAN, on one run's GANs."""
-    kept = Finished.read(folder, data_root=data_root, progress=False)
+    kept = Finished.read(folder, data_root=data_root, progress=QUIET)
     settings = (*settings, f"classes={shown(kept.run.recipe.task.classes)}")
     asked = partial(
-        prepare_run, kept.run.recipe, out=folder, seed=kept.run.seed, data_root=data_root, resume=True, progress=False
+        prepare_run, kept.run.recipe, out=folder, seed=kept.run.seed, data_root=data_root, resume=True, progress=QUIET
     )
     base = asked(settings=settings)
     gans, instruments = kept.gans(), kept.instruments()
@@ -82,7 +83,7 @@ def measured(folder: Path, data_root: Path, settings: tuple[str, ...], names: li
         gan = run.new_gan()
         gan.generator.load_state_dict(gans["original"].generator.state_dict())
         gan.discriminator.load_state_dict(gans["original"].discriminator.state_dict())
-        unlearning = Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=False)
+        unlearning = Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=QUIET)
         phase = unlearning.run(gans["original"], watch)
         found[name] = figures(phase.gan, phase.seconds, phase.iterations)
     return found
@@ -95,7 +96,7 @@ def measured(folder: Path, data_root: Path, settings: tuple[str, ...], names: li
 def main(runs: tuple[Path, ...], data_root: Path, settings: tuple[str, ...]) -> None:
     """Prints the table."""
     found = [measured(run, data_root, settings, list(VARIANTS)) for run in runs]
-    header = ["", "forgotten share", "FID / original's", "found by search", "seconds", "iterations"]
+    header = ["phase", "forgotten share", "FID / original's", "found by search", "seconds", "iterations"]
     print(f"| {' | '.join(header)} |\n|{' --- |' * len(header)}")
     for name in found[0]:
         columns = list(zip(*(one[name] for one in found), strict=True))

@@ -32,6 +32,7 @@ from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
 from ignite_unlearn.record.figures import later_numbers
 from ignite_unlearn.runs.folder import RunFolder, Trained
 from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, original_of
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import Run, prepare_run
 from ignite_unlearn.runs.unlearning import Unlearned, Unlearning
 
@@ -222,7 +223,7 @@ def asked_of(
         seed=seed,
         data_root=data_root,
         resume=True,
-        progress=False,
+        progress=QUIET,
     )
 
 

@@ -255,7 +255,7 @@ def table(rows: list[Row]) -> Iterator[str]:
     """Yields the lines of the table in Markdown: a line for each number, and what the phase says beside the first."""
     judges = {row["request"]: row["numbers"] for row in rows if row["kind"] == "retrained"}
     states = ["original", "at once", *(f"after {steps:,}" for steps in LATER), *(["retrained"] if judges else [])]
-    header = ["family", "", *states, "the phase's verdict", "iterations", "seconds"]
+    header = ["family", "figure", *states, "the phase's verdict", "iterations", "seconds"]
     yield f"| {' | '.join(header)} |"
     yield f"|{' --- |' * len(header)}"
     for row in (row for row in rows if row["kind"] == "phase"):

@@ -25,6 +25,7 @@ from ignite_unlearn.recipes.stock.mnist_items import RECIPE
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.item_evaluation import ItemEvaluation
 from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, original_of, retrained_of
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import Run, prepare_run
 from ignite_unlearn.runs.unlearning import Unlearning
 
@@ -55,7 +56,7 @@ def asked(runs: Path, data_root: Path, seed: int, items: int, **options: Any) ->
     settings = tuple(f"{key}={value}" for key, value in {"items": items, **options}.items())
     folder = runs / f"s{seed}-n{64 if items == 1 else items}"
     return prepare_run(
-        RECIPE, settings=settings, out=folder, seed=seed, data_root=data_root, resume=True, progress=False
+        RECIPE, settings=settings, out=folder, seed=seed, data_root=data_root, resume=True, progress=QUIET
     )
 
 
@@ -64,7 +65,7 @@ def phase_of(run: Run, original: GAN, instruments: Instruments) -> Unlearning:
     gan = run.new_gan()
     gan.generator.load_state_dict(original.generator.state_dict())
     gan.discriminator.load_state_dict(original.discriminator.state_dict())
-    return Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=False)
+    return Unlearning(gan, run.recipe, run.split, instruments, seed=run.seed, progress=QUIET)
 
 
 def singles(runs: Path, data_root: Path, seed: int, done: set[str]) -> Iterator[dict[str, Any]]:

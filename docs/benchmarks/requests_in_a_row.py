@@ -20,6 +20,7 @@ from ignite_unlearn.metrics.membership import DiscriminatorScore, NearestSample,
 from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import JUDGED, carry_out, instruments_of, original_of
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import Run, prepare_run
 from ignite_unlearn.utils.files import write_json
 
@@ -39,7 +40,7 @@ def chain(kind: str, runs: Path, seed: int, requests: int) -> list[Run]:
             "items": (f"items={ITEMS}", f"first_item={number * ITEMS}"),
         }
         settings = (*class_or_items[kind], "later=200")
-        earlier = Finished.read(made[-1].out, progress=False).as_earlier() if made else None
+        earlier = Finished.read(made[-1].out, progress=QUIET).as_earlier() if made else None
         run = prepare_run(recipe, settings=settings, out=out, seed=seed, resume=True, earlier=earlier)
         if not (out / "record.json").exists():
             carry_out(run)
@@ -70,7 +71,7 @@ def measured(kind: str, runs: list[Run]) -> list[Row]:
     splits = [run.split for run in runs]
     masks = [s.forgotten if s.earlier is None else s.forgotten & ~s.earlier for s in splits]
     for number, run in enumerate(runs, 1):
-        gan, samples = Finished.read(run.out, progress=False).gans()["unlearned"], run.recipe.samples
+        gan, samples = Finished.read(run.out, progress=QUIET).gans()["unlearned"], run.recipe.samples
         evaluation = run.recipe.task.evaluation(instruments_of(run), run.split, first, samples=samples, seed=JUDGED)
         fid, before = (evaluation(one)["fid"] for one in (gan, first))
         record = json.loads((run.out / "record.json").read_text())

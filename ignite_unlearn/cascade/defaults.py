@@ -138,7 +138,8 @@ def _step(
 ) -> tuple[DiscriminatorStep | None, str]:
     exchange = ExchangeScores() if optimizer is None else ExchangeScores(optimizer=optimizer)
     if not items:
-        return exchange, "the class's images count as fakes, and substitutes under its label as real"
+        where = " under its label" if gan.labels is not None else ""
+        return exchange, f"the class's images count as fakes, and substitutes{where} as real"
     if unseen is not None and any(map(_moves, gan.discriminator.modules())):
         images, labels = unseen
         return KFAC(unseen=images, unseen_labels=labels), "one layer forgets the items, and what a probe of it tells"

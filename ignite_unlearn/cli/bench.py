@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from ignite_unlearn.cli.completion import recipe_names, setting_keys
 from ignite_unlearn.cli.group import Named, in_one_sentence, interruptible, main
 from ignite_unlearn.cli.logs import told
 from ignite_unlearn.cli.text import say
+
+if TYPE_CHECKING:
+    from ignite_unlearn.runs.progress import Progress
 
 
 @main.command()
@@ -32,7 +35,7 @@ from ignite_unlearn.cli.text import say
 @told
 def table(
     recipe: str, classes: tuple[str, ...], seeds: str, runs: Path | None, page: Path, title: str | None,
-    settings: tuple[str, ...], dry_run: bool, quiet: bool, **where: Any,
+    settings: tuple[str, ...], dry_run: bool, progress: Progress, **where: Any,
 ) -> None:  # fmt: skip
     """Benchmark a recipe of class unlearning: run, retrain and audit each request and seed, and write a page.
 
@@ -44,7 +47,7 @@ def table(
 
     found, kept = load_recipe(recipe), rows_path(page)
     folder = runs or Path("runs") / "table" / found.name
-    wanted = table_runs(found, classes, seeds, folder, settings=settings, progress=not quiet, **where)
+    wanted = table_runs(found, classes, seeds, folder, settings=settings, progress=progress, **where)
     asked = " ".join([f"--classes {c}" for c in classes] + [f"--set {s}" for s in settings])
     root = " --data-root DATA" if where["data_root"] else ""
     command = f"ignite-unlearn table {recipe} {asked} --seeds {seeds}{root} --page {page}"

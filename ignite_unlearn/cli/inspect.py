@@ -6,13 +6,16 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
 from ignite_unlearn.cli.logs import told
 from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say, tell, tell_beside
+
+if TYPE_CHECKING:
+    from ignite_unlearn.runs.progress import Progress
 
 _FOLDER = click.argument("folder", metavar="DIR", type=Named())
 _AGAIN = (
@@ -33,11 +36,11 @@ def _of_a_finished_run(command: Callable[..., Any]) -> Callable[..., Any]:
 @_of_a_finished_run
 @in_one_sentence
 @told
-def evaluate(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
+def evaluate(folder: Path, progress: Progress, as_json: bool, **again: Any) -> None:
     """Measure a finished run's GANs again, beside what its record says."""
     from ignite_unlearn.runs.finished import Finished
 
-    finished = Finished.read(folder, progress=not quiet, **again)
+    finished = Finished.read(folder, progress=progress, **again)
     measured = finished.measure()
     if as_json:
         echo_json({"recorded": finished.record.as_dict()["metrics"], "measured": measured})
@@ -50,7 +53,7 @@ def evaluate(folder: Path, quiet: bool, as_json: bool, **again: Any) -> None:
 @click.option("--only", metavar="KEY", multiple=True, help="Make this audit; repeat it.  [default: all]")
 @in_one_sentence
 @told
-def audit(folder: Path, only: tuple[str, ...], quiet: bool, as_json: bool, **again: Any) -> None:
+def audit(folder: Path, only: tuple[str, ...], progress: Progress, as_json: bool, **again: Any) -> None:
     """Try to disprove that a finished run forgot; what was found enters its record.
 
     It begins with a list of the audits by their keys, and how long they took in this folder before. Those that are left
@@ -63,7 +66,7 @@ def audit(folder: Path, only: tuple[str, ...], quiet: bool, as_json: bool, **aga
     from ignite_unlearn.runs.finished import Finished
 
     logging.getLogger("ignite").setLevel(logging.CRITICAL)
-    finished = Finished.read(folder, progress=not quiet, **again)
+    finished = Finished.read(folder, progress=progress, **again)
     with interruptible("run the same command again; audits that were done are kept."):
         record = audit_run(finished, only=only, tell=lambda plan: tell(*plan.splitlines(), err=as_json))
     if as_json:

@@ -84,12 +84,14 @@ def logging_to(*, verbose: bool, log_file: Path | None) -> Iterator[None]:
 
 
 def told(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options ``--quiet``, ``-v`` and ``--log-file``; it is called with ``quiet`` alone."""
+    """Gives a command the options ``--quiet``, ``-v`` and ``--log-file``; it is called with a :class:`.Progress`."""
 
     @wraps(command)
-    def wrapped(*args: Any, verbose: bool, log_file: Path | None, **options: Any) -> Any:
+    def wrapped(*args: Any, quiet: bool, verbose: bool, log_file: Path | None, **options: Any) -> Any:
+        from ignite_unlearn.runs.progress import Progress
+
         with logging_to(verbose=verbose, log_file=log_file):
-            return command(*args, **options)
+            return command(*args, progress=Progress(bars=not quiet), **options)
 
     for option in reversed(_OPTIONS):
         wrapped = option(wrapped)

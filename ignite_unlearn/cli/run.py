@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,9 @@ from ignite_unlearn.cli.completion import recipe_names, setting_keys
 from ignite_unlearn.cli.group import Named, exit_by, in_one_sentence, interruptible, main
 from ignite_unlearn.cli.logs import told
 from ignite_unlearn.cli.text import as_json, echo_json, echo_speed, echo_verdict, format_table, say, tell, tell_beside
+
+if TYPE_CHECKING:
+    from ignite_unlearn.runs.progress import Progress
 
 _RECIPE = click.argument("recipe", metavar="RECIPE", shell_complete=recipe_names)
 
@@ -63,13 +67,17 @@ def show(recipe: str) -> None:
 @click.option("--resume", is_flag=True, help="Use finished stages and checkpoints in the output folder.")
 @click.option("--after", type=Named(), help="Go on from a finished run, and hold its requests down.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be done.")
+@click.option("--tensorboard", type=Named(file_okay=False), help="Folder for TensorBoard: losses and numbers.")
 @click.option("--show-forgotten", is_flag=True, help="Let samples.png show what is to be forgotten.")
 @click.option("--request-id", help="Of the request to forget, for its record.")
 @click.option("--asked-by", help="Who asked to forget, for the record.")
 @click.option("--run-by", help="Who runs this, for the record.")
 @in_one_sentence
 @told
-def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet: bool, **asked: Any) -> None:
+def run(
+    recipe: str, out: Path | None, after: Path | None, dry_run: bool, tensorboard: Path | None, progress: Progress,
+    **asked: Any,
+) -> None:  # fmt: skip
     """Run a recipe: train what is missing, unlearn, judge, and write the erasure record.
 
     RECIPE is a stock recipe, a file of yours (./mine.py) or a module (package.module), which is run.
@@ -83,14 +91,18 @@ def run(recipe: str, out: Path | None, after: Path | None, dry_run: bool, quiet:
     from ignite_unlearn.recipes import load_recipe
     from ignite_unlearn.runs.run import prepare_run
 
+    if tensorboard is not None:
+        from ignite_unlearn.runs.tensorboard import TensorBoard
+
+        progress = replace(progress, observers=[TensorBoard(tensorboard)])
     found = load_recipe(recipe)
     out = out or Path("runs") / found.name
     if after is not None:
         from ignite_unlearn.runs.finished import Finished
 
         where = {name: asked[name] for name in ("data_root", "device")}
-        asked["earlier"] = Finished.read(after, recipe=recipe, progress=not quiet, **where).as_earlier()
-    prepared = prepare_run(found, out=out, progress=not quiet, **asked)
+        asked["earlier"] = Finished.read(after, recipe=recipe, progress=progress, **where).as_earlier()
+    prepared = prepare_run(found, out=out, progress=progress, **asked)
     tell(*prepared.plan().splitlines())
     if dry_run:
         from ignite_unlearn.runs.rehearsal import rehearse

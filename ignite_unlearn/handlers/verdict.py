@@ -99,5 +99,8 @@ def _said(bound: Mapping[str, Any]) -> str:
     if bound["name"] in QUALITY or not _shows_nothing(bound):
         return f"{said}."
     within = before is not None and _holds(bound, before)
-    why = "is within it too" if within else f"could lie there by chance (up to {bound['of_chance']:.3g})"
-    return f"{said}, which {why}: this shows nothing."
+    held = _holds(bound, bound["value"])
+    if within:
+        return f"{said}, which is within it{' too: this shows nothing' if held else ': the phase led it out'}."
+    chance = f"{said}, which could lie there by chance (up to {bound['of_chance']:.3g})"
+    return f"{chance}: this shows nothing." if held else f"{chance}."

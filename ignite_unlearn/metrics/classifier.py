@@ -119,12 +119,14 @@ class ClassifierTraining:
             "batches": self._batches,
         }
 
-    def _learn(self, rows: Tensor) -> None:
+    def _learn(self, rows: Tensor) -> Tensor:
         batch = self._augment(self._images[rows])
         self._optimizer.zero_grad()
-        cross_entropy(self._net(batch), self._labels[rows].to(batch.device)).backward()
+        loss = cross_entropy(self._net(batch), self._labels[rows].to(batch.device))
+        loss.backward()
         self._optimizer.step()
         self._schedule.step()
+        return loss.detach()
 
 
 @asks(

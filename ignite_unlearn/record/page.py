@@ -53,6 +53,7 @@ def page(record: Record, everything: str, picture: Image.Image | None) -> str:
         method=_method(record),
         numbers=[[_split(cell) for cell in row] for row in record.table()],
         audits=_audits(record.audits),
+        gans=[gan for gan in GANS if record.metrics.get(gan) is not None],
         picture=None if picture is None else _encoded(picture),
         legend=Markup(legend(kinds)),
         histograms=[
@@ -133,7 +134,7 @@ def _facts(record: Record) -> list[list[str]]:
         ("SHA-256 of the weights to release", record.weights_sha256),
         *((f"SHA-256 of {name}", sha256) for name, sha256 in record.files.items() if name.startswith("unlearned.")),
     ]
-    return [["", ""], *([name, str(value)] for name, value in rows if value)]
+    return [[name, str(value)] for name, value in rows if value]
 
 
 def _method(record: Record) -> list[list[str]]:
@@ -142,7 +143,6 @@ def _method(record: Record) -> list[list[str]]:
     options = ", ".join(f"{key}={value}" for key, value in method.get("options", {}).items())
     images = f"{data['train']} training images" if data.get("train") is not None else ""
     return [
-        ["", ""],
         ["to be forgotten", _joined(record.forgotten, _hash("keyed SHA-256", forget.get("hmac_sha256")))],
         ["data", _joined(data.get("name"), images, _hash("SHA-256", data.get("sha256"))) or "not said"],
         ["substitution", str(method.get("substitution"))],

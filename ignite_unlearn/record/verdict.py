@@ -248,10 +248,10 @@ def _rows(record: Record) -> Iterator[Finding]:
     """Says what of the request the loop's batches held; a loop that held nothing may be right, if it was cleaned."""
     rows, items, of = record.found.rows, record.found.items, record.found.of
     if of and items is not None and items < of:
-        yield Finding(
-            None,
-            f"{of - items} of {of} items were in no batch of the phase: what the loop trains on may hold them still.",
-        )
+        by_chance = of * (1 - 1 / of) ** (rows or 0)  # so many are not met where each row is of any of the items
+        short = bool(rows) and of - items <= by_chance + 2 * by_chance**0.5
+        why = ", which held too few rows to meet all" if short else ": what the loop trains on may hold them still"
+        yield Finding(None, f"{of - items} of {of} items were in no batch of the phase{why}.")
     elif rows == 0:
         yield Finding(None, "No batch of the phase held an image of the forget set.")
     if record.found.asked:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, TypeAlias
 
-from tqdm.auto import tqdm
-
 from ignite_unlearn import __version__
 from ignite_unlearn.audits import Audit, AuditResult, Leftovers, audit_gans
 from ignite_unlearn.audits.result import key_of, not_tested, was_made
@@ -77,7 +75,7 @@ def _audit_run(finished: Finished, only: Collection[str], files: bool, tell: Cal
     tell(_plan(every, chosen, times))
     kept = KeptAudits(out, _made_by(finished), times)
     try:
-        with tqdm(total=len(rest), desc="audits", disable=None if run.progress else True, bar_format=_BAR) as bar:
+        with run.progress.bar(len(rest), "audits", bar_format=_BAR) as bar:
 
             def done() -> None:
                 logger.info("The audit %s of a GAN was made; left: %s.", rest.pop(0), times.left(rest))

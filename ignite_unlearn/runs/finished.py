@@ -19,6 +19,7 @@ from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.runs.earlier import Earlier
 from ignite_unlearn.runs.folder import RunFolder
 from ignite_unlearn.runs.pipeline import JUDGED, instruments_of, measure_all
+from ignite_unlearn.runs.progress import BARS, Progress
 from ignite_unlearn.runs.run import Run, prepare_run
 
 
@@ -42,7 +43,7 @@ class Finished:
         recipe: str | None = None,
         data_root: Path | None = None,
         device: str | None = None,
-        progress: bool = True,
+        progress: Progress = BARS,
     ) -> Finished:
         """Reads a run folder and the data of its recipe.
 
@@ -52,7 +53,7 @@ class Finished:
                 makes code run.
             data_root: folder of the data.
             device: where the GANs are put.
-            progress: whether bars are shown.
+            progress: what is shown while its files are made or measured.
 
         Raises:
             UnlearningError: if it is no folder of a recipe's run, the recipe or the data is missing, or it is another
@@ -151,5 +152,8 @@ def _recipe_of(record: Record, folder: Path, named: str | None) -> Recipe:
         )
     found = load_recipe(record.recipe if named is None else named)
     if found.name != record.recipe:
-        raise UnlearningError(f"{folder} is of the recipe {record.recipe!r}, but {named} holds {found.name!r}.")
+        raise UnlearningError(
+            f"{folder} is of the recipe {record.recipe!r}, but {named} holds {found.name!r}: a run is gone on from, "
+            "and looked at, by its own recipe."
+        )
     return found

@@ -17,6 +17,7 @@ from ignite_unlearn.recipes.nets.nets import trained_gan
 from ignite_unlearn.recipes.training.gan_training import GANTraining
 from ignite_unlearn.runs.checkpoints import checkpoint_path
 from ignite_unlearn.runs.long_training import train_long
+from ignite_unlearn.runs.progress import BARS, Progress
 from ignite_unlearn.runs.provenance import (
     Beside,
     Fingerprint,
@@ -51,11 +52,11 @@ class RunFolder:
 
     Attributes:
         path: of the folder.
-        progress: whether bars are shown.
+        progress: what is shown of trainings.
     """
 
     path: Path
-    progress: bool = True
+    progress: Progress = BARS
 
     def take_over(self, name: str, source: Path, taken: str, fingerprint: Fingerprint) -> None:
         """Copies weights of another run folder, and notes where they are from.

@@ -21,7 +21,7 @@ from ignite_unlearn.recipes.tasks.instruments import (
     train_instruments,
 )
 from ignite_unlearn.runs.checkpoints import Checkpoints, checkpoint_path
-from ignite_unlearn.runs.long_training import show_progress
+from ignite_unlearn.runs.progress import BARS, Progress
 from ignite_unlearn.runs.provenance import (
     Fingerprint,
     add_note,
@@ -45,7 +45,7 @@ def kept_instruments(
     name: str,
     data_sha256: str,
     resume: bool = False,
-    progress: bool = True,
+    progress: Progress = BARS,
 ) -> Instruments:
     """Returns the instruments of a run: from its folder or one beside it where they are there, else trained and kept.
 
@@ -58,7 +58,7 @@ def kept_instruments(
         name: of the recipe.
         data_sha256: the hash of the data.
         resume: whether to go on from checkpoints.
-        progress: whether to show bars.
+        progress: what is shown meanwhile.
 
     Raises:
         UnlearningError: if the file cannot be written, or a checkpoint is of other judges.
@@ -82,13 +82,13 @@ def kept_instruments(
 
 
 def _train(
-    folder: Path, made_by: Fingerprint, judge: str, training: ClassifierTraining, *, resume: bool, progress: bool
+    folder: Path, made_by: Fingerprint, judge: str, training: ClassifierTraining, *, resume: bool, progress: Progress
 ) -> None:
     engine, title = training.engine, f"judge ({judge})"
     checkpoints = Checkpoints(checkpoint_path(folder, judge), training.state_objects(), made_by)
     if resume:
         checkpoints.load()
-    with checkpoints.saving(engine), show_progress(engine, training.iterations, title, progress):
+    with checkpoints.saving(engine), progress.of(engine, training.iterations, title):
         training.run()
 
 

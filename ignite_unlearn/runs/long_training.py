@@ -1,20 +1,18 @@
-"""Long trainings: a bar with the time left, checkpoints, resuming, and the seconds that were really spent."""
+"""Long trainings: shown while they run, with checkpoints, resuming, and the seconds that were really spent."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from ignite.engine import Engine, Events
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ignite_unlearn.errors import UnlearningDivergedError
 from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
 from ignite_unlearn.runs.checkpoints import Checkpoints, Clock, checkpoint_path
+from ignite_unlearn.runs.progress import BARS, Progress
 from ignite_unlearn.runs.provenance import Fingerprint
 
 _EPOCH = 100  # iterations
@@ -30,7 +28,7 @@ def train_long(
     title: str,
     folder: Path,
     resume: bool = False,
-    progress: bool = True,
+    progress: Progress = BARS,
 ) -> float:
     """Trains a GAN from the start, or from its last checkpoint, and returns the seconds it took.
 
@@ -48,10 +46,10 @@ def train_long(
         labels: their classes ``(N,)``.
         seed: of batches and latents.
         fingerprint: what the training depends on; a checkpoint of another one is refused.
-        title: of the bar, and name of the checkpoint.
+        title: of what is shown, and name of the checkpoint.
         folder: where the checkpoint is kept.
         resume: whether to go on from the checkpoint if there is one.
-        progress: whether to show the bar.
+        progress: what is shown meanwhile.
     """
     clock, settings, engine = Clock(), training.settings, training.engine
     objects = {**training.state_objects(), "clock": clock}
@@ -67,7 +65,7 @@ def train_long(
             checkpoints.load()
         engine.add_event_handler(Events.EPOCH_COMPLETED, check)
         if engine.state.iteration < settings.iterations:  # else Ignite would begin anew
-            with checkpoints.saving(engine, check), show_progress(engine, settings.iterations, title, progress):
+            with checkpoints.saving(engine, check), progress.of(engine, settings.iterations, title):
                 batches = Batches(images, labels, settings.batch_size, length)
                 engine.run(batches, max_iters=settings.iterations, epoch_length=length)
     return clock.seconds
@@ -83,14 +81,3 @@ def _stop_on_nan(engine: Engine, title: str) -> None:
             f"The training of {title!r} diverged at iteration {engine.state.iteration}: {shown}. Use smaller learning "
             "rates (--set g_lr, --set d_lr)."
         )
-
-
-@contextmanager
-def show_progress(engine: Engine, iterations: int, title: str, progress: bool) -> Iterator[None]:
-    """Puts a bar of iterations on an engine."""
-    initial = engine.state.iteration
-    with (
-        tqdm(total=iterations, initial=initial, desc=title, disable=None if progress else True, unit="it") as bar,
-        engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: bar.update() and None),
-    ):
-        yield

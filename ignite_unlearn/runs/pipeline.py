@@ -145,7 +145,7 @@ def _unlearn(
     numbers: dict[str, Any] = {}
     for (before, steps), checkpoint in zip(pairwise((0, *recipe.stop.later)), of_looks, strict=True):
         logger.info("The loop learns on, up to %d learning steps after the phase.", steps)
-        unlearning.go_on(steps - before, checkpoint, resume=run.resume)
+        unlearning.go_on(steps - before, checkpoint, title=f"learning on to {steps}", resume=run.resume)
         numbers |= later_numbers(evaluation.memory(unlearning.released), steps if before else None)
     return unlearned, numbers
 

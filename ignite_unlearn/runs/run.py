@@ -21,6 +21,7 @@ from ignite_unlearn.recipes.recipe import Recipe, with_settings
 from ignite_unlearn.recipes.training.training import Training
 from ignite_unlearn.record.folder import kept_aside
 from ignite_unlearn.runs.earlier import Earlier
+from ignite_unlearn.runs.progress import BARS, Progress
 from ignite_unlearn.runs.provenance import VERSION, Beside, Fingerprint, form_of, made_alike_beside
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.printable import printable
@@ -64,7 +65,7 @@ class Run:
         retrained: that of the GAN which is trained on the retain set alone.
         retrain: whether the latter is trained too.
         resume: whether finished stages and checkpoints in ``out`` are used.
-        progress: whether bars are shown.
+        progress: what is shown while it works.
         show_forgotten: whether ``samples.png`` shows the original's images of what is to be forgotten.
         origin: ``id``, ``asked_by`` and ``run_by`` of the request, for its record.
         earlier: the requests before this one.
@@ -80,7 +81,7 @@ class Run:
     retrained: Stage
     retrain: bool
     resume: bool
-    progress: bool
+    progress: Progress
     show_forgotten: bool = False
     origin: Mapping[str, str | None] = field(default_factory=dict)
     earlier: Earlier = field(default_factory=Earlier)
@@ -146,7 +147,7 @@ def prepare_run(
     download: bool = False,
     retrain: bool = False,
     resume: bool = False,
-    progress: bool = True,
+    progress: Progress = BARS,
     show_forgotten: bool = False,
     request_id: str | None = None,
     asked_by: str | None = None,

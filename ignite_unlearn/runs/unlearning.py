@@ -24,7 +24,7 @@ from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import Evaluation
 from ignite_unlearn.recipes.training.gan_training import Batches, GANTraining
 from ignite_unlearn.runs.checkpoints import Checkpoints, Clock
-from ignite_unlearn.runs.long_training import show_progress
+from ignite_unlearn.runs.progress import BARS, Progress
 from ignite_unlearn.runs.provenance import Fingerprint
 
 _Checkpoint: TypeAlias = tuple[Path, Fingerprint]
@@ -64,11 +64,18 @@ class Unlearning:
         split: the images; the loop's batches still hold the forget set.
         instruments: of which the guide may lead the phase.
         seed: of loop and phase.
-        progress: whether to show bars.
+        progress: what is shown meanwhile.
     """
 
     def __init__(
-        self, gan: GAN, recipe: Recipe, split: Split, instruments: Instruments, *, seed: int, progress: bool = True
+        self,
+        gan: GAN,
+        recipe: Recipe,
+        split: Split,
+        instruments: Instruments,
+        *,
+        seed: int,
+        progress: Progress = BARS,
     ):
         self._clock, self._inversion = Clock(), KeptInversion()
         self._recipe, self._split, self._seed, self._progress = recipe, split, seed, progress
@@ -78,7 +85,7 @@ class Unlearning:
         self.released = trained_gan(gan, self.training.average)
         self.curves = Curves()
         material = Material(split, task.left(guide), seed, task.label_seed(seed))
-        forget = task.forget(split, guide, self._inversion, progress=progress)
+        forget = task.forget(split, guide, self._inversion, progress=progress.bars)
         self.phase: UnlearningPhase = recipe.method.phase(self.gan, forget, material)
 
     def run(
@@ -104,7 +111,7 @@ class Unlearning:
         ending = self._recipe.stop.ending(
             phase, evaluation=evaluation, original=original, released=self.released, aim=lambda: method.aim(phase)
         )
-        self._loop(method.unlearning_iterations * method.every, ending, checkpoint, resume=resume)
+        self._loop("unlearning", method.unlearning_iterations * method.every, ending, checkpoint, resume=resume)
         inverting = self._inversion.seconds
         return Unlearned(
             self.released.teacher(),
@@ -117,18 +124,26 @@ class Unlearning:
             phase.found,
         )
 
-    def go_on(self, iterations: int, checkpoint: _Checkpoint | None = None, *, resume: bool = False) -> None:
+    def go_on(
+        self,
+        iterations: int,
+        checkpoint: _Checkpoint | None = None,
+        *,
+        title: str = "learning on",
+        resume: bool = False,
+    ) -> None:
         """Takes further learning steps on retained images, as the user's loop does after the phase.
 
         Args:
             iterations: how many.
             checkpoint: as in :meth:`run`, of these steps.
+            title: of what is shown.
             resume: whether to go on from it.
 
         Raises:
             UnlearningError: if the checkpoint that is there is of another phase.
         """
-        self._loop(iterations, None, checkpoint, resume=resume)
+        self._loop(title, iterations, None, checkpoint, resume=resume)
 
     def _checkpoints(self, checkpoint: _Checkpoint, ending: Ending | None) -> Checkpoints:
         own = {"phase": self.phase, "curves": self.curves, "clock": self._clock, "inversion": self._inversion}
@@ -136,8 +151,9 @@ class Unlearning:
         path, fingerprint = checkpoint
         return Checkpoints(path, {**self.training.state_objects(), **own, **more}, fingerprint)
 
-    def _loop(self, iterations: int, ending: Ending | None, checkpoint: _Checkpoint | None, *, resume: bool) -> None:
-        title = "learning on" if ending is None else "unlearning"
+    def _loop(
+        self, title: str, iterations: int, ending: Ending | None, checkpoint: _Checkpoint | None, *, resume: bool
+    ) -> None:
         kept = None if checkpoint is None else self._checkpoints(checkpoint, ending)
         engine, data = self.training.engine, self._split.data
         self.phase.measured, self.phase.released = True, self.released  # the run measures
@@ -157,7 +173,7 @@ class Unlearning:
                     return  # it was of the end, and Ignite would begin anew
             if kept is not None:
                 attached.enter_context(kept.saving(engine))
-            attached.enter_context(show_progress(engine, iterations, title, self._progress))
+            attached.enter_context(self._progress.of(engine, iterations, title))
             engine.run(batches, max_epochs=1)
 
     def _start_average(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.choices import advice
 from ignite_unlearn.utils.opened import open_file, read_bytes
 
 SUFFIXES = frozenset(
@@ -120,8 +121,12 @@ def find_files(paths: Sequence[Path | str], names: Iterable[Path | str]) -> list
         wanted = name.parts
         matched = [i for i in ends.get(name.name, []) if parts[i][-len(wanted) :] == wanted]
         if len(matched) != 1:
-            more = "" if not matched else f" ({paths[matched[0]]}, {paths[matched[1]]}, ...)"
-            raise UnlearningError(f"{name} names {len(matched)} files of the data{more}: give a path that names one.")
+            one = "give a path that names one, not a pattern."
+            if matched:
+                more = f" ({paths[matched[0]]}, {paths[matched[1]]}, ...)"
+            else:
+                more, one = "", advice(name.as_posix(), ("/".join(p[-len(wanted) :]) for p in parts), otherwise=one)
+            raise UnlearningError(f"{name} names {len(matched)} files of the data{more}: {one}")
         positions += matched
     return positions
 

@@ -16,6 +16,7 @@ from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.goals import Goal, class_goals, unconditional_goals
 from ignite_unlearn.recipes.recipe import as_settings, with_settings
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.provenance import Fingerprint
 from tests.recipes.given import on
 from tests.recipes.test_class_gans import SHORT, data
@@ -33,7 +34,7 @@ def bars_recipe(name="mnist-class"):
 
 
 def asked(runs, classes=("1",), seeds="0", settings=SHORT[1:]):
-    return table_runs(bars_recipe(), classes, seeds, runs, settings=settings, device="cpu", progress=False)
+    return table_runs(bars_recipe(), classes, seeds, runs, settings=settings, device="cpu", progress=QUIET)
 
 
 def test_rows_outlive_the_run_folders_and_are_measured_once(tmp_path, monkeypatch):

@@ -54,6 +54,12 @@ def test_labelled_unseen_images_tell_which_class_is_a_substitute():
     assert CascadedUnlearning(gan(3), forget=CLASSES, unseen=IMAGES).step.substitution.left is None
 
 
+@pytest.mark.parametrize("labels", [3, None])
+def test_of_labels_is_spoken_where_the_gan_takes_them(labels):
+    chosen = CascadedUnlearning(gan(labels), forget=CLASSES, unseen=IMAGES).chosen
+    assert ("label" in chosen["discriminator's step"]) == (labels is not None)
+
+
 def test_a_discriminator_without_a_plain_layer_descends():
     phase = CascadedUnlearning(gan(norm=nn.utils.parametrizations.spectral_norm), forget=ITEMS, unseen=IMAGES)
     assert names(phase)[2] == "ExchangeScores"

@@ -7,6 +7,7 @@ from PIL import Image
 
 from ignite_unlearn.recipes.stock.folder_items import RECIPE
 from ignite_unlearn.recipes.tasks.instruments import as_instruments
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import prepare_run
 from ignite_unlearn.runs.unlearning import Unlearning
 
@@ -65,10 +66,10 @@ def test_no_unseen_image_is_a_copy_of_a_training_image(folder, tmp_path):
 
 
 def test_the_phase_runs_on_what_was_checked(folder, tmp_path):
-    request = ask(folder, tmp_path / "out", progress=False)
+    request = ask(folder, tmp_path / "out", progress=QUIET)
     gan, data = request.new_gan(), request.split.data
     before = [parameter.clone() for parameter in gan.discriminator.parameters()]
     net = request.recipe.classifier(data)
     instruments = as_instruments(net, net, data, request.recipe.classifier, "untrained")
-    Unlearning(gan, request.recipe, request.split, instruments, seed=0, progress=False).run(gan, None)
+    Unlearning(gan, request.recipe, request.split, instruments, seed=0, progress=QUIET).run(gan, None)
     assert any(not torch.equal(old, new) for old, new in zip(before, gan.discriminator.parameters(), strict=True))

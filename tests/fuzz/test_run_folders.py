@@ -13,6 +13,7 @@ from ignite_unlearn import UnlearningError
 from ignite_unlearn.recipes import load_recipe
 from ignite_unlearn.runs import instruments, pipeline
 from ignite_unlearn.runs.finished import Finished
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.provenance import add_note
 from ignite_unlearn.runs.run import prepare_run
 from tests.cli.test_cli import SHORT
@@ -48,7 +49,7 @@ def untrained():
 
 def prepared(folder):
     return prepare_run(
-        load_recipe("digits-class"), settings=SETTINGS, out=folder, device="cpu", resume=True, progress=False
+        load_recipe("digits-class"), settings=SETTINGS, out=folder, device="cpu", resume=True, progress=QUIET
     )
 
 
@@ -64,7 +65,7 @@ def looks(folder):
         lambda: launched(
             "run", "digits-class", "--dry-run", "--out", folder.parent / "beside", *SHORT, "--set", "later=1"
         ),
-        lambda: judged(lambda: Finished.read(folder, device="cpu", progress=False).gans()),
+        lambda: judged(lambda: Finished.read(folder, device="cpu", progress=QUIET).gans()),
         lambda: judged(lambda: pipeline.original_of(prepared(folder))),
         lambda: judged(lambda: pipeline.retrained_of(prepared(folder))),
         lambda: judged(lambda: pipeline.instruments_of(prepared(folder))),

@@ -39,3 +39,20 @@ def test_it_reads_as_a_headline_and_what_decided_comes_first():
         "  - Left share: 0.4 was found, the bound is at most 0.01, the original GAN has 1.",
         "  - Drift: 0 was found, the bound is at most 0.3.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "said"),
+    [
+        (0.5, 0.5, "the original GAN has 0.5, which is within it too: this shows nothing."),
+        (0.7, 0.5, "the original GAN has 0.5, which is within it: the phase led it out."),
+        (0.5, 0.62, "the original GAN has 0.62, which could lie there by chance (up to 0.65): this shows nothing."),
+        (0.7, 0.62, "the original GAN has 0.62, which could lie there by chance (up to 0.65)."),
+        (0.7, 0.9, "the original GAN has 0.9."),
+    ],
+)
+def test_a_bound_that_was_missed_is_never_said_to_show_nothing(value, before, said):
+    found = verdict_by([bound(value, "membership_auc", 0.6, of_original=before, of_chance=0.65)])
+    assert any(reason.endswith(said) for reason in found.reasons), found.reasons
+    if value > 0.6:
+        assert found.value == "not-forgotten" and "shows nothing" not in str(found)

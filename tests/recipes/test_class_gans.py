@@ -14,6 +14,7 @@ from ignite_unlearn.recipes.data import Digits, FewDigits, ImageData, ImageFolde
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.folder import RunFolder
 from ignite_unlearn.runs.pipeline import carry_out, original_of
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import prepare_run
 from tests.recipes.given import on
 
@@ -49,7 +50,7 @@ def quick_judges():
 
 def request(out, name, settings=SHORT, **changes):
     recipe = on(load_recipe(name), data())
-    return prepare_run(recipe, settings=settings, out=out, device="cpu", progress=False, **changes)
+    return prepare_run(recipe, settings=settings, out=out, device="cpu", progress=QUIET, **changes)
 
 
 @pytest.mark.parametrize("name", ["mnist-class", "mnist-class-unconditional"])

@@ -4,6 +4,7 @@ import pytest
 
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
 from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import prepare_run
 
 pytestmark = pytest.mark.slow
@@ -11,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 def test_the_digit_is_gone_and_nothing_else_is(tmp_path):
     records = [
-        carry_out(prepare_run(RECIPE, out=tmp_path / str(seed), seed=seed, retrain=True, progress=False))
+        carry_out(prepare_run(RECIPE, out=tmp_path / str(seed), seed=seed, retrain=True, progress=QUIET))
         for seed in (0, 1, 2)
     ]
     worst_retrained = max(record.metrics["retrained"]["fid"] for record in records)

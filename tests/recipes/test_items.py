@@ -15,6 +15,7 @@ from ignite_unlearn.recipes.stock.mnist_items import RECIPE
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.training import Hinge
 from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import prepare_run
 from tests.recipes.data.test_mnist import write
 
@@ -38,7 +39,7 @@ def quick_judges(monkeypatch):
 
 
 def request(out, root, settings=SHORT, **changes):
-    return prepare_run(SMALL, settings=settings, out=out, data_root=root, device="cpu", progress=False, **changes)
+    return prepare_run(SMALL, settings=settings, out=out, data_root=root, device="cpu", progress=QUIET, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_items_of_a_gan_that_takes_labels(tmp_path, root):
         out=tmp_path / "run",
         data_root=root,
         device="cpu",
-        progress=False,
+        progress=QUIET,
         retrain=True,
     )
     record = carry_out(run)

@@ -10,6 +10,7 @@ from ignite_unlearn.recipes.methods import CascadeOnClasses, CascadeOnItems
 from ignite_unlearn.recipes.recipe import with_settings
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import prepare_run
 from tests.recipes.test_class_gans import SHORT, request
 
@@ -55,7 +56,7 @@ def test_a_second_look_finds_what_a_look_at_that_step_alone_would(tmp_path):
 
     def later(out, *steps):
         settings = (*FEW, f"later={','.join(map(str, steps))}")
-        made = prepare_run(recipe, settings=settings, out=tmp_path / out, device="cpu", progress=False)
+        made = prepare_run(recipe, settings=settings, out=tmp_path / out, device="cpu", progress=QUIET)
         return carry_out(made).metrics["unlearned"]
 
     twice, once = later("twice", 2, 5), later("once", 2)

@@ -86,6 +86,15 @@ def test_the_page_needs_no_other_file_no_script_and_no_network(tmp_path):
     assert "120 times as long" in text and "a limit" in text and "None was made" in text
 
 
+def test_a_screen_reader_hears_where_the_text_is_what_each_cell_is_of_and_what_the_picture_shows(tmp_path):
+    audits = {"unlearned": [{"audit": "a", "unit": "", "passed": True, "verdict": "as in the retrained GAN"}]}
+    text, checker = page(tmp_path, audits=audits)
+    assert checker.seen.count("main") == 1 and checker.seen.index("main") < checker.seen.index("h1")
+    heads = re.findall(r'<th( scope="(?:row|col)")?>([^<]*)', text)
+    assert len(heads) > 10 and all(scope and name.strip() for scope, name in heads)
+    assert 'alt="Generated images of the same latents, side by side: original, unlearned' in text
+
+
 def test_the_headline_is_the_verdict_and_its_reasons_follow(tmp_path):
     text, _ = page(tmp_path)
     assert re.search(

@@ -112,6 +112,8 @@ FORGOTTEN, NOT, OPEN = "forgotten", "not-forgotten", "not-tested"
         # What was found, and nothing at all.
         ({"metrics": {}}, OPEN, "Nothing that was measured tells"),
         ({"metrics": {}, "found": {"rows": 0, "items": 0, "of": 4}}, OPEN, "4 of 4 items were in no batch"),
+        ({"metrics": {}, "found": {"rows": 8, "items": 5, "of": 8}}, OPEN, "phase, which held too few"),
+        ({"metrics": {}, "found": {"rows": 80, "items": 5, "of": 8}}, OPEN, "phase: what the loop trains on"),
         ({"metrics": {}, "found": {"rows": 0, "items": None, "of": None}}, OPEN, "No batch of the phase held"),
         ({"metrics": {}, "found": {"rows": 9, "asked": 70}}, OPEN, "gave its generator 70 labels of forgotten classes"),
         ({"metrics": {}, "stopped_because": "the budget was spent"}, OPEN, "after 4 iterations: the budget was spent."),

@@ -20,6 +20,7 @@ from ignite_unlearn.record.record import GANS, Record
 from ignite_unlearn.runs.audits import audit_run
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.provenance import read_notes
 from ignite_unlearn.runs.run import prepare_run
 from ignite_unlearn.utils.files import read_weights, save_weights
@@ -44,7 +45,7 @@ def quick():
 
 def read(out, root):
     """A finished run whose audits may spend little."""
-    run = (finished := Finished.read(out, data_root=root, device="cpu", progress=False)).run
+    run = (finished := Finished.read(out, data_root=root, device="cpu", progress=QUIET)).run
     return replace(finished, run=replace(run, recipe=replace(run.recipe, audits=FEW)))
 
 
@@ -52,7 +53,7 @@ def read(out, root):
 def digits(tmp_path_factory):
     out = tmp_path_factory.mktemp("digits")
     settings = (*SHORT, "batch_size=32")  # so that a batch holds some of the class
-    carry_out(prepare_run(DIGITS, settings=settings, out=out, device="cpu", progress=False, retrain=True))
+    carry_out(prepare_run(DIGITS, settings=settings, out=out, device="cpu", progress=QUIET, retrain=True))
     return out, None
 
 
@@ -68,7 +69,7 @@ def items(tmp_path_factory):
         head = bytes([0, 0, 8, len(header)]) + np.array(header, ">u4").tobytes()
         (root / f"train-{name}.gz").write_bytes(gzip.compress(head + content.astype(np.uint8).tobytes(), 0))
     carry_out(
-        prepare_run(ITEMS, settings=SHORT_ITEMS, out=out, device="cpu", data_root=root, progress=False, retrain=True)
+        prepare_run(ITEMS, settings=SHORT_ITEMS, out=out, device="cpu", data_root=root, progress=QUIET, retrain=True)
     )
     return out, root
 
@@ -225,7 +226,7 @@ def test_a_class_of_few_images_is_audited_as_far_as_it_can_be(tmp_path):
         unseen_labels=whole.unseen_labels[whole.unseen_labels != 1],
     )
     recipe = replace(on(load_recipe("mnist-class"), few), audits=FEW)
-    asked = prepare_run(recipe, settings=SHORT_CLASS, out=tmp_path / "a", device="cpu", progress=False, retrain=True)
+    asked = prepare_run(recipe, settings=SHORT_CLASS, out=tmp_path / "a", device="cpu", progress=QUIET, retrain=True)
     record = audit_run(Finished(asked, carry_out(asked)))
     assert record.audits == Record.read(asked.out).audits and int(asked.split.forgotten.sum()) == 6
     for results in record.audits.values():

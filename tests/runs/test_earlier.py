@@ -14,6 +14,7 @@ from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.record.ledger import read_entries, verify_ledger
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out, original_of, retrained_of
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import prepare_run
 from tests.runs.test_run import SHORT, request
 
@@ -26,7 +27,7 @@ def quick():
 
 
 def after(folder, out, *settings, **options):
-    earlier = Finished.read(folder, device="cpu", progress=False).as_earlier()
+    earlier = Finished.read(folder, device="cpu", progress=QUIET).as_earlier()
     return request(out, settings=(*SHORT, *settings), earlier=earlier, **options)
 
 
@@ -45,7 +46,7 @@ def test_each_run_goes_on_from_the_one_before(chain):
     assert [entry.classes for entry in read_entries(root / "3")] == [(3,), (5,)]
     assert record.forget["classes"] == [3, 5, 7] and record.forget["earlier_requests"] == 2
     assert "those of 2 earlier requests among them" in record.forgotten
-    second = Finished.read(root / "2", device="cpu", progress=False)
+    second = Finished.read(root / "2", device="cpu", progress=QUIET)
     taken, left = original_of(third).gan, second.gans()["unlearned"]
     assert same_weights(taken.generator, left.generator) and same_weights(taken.discriminator, left.discriminator)
     kept = third.split.data.labels[~third.split.forgotten].unique().tolist()
@@ -64,7 +65,7 @@ def test_the_retrained_gan_is_without_all_requests(chain, monkeypatch):
 
 def test_a_finished_run_of_a_chain_is_read_again_and_verified(chain):
     root = chain[0]
-    finished = Finished.read(root / "3", device="cpu", progress=False)
+    finished = Finished.read(root / "3", device="cpu", progress=QUIET)
     assert finished.run.earlier.classes == (3, 5) and finished.gans().keys() == {"original", "unlearned", "retrained"}
     reported = CliRunner().invoke(cli.main, ["report", str(root / "3"), "--verify"])
     assert reported.exit_code == 0 and "left by the request before  as recorded" in reported.output
@@ -118,16 +119,16 @@ def test_items_of_earlier_requests_are_known_by_their_keyed_hashes(tmp_path):
     short = ("iterations=12", "batch_size=8", "items=3", "unlearning_iterations=1", "later=1", "samples=40")
 
     def items(out, *settings, **options):
-        return prepare_run(ITEMS, settings=(*short, *settings), out=out, device="cpu", progress=False, **options)
+        return prepare_run(ITEMS, settings=(*short, *settings), out=out, device="cpu", progress=QUIET, **options)
 
     first = items(tmp_path / "1")
     carry_out(first)
-    earlier = Finished.read(tmp_path / "1", device="cpu", progress=False).as_earlier()
+    earlier = Finished.read(tmp_path / "1", device="cpu", progress=QUIET).as_earlier()
     second = items(tmp_path / "2", "first_item=3", earlier=earlier)
     assert torch.equal(second.split.earlier, first.split.forgotten)
     forget = second.recipe.task.forget(second.split, None, None, progress=False)
     assert sorted(forget.examples(6).requests.tolist()) == [0, 0, 0, 1, 1, 1] and len(forget) == 6
     record = carry_out(second)
     assert record.forget["count"] == 6
-    third = Finished.read(tmp_path / "2", device="cpu", progress=False).as_earlier()
+    third = Finished.read(tmp_path / "2", device="cpu", progress=QUIET).as_earlier()
     assert [len(entry.items) for entry in third.entries] == [3, 3]

@@ -14,6 +14,7 @@ from ignite_unlearn.recipes.settings import setting, settings_of, shown
 from ignite_unlearn.recipes.tasks import Classes, Items, instruments
 from ignite_unlearn.recipes.training import NonSaturating
 from ignite_unlearn.runs.pipeline import carry_out, instruments_of, original_of, retrained_of
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.provenance import add_note, read_notes
 from ignite_unlearn.runs.run import prepare_run, stages
 from tests.recipes.given import on
@@ -192,7 +193,7 @@ def test_a_table_of_labels_has_its_learning_rate_whatever_it_is_called(tmp_path)
         recipe = on(replace(load_recipe("mnist-class"), nets=Own()), data())
         settings = (*SHORT, "unlearning_iterations=3", "start=none")
         carry_out(
-            prepare_run(recipe, settings=settings, out=tmp_path / kind.__name__ / "a", device="cpu", progress=False)
+            prepare_run(recipe, settings=settings, out=tmp_path / kind.__name__ / "a", device="cpu", progress=QUIET)
         )
         made.append(torch.load(tmp_path / kind.__name__ / "a" / "unlearned.pt", weights_only=True)["generator"])
     tables = made[0]["embedding.weight"], made[1]["classes.weight"]

@@ -8,6 +8,7 @@ from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.record.figures import FIGURES
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import prepare_run
 from tests.runs.test_run import SHORT
 
@@ -23,7 +24,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(instruments_module, "_EPOCHS", 1)
         carry_out(
-            prepare_run(RECIPE, settings=(*SHORT, "classes=3,5"), out=out, device="cpu", progress=False, retrain=True)
+            prepare_run(RECIPE, settings=(*SHORT, "classes=3,5"), out=out, device="cpu", progress=QUIET, retrain=True)
         )
     return out
 
@@ -38,7 +39,7 @@ def copied(folder, to, change=lambda content: None):
 
 
 def read(folder, **options):
-    return Finished.read(folder, device="cpu", progress=False, **options)
+    return Finished.read(folder, device="cpu", progress=QUIET, **options)
 
 
 def test_all_figures_can_be_measured_again(folder):

@@ -7,6 +7,7 @@ from ignite_unlearn.metrics.classifier import ClassifierTraining
 from ignite_unlearn.recipes.stock.digits_class import RECIPE
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.pipeline import instruments_of
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.provenance import add_note, read_notes
 from ignite_unlearn.runs.run import prepare_run
 from ignite_unlearn.utils.files import read_weights, save_weights
@@ -18,7 +19,7 @@ def quick_judges(monkeypatch):
 
 
 def judges_of(out, *, resume=False):
-    return instruments_of(prepare_run(RECIPE, out=out, device="cpu", progress=False, resume=resume))
+    return instruments_of(prepare_run(RECIPE, out=out, device="cpu", progress=QUIET, resume=resume))
 
 
 def trained_anew(monkeypatch):

@@ -17,6 +17,7 @@ from ignite_unlearn.runs.checkpoints import checkpoint_path
 from ignite_unlearn.runs.interrupts import Interrupted, heard, terminable
 from ignite_unlearn.runs.long_training import train_long
 from ignite_unlearn.runs.pipeline import carry_out, original_of
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.unlearning import Unlearning
 from tests.recipes.stock.test_folder_items import ask, fill
 from tests.runs.test_run import SHORT, request
@@ -26,7 +27,7 @@ def train(asked, training, folder, **how):
     images, labels = asked.split.data.images, asked.split.data.labels
     made = asked.original.fingerprint
     return train_long(
-        training, images, labels, seed=0, title="original", fingerprint=made, folder=folder, progress=False, **how
+        training, images, labels, seed=0, title="original", fingerprint=made, folder=folder, progress=QUIET, **how
     )
 
 

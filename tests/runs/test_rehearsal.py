@@ -11,6 +11,7 @@ from ignite_unlearn.recipes import load_recipe, stock_recipes
 from ignite_unlearn.recipes.methods import choices
 from ignite_unlearn.recipes.methods.cascade import CascadeOnClasses
 from ignite_unlearn.runs import pipeline
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.rehearsal import rehearse
 from ignite_unlearn.runs.run import prepare_run
 from tests.fuzz.judged import launched
@@ -35,7 +36,7 @@ class Blind(CascadeOnClasses):
 
 
 def run(folder, recipe, *settings):
-    return prepare_run(recipe, settings=settings, out=folder, device="cpu", progress=False)
+    return prepare_run(recipe, settings=settings, out=folder, device="cpu", progress=QUIET)
 
 
 @pytest.mark.parametrize(("method", "message"), [(Negative(), "batch_size=0"), (Blind(), "would not work: ")])

@@ -19,6 +19,7 @@ from ignite_unlearn.record.record import now
 from ignite_unlearn.runs.long_training import train_long
 from ignite_unlearn.runs.pictures import picture, safe_picture
 from ignite_unlearn.runs.pipeline import carry_out, original_of, retrained_of
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import prepare_run
 from ignite_unlearn.utils.files import read_released, read_weights
 
@@ -29,7 +30,7 @@ SHORT = (
 
 
 def request(out, settings=SHORT, **changes):
-    return prepare_run(RECIPE, settings=settings, out=out, device="cpu", progress=False, **changes)
+    return prepare_run(RECIPE, settings=settings, out=out, device="cpu", progress=QUIET, **changes)
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +213,7 @@ def test_an_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypat
     def go(it, folder, resume=False):
         return train_long(
             it, asked.split.data.images, asked.split.data.labels, seed=0, title="original",
-            fingerprint=asked.original.fingerprint, folder=folder, resume=resume, progress=False,
+            fingerprint=asked.original.fingerprint, folder=folder, resume=resume, progress=QUIET,
         )  # fmt: skip
 
     whole = training()

@@ -12,3 +12,4 @@ def test_a_name_that_differs_in_capitals_is_found_as_it_is_written():
 
 def test_a_name_that_is_like_none_is_told_with_all():
     assert advice("magic", ["noise", "own"]) == "choose of noise, own."
+    assert advice("magic", ["noise", "own"], otherwise="give one.") == "give one."

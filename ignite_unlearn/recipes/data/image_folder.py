@@ -93,6 +93,7 @@ def load_image_folder(
         max(1, len(found.classes)),
         class_names=found.classes,
         files=tuple(path for path, _ in files),
+        notes=_notes(shown[0]),
     )
     return distinct_unseen(data, [path for path, _ in unseen])
 
@@ -104,6 +105,14 @@ def read_images(files: Labelled, *, size: int, channels: int) -> tuple[Tensor, T
         UnlearningError: if one is no intact image.
     """
     return _floats(_read(files, size, channels)), torch.tensor([k for _, k in files])
+
+
+def _notes(pixels: Tensor) -> tuple[str, ...]:
+    """Returns what somebody with such images may want to know."""
+    grey = pixels.shape[1] == 3 and bool((pixels == pixels[:, :1]).all())
+    return (
+        ("all training images are grey: --set channels=1 makes a GAN of grey images, which is smaller",) if grey else ()
+    )
 
 
 def _tenth(alike: Tensor, kept: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -62,3 +62,16 @@ def test_what_cannot_be_read_is_said_in_a_sentence(tmp_path):
     (tmp_path / "b" / "0.png").write_bytes(b"no image")
     with pytest.raises(UnlearningError, match=r"0\.png is no intact image"):
         read_images([(tmp_path / "b" / "0.png", 0)], size=32, channels=3)
+
+
+def test_grey_images_in_the_place_of_coloured_ones_are_told_of(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for i in range(10):
+            Image.new("L", (16, 16), 20 * i + (name == "a")).save(tmp_path / name / f"{i}.png")
+    (note,) = load_image_folder(tmp_path, size=16, channels=3).notes
+    assert "all training images are grey: --set channels=1" in note
+    assert load_image_folder(tmp_path, size=16, channels=1).notes == ()
+    for i in range(10):
+        Image.new("RGB", (16, 16), (200, i, 0)).save(tmp_path / "b" / f"{i}.png")
+    assert load_image_folder(tmp_path, size=16, channels=3).notes == ()

@@ -11,6 +11,7 @@ from ignite_unlearn.recipes.methods.method import Material
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out
+from ignite_unlearn.runs.progress import QUIET
 from ignite_unlearn.runs.run import prepare_run
 from ignite_unlearn.utils.image_files import find_files
 
@@ -31,7 +32,7 @@ def fill(folder, n, seed=0):
 def ask(root, *settings, out=None, **how):
     out = out or root.parent / "out"
     return prepare_run(
-        RECIPE, settings=(*SHORT, *settings), out=out, data_root=root, device="cpu", progress=False, **how
+        RECIPE, settings=(*SHORT, *settings), out=out, data_root=root, device="cpu", progress=QUIET, **how
     )
 
 
@@ -52,7 +53,7 @@ def faces(root, *settings):
     short = ("size=16", "iterations=4", "g_width=8", "d_width=8", "batch_size=8", "samples=16", "later=1", "items=2")
     return prepare_run(
         load_recipe("faces-items"), settings=(*short, "unlearning_iterations=1", *settings), out=root.parent / "out",
-        data_root=root, device="cpu", progress=False,
+        data_root=root, device="cpu", progress=QUIET,
     )  # fmt: skip
 
 
@@ -86,8 +87,10 @@ def test_a_list_names_them_as_well(tmp_path):
     assert names(ask(tmp_path / "data", "files=data/03.png, more/05.png")) == {"03.png", "05.png"}
     with pytest.raises(UnlearningError, match=r"03\.png names 2 files of the data \(.*\): give a path that names one"):
         ask(tmp_path / "data", "files=03.png")
-    with pytest.raises(UnlearningError, match="names 0 files"):
-        ask(tmp_path / "data", "files=nothing.png")
+    with pytest.raises(UnlearningError, match="names 0 files of the data: give a path that names one, not a pattern"):
+        ask(tmp_path / "data", "files=/elsewhere/*.jpeg")
+    with pytest.raises(UnlearningError, match=r"more/5\.png names 0 files of the data: did you mean more/05\.png"):
+        ask(tmp_path / "data", "files=more/5.png")
     with pytest.raises(UnlearningError, match="cannot be read as a list of files"):
         ask(tmp_path / "data", "files=@nowhere.txt")
 
@@ -121,7 +124,7 @@ def test_a_run_on_a_flat_folder_is_read_again(tmp_path, monkeypatch):
     request = ask(tmp_path / "data", "files=03.png,17.png")
     record = carry_out(request)
     assert record.forget["count"] == 2 and "no classes" in record.data["name"]
-    again = Finished.read(request.out, data_root=tmp_path / "data", progress=False)
+    again = Finished.read(request.out, data_root=tmp_path / "data", progress=QUIET)
     assert names(again.run) == {"03.png", "17.png"} and again.run.options == request.options
 
 
