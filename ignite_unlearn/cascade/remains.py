@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -90,9 +91,14 @@ class Remains:
 
     @property
     def swing(self) -> dict[str, float]:
-        """How far outside of its bound a number may lie on the way, by name; quality may not."""
-        shares = {"left_share": 2 * _SHARE, "preferred_share": _PREFERRED, "forgotten_share": 2 * _SHARE}
-        return {name: shares.get(name, SLACK) for name in self.of_original}
+        """How far outside of its bound a number may lie on the way, by name; quality may not.
+
+        For a share that is a standard deviation of counting so many images, for an AUC what it may lie above the level.
+        """
+        bounds = self.at_most
+        shares = [name for name in self.of_original if name.endswith("_share")]
+        counted = {name: math.sqrt(bounds[name] * (1 - bounds[name]) / _SAMPLES) for name in shares}
+        return {name: counted.get(name, SLACK) for name in self.of_original}
 
     def _chance(self, name: str) -> tuple[float, float]:
         return self.expected.chance(self._of_unseen[name])

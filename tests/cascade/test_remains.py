@@ -37,6 +37,9 @@ class Likes(nn.Module):
         return self.out((x.flatten(1) * self.embed(y)).sum(1, keepdim=True)).squeeze(1)
 
 
+SHARES = (("left_share", 0.01), ("preferred_share", 0.1), ("forgotten_share", 0.01))
+
+
 def of_classes(classifier=None):
     gan = GAN(Table(), Likes(), latents=(4,), labels=3)
     forget = ForgetClasses({2}, classifier=classifier)
@@ -56,6 +59,9 @@ def test_a_class_is_left_until_its_label_shows_the_substitute():
         gan.discriminator.embed.weight[2] = gan.discriminator.embed.weight[0]
     assert remains(gan)["preferred_share"] == 0
     assert set(remains.at_most) == {*numbers} and remains.of_original["left_share"] == 1
+    # A standard deviation of counting 512 images where a hundredth, or a tenth, of them is left.
+    counted = {name: np.random.default_rng(0).binomial(512, bound, 100_000).std() / 512 for name, bound in SHARES}
+    assert remains.swing == pytest.approx(counted, rel=0.02)
 
 
 def test_drift_is_the_distance_of_two_gaussians_over_the_teachers_variance():
@@ -105,3 +111,15 @@ def test_without_unseen_images_nothing_of_items_is_measured():
     gan = GAN(Walk(), nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), latents=(4,))
     request = ForgetItems(torch.rand(3, 1, 2, 2))
     assert not Remains(request, Original(gan, request, 0), RetainedNeighbour(), None, ExpectedPlace(None, None))
+
+
+@pytest.mark.parametrize(("n", "width"), [(4, 0.24), (64, 0.1)])
+def test_the_lower_bound_of_few_items_is_as_wide_as_chance(n, width):
+    gan = GAN(Walk(), nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), latents=(4,))
+    images = torch.randn(n + 400, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    unseen, request = images[n:], ForgetItems(images[:n])
+    expected = ExpectedPlace(images[:n], (unseen, None))
+    expected.see(torch.zeros(1, 1, 2, 2) + 9)
+    remains = Remains(request, Original(gan, request, 0), RetainedNeighbour(), (unseen, None), expected)
+    level = remains.at_most["membership_auc"] - 0.05
+    assert level - remains.at_least["membership_auc"] == pytest.approx(width, abs=0.08 if n == 4 else 1e-9)
