@@ -14,6 +14,7 @@ from ignite_unlearn.cascade.remains import Remains
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.handle import phases_on
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
@@ -33,6 +34,8 @@ class SelfStop(StopWhenForgotten):
     What a GAN knew of single images comes back while it learns on others. So with each measurement that is near enough
     to the bounds twice as many learning steps are left between two unlearning steps, with each other one half as many.
     Measurements are taken at the end of such a gap, and no sooner than after five learning steps.
+
+    Where the original GAN is nearer to the bounds than any state that was measured, it is put back.
 
     Where somebody attaches a :class:`~ignite_unlearn.StopWhenForgotten` of their own, that one decides.
 
@@ -103,11 +106,27 @@ class SelfStop(StopWhenForgotten):
 
     def _ending(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:
+            self._compare_with_original()
             super()._ending(engine)
             # At the budget too: a loop that goes on would leave the state that was kept.
             most, others = self.unlearning.max_iterations, any(phase.active for phase in phases_on(engine))
             if most is not None and self.unlearning.iterations >= most and not others:
                 engine.terminate()
+
+    def _compare_with_original(self) -> None:
+        """Takes the original for the best state where it is: of what it does not know a phase may only do harm."""
+        original = self.unlearning.original
+        assert original is not None and self.remains is not None
+        numbers = {**self.remains.of_original, "drift": 0.0}
+        if not self._last or self.excess(numbers) >= self._least_excess:
+            return
+        weights = KeptWeights(original.teacher.generator, original.teacher.discriminator)
+        self._kept = KeptWeights(*self._keep)
+        self._kept.load_state_dict(weights.state_dict())
+        self.best, self._least_excess = numbers, self.excess(numbers)
+        self._lasted = self._least_excess == 0
+        if self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
+            self.unlearning.stop(f"{self.unlearning.stopped_because}, no state was better than the original")
 
     def _numbers(self, gan: GAN) -> Mapping[str, float]:
         assert self.remains is not None

@@ -303,3 +303,27 @@ def test_items_are_left_to_the_loop_for_longer_and_longer_while_they_stay_away(l
     assert iterations == list(accumulate(gap * taken for gap, taken in zip(gaps, steps, strict=True)))
     assert phase.iterations == sum(steps) and phase.verdict.value == "forgotten"
     assert phase.settings()["options"]["every"] == 1
+
+
+@pytest.mark.parametrize(("of_original", "put_back"), [(0.55, True), (0.45, True), (0.65, False)])
+def test_where_no_state_is_better_than_the_original_that_is_put_back(loop, of_original, put_back, monkeypatch):
+    class Told:
+        at_most, at_least, of_chance, swing = {"left": 0.5, "drift": 0.3}, {}, {}, {}
+
+        def __init__(self, *_):
+            self.of_original = {"left": of_original}
+
+        def __call__(self, gan):
+            return {"left": 0.6, "drift": 0.01}
+
+    monkeypatch.setattr("ignite_unlearn.cascade.self_stop.Remains", Told)
+    trainer, before = Engine(loop.step), copy.deepcopy(loop.gan.generator.state_dict())
+    forget = ForgetItems(*real(torch.arange(6) % 3)[None], torch.arange(6) % 3)
+    phase = CascadedUnlearning(loop.gan, forget=forget, unseen=unseen(40), max_iterations=10)
+    with phase.attach(trainer):
+        trainer.run(loop.batches(40))
+    after = loop.gan.generator.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before) == put_back
+    assert ("no state was better than the original" in phase.stopped_because) == put_back
+    # What the original does not know cannot be told to be forgotten.
+    assert phase.verdict.value == ("not-tested" if of_original <= 0.5 else "not-forgotten")
