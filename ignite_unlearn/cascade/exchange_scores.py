@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial, reduce
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,12 @@ from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.utils.asked import COUNT, MAKER, asks, number
 
 _adam = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.99), eps=1e-4)
+
+
+class _Term(NamedTuple):
+    images: Images
+    wanted: Tensor | None = None  # scores (N,); None: fake labels
+    held: bool = False
 
 
 class ExchangeScores:
@@ -67,45 +73,46 @@ class ExchangeScores:
         real = _retained(gan, rows)
         numbers: dict[str, float] = {}
         for _ in range(self.steps):
-            exchanged, held = self._losses(gan, teacher, rows, real, aims)
-            values = torch.stack([exchanged, held]).detach().tolist()
+            losses = torch.zeros(2, device=gan.device)  # what is exchanged, what is held
+            gradients = []
+            for term in self._terms(gan, teacher, rows, real, aims):
+                scores = gan.score(*term.images)
+                wanted = aims(scores.detach(), gan, teacher) if term.wanted is None else term.wanted
+                loss = smooth_l1_loss(scores, wanted)
+                losses[int(term.held)] += loss.detach()
+                # One graph at a time: all of them would be the most that a phase holds.
+                gradients.append(descent.gradients(self.anchor * loss if term.held else loss))
+                del scores, loss
+            values = losses.tolist()
             if not all(abs(value) < float("inf") for value in values):
                 raise UnlearningDivergedError(
                     f"The unlearning loss of the discriminator is not finite ({values[0]:.3g} and {values[1]:.3g}): "
                     "the last good weights are back. Check that the loop's own losses stay finite."
                 )
-            descent.step(descent.moving, descent.gradients(exchanged + self.anchor * held))
+            descent.step(descent.moving, _summed(gradients))
             numbers = dict(zip(("fake_label_loss", "discriminator_anchor_loss"), values, strict=True))
         return numbers
 
-    def _losses(self, gan: GAN, teacher: GAN, rows: Rows, real: Images | None, aims: Aims) -> tuple[Tensor, Tensor]:
-        """Returns what is exchanged and what is held, as two losses."""
-        n, nothing = self.batch_size, torch.zeros((), device=gan.device, requires_grad=True)
+    def _terms(self, gan: GAN, teacher: GAN, rows: Rows, real: Images | None, aims: Aims) -> list[_Term]:
+        """Returns the images that take part, and what they are led to."""
+        n = self.batch_size
         (latents, labels), (kept, kept_labels) = aims.regions.forgotten(n), aims.regions.retained(n)
+        made = teacher.sample(len(kept), kept_labels, latents=kept), kept_labels
         with torch.no_grad():
-            made = teacher.sample(len(kept), kept_labels, latents=kept), kept_labels
-            held = [(images, teacher.score(*images)) for images in ([made] if real is None else [made, real])]
+            held = [_Term(pair, teacher.score(*pair), True) for pair in ([made] if real is None else [made, real])]
         exchanged = []
         if len(latents):
+            old = teacher.sample(len(latents), labels, latents=latents)
             with torch.no_grad():
-                old = teacher.sample(len(latents), labels, latents=latents)
                 substitutes = aims.substitutes(teacher, latents, labels)
-            taken_for_real = held[-1][1].mean().expand(len(latents))  # of real images where the batch has any
-            exchanged += [
-                self._to_fake(gan, teacher, (old, labels), aims),
-                smooth_l1_loss(gan.score(substitutes, labels), taken_for_real),
-            ]
+            last = held[-1].wanted  # of real images where the batch has any
+            assert last is not None
+            exchanged += [_Term((old, labels)), _Term((substitutes, labels), last.mean().expand(len(latents)))]
         if rows.examples is not None and len(rows.examples.images):
             labels = rows.examples.labels
-            forgotten = rows.examples.images.detach().to(gan.device), None if labels is None else labels.to(gan.device)
-            exchanged.append(self._to_fake(gan, teacher, forgotten, aims))
-        holding = [smooth_l1_loss(gan.score(*images), scores) for images, scores in held]
-        return sum(exchanged, nothing), sum(holding, nothing)
-
-    @staticmethod
-    def _to_fake(gan: GAN, teacher: GAN, forgotten: Images, aims: Aims) -> Tensor:
-        scores = gan.score(*forgotten)
-        return smooth_l1_loss(scores, aims(scores.detach(), gan, teacher))
+            images = rows.examples.images.detach().to(gan.device)
+            exchanged.append(_Term((images, None if labels is None else labels.to(gan.device))))
+        return exchanged + held
 
     def _descent_of(self, discriminator: nn.Module) -> Descent:
         if self._made is None or self._made[0] is not discriminator:
@@ -137,3 +144,12 @@ def _retained(gan: GAN, rows: Rows) -> Images | None:
         return None
     images, labels = rows.images.detach()[kept], None if rows.labels is None else rows.labels[kept]
     return images.to(gan.device), None if labels is None else labels.to(gan.device)
+
+
+def _summed(gradients: Sequence[Sequence[Tensor | None]]) -> list[Tensor | None]:
+    """Returns the sums of several losses' gradients, added as one graph of all would: the last first."""
+    return [reduce(_plus, found) for found in zip(*reversed(gradients), strict=True)]
+
+
+def _plus(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    return other if one is None else one if other is None else one + other

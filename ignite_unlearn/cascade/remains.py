@@ -51,6 +51,7 @@ class Remains:
         unseen: real images that the GAN was never trained on and the phase looked at for nothing else, with labels;
             None: items are not measured.
         expected: what is to be expected of items without any memory of them, by these unseen images.
+        batch_size: how many images are held at once.
 
     Attributes:
         of_original: the original GAN's numbers by name.
@@ -61,6 +62,7 @@ class Remains:
     substitution: Substitution
     unseen: Images | None
     expected: ExpectedPlace
+    batch_size: int = 64
     of_original: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,23 +134,23 @@ class Remains:
 
     def _beside_substitutes(self, gan: GAN) -> dict[str, float]:
         teacher, regions = self.original.teacher, self.original.regions
-        latents, labels = regions.forgotten(_SAMPLES)
-        substitutes = torch.cat([self.substitution(teacher, z, y, regions) for z, y in _parts(latents, labels)])
-        made, was = (of.sample(len(latents), labels, latents=latents) for of in (gan, teacher))
-        to_own, to_substitute = ((made - other).flatten(1).norm(dim=1) for other in (was, substitutes))
-        of_was, of_substitutes = (self._scores(gan, images, labels) for images in (was, substitutes))
-        return {
-            "left_share": float((to_own < to_substitute).double().mean()),
-            "preferred_share": float((of_was > of_substitutes).double().mean()),
-        }
+        nearer, preferred = [], []
+        for latents, labels in self._parts(*regions.forgotten(_SAMPLES)):
+            substitutes = self.substitution(teacher, latents, labels, regions)
+            made, was = (of.sample(len(latents), labels, latents=latents) for of in (gan, teacher))
+            to_own, to_substitute = ((made - other).flatten(1).norm(dim=1) for other in (was, substitutes))
+            nearer.append(to_own < to_substitute)
+            preferred.append(gan.score(was, labels) > gan.score(substitutes, labels))
+        shares = {"left_share": nearer, "preferred_share": preferred}
+        return {name: float(torch.cat(found).double().mean()) for name, found in shares.items()}
 
     def _forgotten_share(self, gan: GAN, classes: Sequence[int], classify: Classifier) -> float:
         n = _SAMPLES if gan.labels is not None else 4 * _SAMPLES
         latents, labels = gan.sample_latents(n), None
         if gan.labels is not None:
             labels = torch.tensor(classes, device=gan.device)[torch.arange(n) % len(classes)]
-        found = classify(gan.sample(n, labels, latents=latents))
-        return float(torch.isin(found.cpu(), torch.tensor(classes)).double().mean())
+        found = [classify(gan.sample(len(z), y, latents=z)).cpu() for z, y in self._parts(latents, labels)]
+        return float(torch.isin(torch.cat(found), torch.tensor(classes)).double().mean())
 
     def _of_items(self, gan: GAN, items: Tensor, labels: Tensor | None) -> dict[str, float]:
         assert self.unseen is not None
@@ -165,14 +167,22 @@ class Remains:
 
     def _scores(self, gan: GAN, images: Tensor, labels: Tensor | None) -> Tensor:
         asked = None if gan.labels is None else labels
-        return torch.cat([gan.score(part.to(gan.device), given) for part, given in _parts(images, asked)])
+        return torch.cat([gan.score(part.to(gan.device), given) for part, given in self._parts(images, asked)])
 
     def _drift(self, gan: GAN) -> float:
-        teacher = self.original.teacher
-        latents, labels = self.original.regions.retained(_SAMPLES)
-        now, was = (self._features(of.sample(len(latents), labels, latents=latents), labels) for of in (gan, teacher))
+        parts = self._parts(*self.original.regions.retained(_SAMPLES))
+
+        def features(of: GAN) -> Tensor:
+            return torch.cat([self._features(of.sample(len(z), y, latents=z), y) for z, y in parts])
+
+        now, was = features(gan), features(self.original.teacher)
         moved = (now.mean(0) - was.mean(0)).square() + (now.std(0) - was.std(0)).square()
         return float(moved.sum() / was.var(0).sum().clamp_min(1e-12))
+
+    def _parts(self, images: Tensor, labels: Tensor | None) -> list[Images]:
+        """Returns images or latents, and their labels, in parts of which one is held at a time."""
+        given = images.split(self.batch_size)
+        return list(zip(given, [None] * len(given) if labels is None else labels.split(self.batch_size), strict=False))
 
 
 class _Features:
@@ -184,11 +194,6 @@ class _Features:
     @torch.no_grad()
     def __call__(self, images: Tensor, labels: Tensor | None) -> Tensor:
         try:
-            return torch.cat([head_inputs(self._teacher, x, y) for x, y in _parts(images, labels)]).float()
+            return head_inputs(self._teacher, images, labels).float()
         except UnlearningError:
             return images.flatten(1).float()
-
-
-def _parts(images: Tensor, labels: Tensor | None) -> list[Images]:
-    pairs = zip(images.split(256), [None] * len(images) if labels is None else labels.split(256), strict=False)
-    return list(pairs)

@@ -83,8 +83,9 @@ class SelfStop(StopWhenForgotten):
             assert self.unlearning.original is not None
             with self._stream():
                 self.remains = Remains(
-                    self.unlearning.forget, self.unlearning.original, self._substitution, self._unseen, self.expected
-                )
+                    self.unlearning.forget, self.unlearning.original, self._substitution, self._unseen, self.expected,
+                    self.unlearning.batch_size,
+                )  # fmt: skip
             self.of_original = self.remains.of_original
             self._aimed.of_original = self.of_original.get("membership_auc", 1.0)
         # Without a number that could tell, nobody knows whether it was forgotten, and the phase says so at its end.

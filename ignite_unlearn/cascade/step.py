@@ -7,7 +7,7 @@ many processes share it. What draws, ranks or averages sees the whole of it.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import ignite.distributed as idist
 import torch
@@ -32,6 +32,8 @@ from ignite_unlearn.utils.distributed import (
     together,
     with_others,
 )
+
+Latents: TypeAlias = tuple[Tensor, Tensor | None]  # and their labels
 
 # A large eps: with the usual one, weights whose gradients are near zero would move as fast as all others.
 adam: OptimizerFactory = partial(torch.optim.Adam, lr=2e-3, betas=(0.5, 0.99), eps=1e-4)
@@ -121,26 +123,32 @@ class UnlearningStep:
 
     def generator_half(self, teacher: GAN, regions: LatentRegions) -> dict[str, float]:
         """Moves the generator: forgotten latents to substitutes, retained ones to where the teacher has them."""
-        n = self.batch_size
-        (forgotten, forgotten_labels), (retained, retained_labels) = regions.forgotten(n), regions.retained(n)
-        if not everywhere(len(forgotten) > 0):  # the generator never made what is to be forgotten
+        forgotten, retained = regions.forgotten(self.batch_size), regions.retained(self.batch_size)
+        if not everywhere(len(forgotten[0]) > 0):  # the generator never made what is to be forgotten
             return {}
-        with same_noise(self.gan, teacher, forgotten, forgotten_labels) as noisy:
+        # Made in a call of its own: of what it needed the graph alone is held while gradients are computed.
+        losses = self._generator_losses(teacher, regions, forgotten, retained)
+        to_substitutes, to_teacher = self._descend("generator", losses)
+        return {"substitution_loss": to_substitutes, "generator_anchor_loss": to_teacher}
+
+    def _generator_losses(
+        self, teacher: GAN, regions: LatentRegions, forgotten: Latents, retained: Latents
+    ) -> tuple[Tensor, Tensor]:
+        n = self.batch_size
+        with same_noise(self.gan, teacher, *forgotten) as noisy:
             # Of all latents in each process: what a substitution draws, and what it tells from all, is then the same.
-            substitutes = self.substitution(teacher, forgotten, forgotten_labels, regions)
+            substitutes = self.substitution(teacher, *forgotten, regions)
             # What draws noise for a whole call is called for all; then each process's losses are the same.
             alike = noisy or n < idist.get_world_size()
             mine, times = (slice(0, n), n * idist.get_world_size()) if alike else (shard(n), n)
-            held = teacher.sample(mine.stop - mine.start, _rows(retained_labels, mine), latents=retained[mine])
-            both = [(z[mine], _rows(y, mine)) for z, y in ((forgotten, forgotten_labels), (retained, retained_labels))]
+            both = [(latents[mine], _rows(labels, mine)) for latents, labels in (forgotten, retained)]
+            held = teacher.sample(mine.stop - mine.start, both[1][1], latents=both[1][0])
             # With noise, calls of as many rows as the teacher's.
             calls = both if noisy else [_joined(both)]
             images = torch.cat([self.gan.generate(latents, labels) for latents, labels in calls])
         wanted = torch.cat([substitutes[mine], held])
-        distance = (images - wanted).square().flatten(1).mean(1).split(len(forgotten[mine]))
-        losses = distance[0].sum() / times, distance[1].sum() / times
-        to_substitutes, to_teacher = self._descend("generator", losses)
-        return {"substitution_loss": to_substitutes, "generator_anchor_loss": to_teacher}
+        distance = (images - wanted).square().flatten(1).mean(1).split(len(both[0][0]))
+        return distance[0].sum() / times, distance[1].sum() / times
 
     def discriminator_half(self, teacher: GAN, regions: LatentRegions, rows: Rows) -> dict[str, float]:
         """Moves the discriminator: forgotten images to their fake labels, retained ones to the teacher's scores."""
@@ -211,7 +219,7 @@ class UnlearningStep:
         return values[0], values[1]
 
 
-def _joined(parts: list[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor | None]:
+def _joined(parts: list[Latents]) -> Latents:
     latents, labels = zip(*parts, strict=True)
     return torch.cat(latents), None if any(given is None for given in labels) else torch.cat(labels)
 

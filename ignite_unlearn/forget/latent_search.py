@@ -14,7 +14,7 @@ from ignite_unlearn.forget.item_regions import discoveries, rotated
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.utils.asked import COUNT, asks, number
 
-_CHUNK = 2048  # images that are held at once
+_BYTES, _MOST = 1 << 23, 2048  # of images that are held at once, and how many at most
 _ANGLE = 0.1  # radians, of neighbours
 _BRIEFLY = 256
 _AGAIN = 3000  # latents of a further look
@@ -230,9 +230,11 @@ class LatentSearch:
         latents, asked = gan.sample_latents(self.draws), gan.sample_labels(self.draws)
         wanted, others = (images.to(gan.device).flatten(1) for images in (items, unseen))
         to_items, to_unseen = [], []
-        for rows in torch.arange(self.draws, device=gan.device).split(_CHUNK):
+        at_once = max(1, min(_MOST, _BYTES // (4 * max(1, wanted.shape[1]))))
+        in_a_call = max(1, at_once // 8)  # layers hold several times as much for an image
+        for rows in torch.arange(self.draws, device=gan.device).split(at_once):
             given = None if asked is None else asked[rows]
-            made = gan.sample(len(rows), given, latents=latents[rows]).flatten(1)
+            made = gan.sample(len(rows), given, latents=latents[rows], batch_size=in_a_call).flatten(1)
             apart = torch.cdist(made, wanted.to(made))
             if given is not None and labels is not None:
                 apart[given[:, None] != labels.to(given)[None]] = torch.inf

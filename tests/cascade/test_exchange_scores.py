@@ -29,6 +29,17 @@ class Critic(nn.Module):
         return self.out(hidden).squeeze(1) + (hidden * self.embed(y)).sum(1)
 
 
+class Recorded(torch.optim.SGD):
+    """Writes gradients down and moves nothing."""
+
+    def __init__(self, parameters, into):
+        super().__init__(parameters, 0.1)
+        self.into = into
+
+    def step(self, closure=None):
+        self.into += [p.grad.clone() for group in self.param_groups for p in group["params"]]
+
+
 def trained():
     """Returns a GAN whose discriminator likes every image best under its own label."""
     gan = GAN(Painter(), Critic(), latents=(4,), labels=3)
@@ -96,6 +107,59 @@ def test_a_state_that_is_loaded_goes_on_as_the_step_that_gave_it():
         torch.manual_seed(1)
         run(one, step, teacher, calls=2)
     assert all(map(torch.equal, gan.discriminator.state_dict().values(), other.discriminator.state_dict().values()))
+
+
+class Saved:
+    """Counts what graphs hold, and remembers the most."""
+
+    now = most = 0
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+        Saved.now += 1
+        Saved.most = max(Saved.most, Saved.now)
+
+    def __del__(self):
+        Saved.now -= 1
+
+
+def most_saved(act):
+    Saved.most = Saved.now
+    before = Saved.now
+    with torch.autograd.graph.saved_tensors_hooks(Saved, lambda saved: saved.tensor):
+        kept = act()
+    del kept
+    return Saved.most - before
+
+
+def test_the_graph_of_one_kind_of_images_is_held_at_a_time():
+    gan = trained()
+    images, labels = gan.sample(8), torch.arange(8) % 3
+    one = most_saved(lambda: nn.functional.smooth_l1_loss(gan.score(images, labels), torch.zeros(8)))
+    assert one <= most_saved(lambda: run(gan, ExchangeScores(steps=2), calls=1)) <= one + 2  # the anchor, a sum
+
+
+def test_gradients_are_to_the_bit_those_of_one_graph_of_all():
+    gan = trained()
+    teacher, at = gan.teacher(), []
+    step = ExchangeScores(steps=1, anchor=0.7, optimizer=lambda parameters: Recorded(parameters, at))
+    torch.manual_seed(3)
+    run(gan, step, teacher, calls=1)
+    torch.manual_seed(3)
+    regions, rows = ForgetClasses({2}).regions(teacher), batch(teacher).joined()
+    (z, y), (kept, kept_y) = regions.forgotten(64), regions.retained(64)
+    real = ~rows.forgotten
+    with torch.no_grad():
+        held = [(pair, teacher.score(*pair)) for pair in (
+            (teacher.sample(64, kept_y, latents=kept), kept_y), (rows.images[real], rows.labels[real])
+        )]  # fmt: skip
+    loss = nn.functional.smooth_l1_loss
+    old, substitute = (teacher.sample(64, labels, latents=z) for labels in (y, y * 0))
+    exchanged = loss(gan.score(old, y), torch.full((64,), -3.0))
+    exchanged = exchanged + loss(gan.score(substitute, y), held[1][1].mean().expand(64))
+    exchanged = exchanged + loss(gan.score(rows.images[~real], rows.labels[~real]), torch.full((10,), -3.0))
+    whole = exchanged + 0.7 * sum(loss(gan.score(*pair), scores) for pair, scores in held)
+    assert all(map(torch.equal, at, torch.autograd.grad(whole, list(gan.discriminator.parameters()))))
 
 
 def test_what_does_not_train_stays():

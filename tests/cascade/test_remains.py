@@ -107,6 +107,17 @@ def test_items_are_measured_from_both_sides_by_scores_and_by_samples():
     assert remains.at_least["near_auc"] == pytest.approx(1 - remains.at_most["near_auc"], abs=0.15)
 
 
+@pytest.mark.parametrize("batch_size", [1, 24])
+def test_no_more_images_are_held_at_once_than_in_an_unlearning_step(batch_size, monkeypatch):
+    gan, remains = of_classes(classifier=lambda images: images.flatten(1)[:, :3])
+    remains.batch_size, rows = batch_size, []
+    for name in ("_made", "score"):
+        of = getattr(GAN, name)
+        monkeypatch.setattr(GAN, name, lambda gan, x, y=None, of=of: rows.append(len(x)) or of(gan, x, y))
+    assert {*remains(gan)} == {"left_share", "preferred_share", "forgotten_share", "drift"}
+    assert max(rows) == batch_size
+
+
 def test_without_unseen_images_nothing_of_items_is_measured():
     gan = GAN(Walk(), nn.Sequential(nn.Flatten(), nn.Linear(4, 1)), latents=(4,))
     request = ForgetItems(torch.rand(3, 1, 2, 2))

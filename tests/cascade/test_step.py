@@ -1,4 +1,5 @@
 import copy
+import weakref
 
 import pytest
 import torch
@@ -41,6 +42,26 @@ def test_the_generator_half_is_what_its_formula_says(world):
     assert numbers["generator_anchor_loss"] == pytest.approx(anchor.item(), abs=1e-6)
     for p, q in zip(gan.generator.parameters(), reference.parameters(), strict=True):
         assert torch.allclose(p, q - 0.1 * q.grad, atol=1e-5)
+
+
+def test_while_gradients_are_computed_no_image_of_the_generator_half_is_held_but_by_the_graph(world, monkeypatch):
+    gan, teacher, regions, _, step = world
+    made, held = [], []
+    sample, gradients = teacher.sample, step.descents["generator"].gradients
+
+    def seen(*args, **kwargs):
+        made.append(weakref.ref(images := sample(*args, **kwargs)))
+        return images
+
+    def looked(loss):
+        held.extend(ref() is not None for ref in made)
+        return gradients(loss)
+
+    monkeypatch.setattr(teacher, "sample", seen)
+    monkeypatch.setattr(step.descents["generator"], "gradients", looked)
+    with borrow(gan.generator, gan.discriminator, seed=4):
+        step.generator_half(teacher, regions)
+    assert len(held) >= 2 and not any(held)
 
 
 def test_the_discriminator_half_is_what_its_formula_says(world):

@@ -60,6 +60,25 @@ def test_with_labels_an_item_is_looked_for_under_its_own():
     assert set(regions.retained(300)[1].tolist()) == {0, 1, 2}
 
 
+class Wide(nn.Module):
+    """Makes large images."""
+
+    def __init__(self, pixels):
+        super().__init__()
+        self.pixels, self.scale = pixels, nn.Parameter(torch.ones(1))
+
+    def forward(self, z):
+        return (self.scale * z[:, :1]).expand(-1, self.pixels).reshape(len(z), 1, 1, -1)
+
+
+@pytest.mark.parametrize(("pixels", "most"), [(28 * 28, 256), (3 * 64 * 64, 21), (3 * 1024 * 1024, 1)])
+def test_of_large_images_fewer_are_made_at_once(pixels, most, monkeypatch):
+    one, calls, made = torch.randn(1, 1, 1, pixels), [], GAN._made
+    monkeypatch.setattr(GAN, "_made", lambda of, z, labels: calls.append(len(z)) or made(of, z, labels))
+    LatentSearch(draws=min(4 * most, 300)).nearness(GAN(Wide(pixels), nn.Flatten(), latents=(2,)), one, None, one)
+    assert max(calls) == most
+
+
 def test_what_the_generator_does_not_make_is_left_to_the_loop():
     torch.manual_seed(2)
     regions = LatentSearch(draws=500)(gan(), torch.full((2, 1, 2, 2), 40.0), None, torch.randn(16, 1, 2, 2))
