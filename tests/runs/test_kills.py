@@ -21,6 +21,7 @@ from ignite_unlearn.utils.files import read_weights
 from tests.runs.test_run import SHORT, request
 
 FEW = (*SHORT, "iterations=4", "later=1")
+MANY, MOST = 10**9, 200  # more operations than any run has, and as many as are killed at
 WRITING = {"open": 0, "os.rename": 0, "os.remove": 0, "os.mkdir": 0, "os.chmod": 0}  # which argument is the path
 
 
@@ -78,30 +79,43 @@ def killed_at(out, operation):
     return False
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(instruments_module, "_EPOCHS", 1)
-    monkeypatch.setattr(instruments_module, "ClassifierTraining", partial(ClassifierTraining, batch_size=512))
-    monkeypatch.setattr(stages, "_SAVE_EVERY", 0.0)
+@pytest.fixture(autouse=True, scope="module")
+def quick():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(instruments_module, "_EPOCHS", 1)
+        patched.setattr(instruments_module, "ClassifierTraining", partial(ClassifierTraining, batch_size=512))
+        patched.setattr(stages, "_SAVE_EVERY", 0.0)
+        yield
 
 
-def kill_and_resume(tmp_path, operations):
-    whole = result(tmp_path / "whole", go(tmp_path / "whole"))
+@pytest.fixture(scope="module")
+def whole(quick, tmp_path_factory):
+    """What a run comes to that nobody kills, and its number of file operations."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    DEATH.folder, DEATH.left = str(out), MANY
+    try:
+        record = go(out)
+    finally:
+        DEATH.folder = None
+    return result(out, record), MANY - DEATH.left
+
+
+def kill_and_resume(tmp_path, whole, operations):
+    expected, last = whole
     for operation in operations:
         out = tmp_path / str(operation) / "run"  # nothing beside it to be copied
         out.parent.mkdir()
-        if not killed_at(out, operation):
-            return operation
-        assert result(out, go(out, resume=True)) == whole, operation
-    return None
+        assert killed_at(out, operation) == (operation < last), operation
+        assert result(out, go(out, resume=True)) == expected, operation
+        print(f"operation {operation} of {last}: the same")
 
 
-def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path):
-    assert kill_and_resume(tmp_path, (20, 100)) is None
+def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path, whole):
+    kill_and_resume(tmp_path, whole, (20, 100))
 
 
 @pytest.mark.slow
-def test_a_run_may_be_killed_at_every_file_operation(tmp_path):
-    last = kill_and_resume(tmp_path, range(1000))
-    print(f"{last} file operations")
-    assert last > 100
+@pytest.mark.parametrize("first", range(0, MOST, 10))
+def test_a_run_may_be_killed_at_every_file_operation(tmp_path, whole, first):
+    assert 100 < whole[1] <= MOST  # else operations are left out
+    kill_and_resume(tmp_path, whole, range(first, min(first + 10, whole[1])))
