@@ -12,7 +12,8 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MonteCarlo, NearestSample
-from ignite_unlearn.utils.asked import COUNT, IMAGES, asks, maybe, number, one_each
+from ignite_unlearn.utils.answers import answer, rows_of
+from ignite_unlearn.utils.asked import CALL, COUNT, IMAGES, alike, asks, maybe, number, one_each
 
 
 class MembershipAttack(Protocol):
@@ -130,7 +131,10 @@ def attack_scores(
         )
     for images, given in ((items, labels), (unseen, unseen_labels)):
         one_each(images, given)
+    alike(items, unseen)
     both = None if labels is None or unseen_labels is None else torch.cat([labels, unseen_labels])
     with borrow(gan.generator, gan.discriminator, seed=seed), torch.no_grad():
-        scores = attack(gan)(torch.cat([items, unseen]).to(gan.device), both).cpu().double()
+        images = torch.cat([items, unseen]).to(gan.device)
+        scoring = answer("the attack", CALL, attack, gan)
+        scores = answer("the attack's function", rows_of(len(images)), scoring, images, both).cpu().double()
     return scores[: len(items)], scores[len(items) :]

@@ -16,7 +16,8 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.kid import KernelDistance
 from ignite_unlearn.metrics.membership import pixel_distances
 from ignite_unlearn.metrics.relative_mmd import relative_mmd
-from ignite_unlearn.utils.asked import CALL, COUNT, IMAGES, LABELS, SEED, asks, kind, maybe
+from ignite_unlearn.utils.answers import answer, rows_of
+from ignite_unlearn.utils.asked import ANYTHING, CALL, COUNT, IMAGES, LABELS, SEED, asks, kind, maybe
 
 _UNIT = "difference of squared MMD"
 
@@ -41,11 +42,14 @@ class DistanceToItems:
         if not len(items):
             raise UnlearningError("DistanceToItems() of no items: there is nothing that samples could be near to.")
         self._features = features or (lambda images: images)
-        self._items = self._features(items)
+        self._items = self._of(items)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Returns distances ``(N, 1)``."""
-        return pixel_distances(self._features(images), self._items).amin(1, keepdim=True)
+        return pixel_distances(self._of(images), self._items).amin(1, keepdim=True)
+
+    def _of(self, images: Tensor) -> Tensor:
+        return answer("features", rows_of(len(images)), self._features, images)
 
 
 @asks(
@@ -131,7 +135,7 @@ class CloserToRetrained:
         labels = None if self.labels is None else self.labels[torch.arange(n) % len(self.labels)]
         # Other samples of each, also where two are the same GAN.
         with borrow(gan.generator, seed=step_seed(self.seed, place)), torch.no_grad():
-            return self.features(gan.sample(n, None if gan.labels is None else labels))
+            return answer("features", ANYTHING, self.features, gan.sample(n, None if gan.labels is None else labels))
 
 
 def _interval(found: KernelDistance) -> tuple[float, float]:

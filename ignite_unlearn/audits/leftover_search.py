@@ -105,7 +105,7 @@ def only_of(original: GAN, unlearned: GAN) -> list[Tensor]:
 
 @asks(folder=PATH, released=several("names", TEXT), forgotten=maybe(IMAGES), original=TENSORS)
 def in_folder(
-    folder: Path, released: set[str], forgotten: Tensor | None = None, *, original: Iterable[Tensor] = ()
+    folder: Path | str, released: set[str], forgotten: Tensor | None = None, *, original: Iterable[Tensor] = ()
 ) -> list[Leftover]:
     """Lists the files of a run folder that still derive from forgotten data; nothing is changed.
 
@@ -121,6 +121,7 @@ def in_folder(
     Raises:
         UnlearningError: if there is no such folder.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise UnlearningError(f"{folder} is no folder: give that of a run.")
     search = _Search(forgotten, original)

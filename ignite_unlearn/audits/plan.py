@@ -11,7 +11,7 @@ from ignite_unlearn.audits.audit import Audit
 from ignite_unlearn.audits.result import AuditResult, not_tested, seen_against
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.asked import BOOL, able, asks
+from ignite_unlearn.utils.asked import BOOL, able, asks, shown
 
 
 @asks(
@@ -75,7 +75,8 @@ def refuse_other_than_audits(audits: Sequence[Audit]) -> None:
         named = isinstance(getattr(audit, "key", None), str) and isinstance(getattr(audit, "title", None), str)
         if isinstance(audit, type) or not named or not callable(audit):
             raise UnlearningError(
-                f"{audit!r} is no audit: expected objects with a key and a title, such as Membership(items, unseen)."
+                "Expected audits, objects with a key and a title such as Membership(items, unseen), not "
+                f"{shown(audit)}."
             )
 
 

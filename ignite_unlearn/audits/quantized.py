@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.audits.audit import Audit
+from ignite_unlearn.audits.plan import refuse_other_than_audits
 from ignite_unlearn.audits.result import AuditResult
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
@@ -47,6 +48,7 @@ class Quantized:
     bits: int = 8
 
     def __post_init__(self) -> None:
+        refuse_other_than_audits([self.audit])
         if self.bits not in _BITS:
             raise UnlearningError(f"Quantized(bits={self.bits}): expected 16, 8 or 4.")
 

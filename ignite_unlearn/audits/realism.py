@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import CALL, IMAGES, SHARE, asks
 
 
@@ -37,7 +38,7 @@ class Realism:
             )
         self._features = features
         with torch.no_grad():
-            self._real = features(real).flatten(1).double()
+            self._real = self._of(real)
         # The nearest one of a real image among all is itself.
         own = torch.cdist(self._real, self._real).kthvalue(2).values
         self._radius = own.quantile(quantile)
@@ -45,5 +46,8 @@ class Realism:
     def __call__(self, images: Tensor) -> Tensor:
         """Returns a bool mask ``(N,)``."""
         with torch.no_grad():
-            found = self._features(images).flatten(1).double()
+            found = self._of(images)
         return torch.cdist(found, self._real).amin(1) <= self._radius
+
+    def _of(self, images: Tensor) -> Tensor:
+        return answer("features", rows_of(len(images)), self._features, images).flatten(1).double()

@@ -10,12 +10,15 @@ from torch import Tensor
 
 from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.inversion import Inversion
+from ignite_unlearn.forget.inversion import Inversion, Inverted
 from ignite_unlearn.forget.items import Inverter
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import auc, bootstrap
-from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, SEED, asks, maybe, one_each
+from ignite_unlearn.utils.answers import answer
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, SEED, alike, asks, kind, maybe, one_each
+
+_INVERTED = kind("what an Inversion returns", Inverted)
 
 
 @asks(
@@ -72,14 +75,13 @@ class Reconstruction:
             )
         for images, given in ((items, labels), (unseen, unseen_labels)):
             one_each(images, given)
-            if images.shape[1:] != items.shape[1:]:
-                raise UnlearningError(
-                    f"Items have shape {tuple(items.shape[1:])}, unseen images {tuple(images.shape[1:])}: expected one."
-                )
+        alike(items, unseen)
         inversion = self.inversion or Inversion(candidates=2048, steps=100, progress=False)
         both = None if labels is None or unseen_labels is None else torch.cat([labels, unseen_labels])
         with borrow(gan.generator, gan.discriminator, seed=self.seed):
-            errors = inversion(gan, torch.cat([items, unseen]).to(gan.device), both).errors.detach().cpu().double()
+            images = torch.cat([items, unseen]).to(gan.device)
+            found = answer("the inversion", _INVERTED, inversion, gan, images, both)
+            errors = found.errors.detach().cpu().double()
         mine, others = errors[: len(items)], errors[len(items) :]
         low, high = bootstrap(-mine, -others, seed=self.seed)
         return verdict(

@@ -19,6 +19,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import label_embeddings
 from ignite_unlearn.metrics.intervals import wilson
+from ignite_unlearn.utils.answers import answer, rows_of, scores_of
 from ignite_unlearn.utils.asked import BOOL, CALL, CLASSES, COUNT, SEED, asks, maybe, number
 
 
@@ -92,9 +93,10 @@ class Recovery:
             wanted = torch.tensor(self.classes).repeat(self.restarts)[: self.restarts].to(gan.device)
             images = _search(gan, self.classifier, wanted, tables, self.steps, self.lr, self.progress)
             with torch.no_grad():
-                hits = (self.confirm or self.classifier)(images).argmax(1) == wanted
+                classes = answer("the classifier", scores_of(len(images)), self.confirm or self.classifier, images)
+                hits = classes.argmax(1) == wanted
                 if self.realistic is not None:
-                    hits &= self.realistic(images)
+                    hits &= answer("realistic", rows_of(len(images), torch.bool), self.realistic, images)
         low, high = wilson(int(hits.sum()), self.restarts)
         return verdict(
             self,
@@ -126,7 +128,8 @@ def _search(
             return gan.generate(on_shell, labels)
 
     for _ in tqdm(range(steps), desc="recovery", disable=not progress):
-        loss = cross_entropy(classifier(images()), wanted, reduction="sum")
+        scores = answer("the classifier", scores_of(n), classifier, images())
+        loss = cross_entropy(scores, wanted, reduction="sum")
         gradients = torch.autograd.grad(loss, [latents, *own])
         for variable, gradient in zip([latents, *own], gradients, strict=True):
             variable.grad = gradient

@@ -12,7 +12,8 @@ from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, SEED, TEXT, asks, number, several
+from ignite_unlearn.utils.answers import answer
+from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, NUMBER, SEED, TEXT, asks, number, several
 
 Learn: TypeAlias = Callable[[GAN], Callable[[], object]]
 Level: TypeAlias = Callable[[GAN], float]
@@ -117,11 +118,11 @@ class Relearning:
         """Returns how many steps a copy took, and whether it reached the level."""
         copied = gan.learner()
         with borrow(seed=seed):
-            step = self.learn(copied)
+            step = answer("learn", CALL, self.learn, copied)
             for count in range(self.max_iterations + 1):
                 if count % self.every == 0 or count == self.max_iterations:
                     with borrow(copied.generator, copied.discriminator, seed=seed):
-                        present = self.level(copied)
+                        present = answer("level", NUMBER, self.level, copied)
                     if present >= self.reached:
                         return count, True
                 if count < self.max_iterations:

@@ -14,6 +14,8 @@ from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.answers import answer, rows_of
+from ignite_unlearn.utils.asked import kind
 
 FakeScores: TypeAlias = "Callable[[Tensor, GAN, GAN], Tensor]"
 Images: TypeAlias = "tuple[Tensor, Tensor | None]"  # and their labels
@@ -41,8 +43,12 @@ class Aims:
         requests = self.rows.requests(n)
         if examples is not None and len(requests) != n:  # other images than those that the request holds
             requests = torch.zeros(n, dtype=torch.int64)
-        return self.fake_label(scores, gan, teacher, self.regions, requests.to(scores.device))
+        given = (scores, gan, teacher, self.regions, requests.to(scores.device))
+        targets: Tensor = answer("the fake label", kind("scores as a tensor (N,)", Tensor), self.fake_label, *given)
+        return targets
 
     def substitutes(self, teacher: GAN, latents: Tensor, labels: Tensor | None) -> Tensor:
         """Returns the substitutes ``(N, ...)`` of forgotten latents."""
-        return self.substitution(teacher, latents, labels, self.regions)
+        given = (teacher, latents, labels, self.regions)
+        images: Tensor = answer("the substitution", rows_of(len(latents)), self.substitution, *given)
+        return images

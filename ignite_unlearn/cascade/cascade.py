@@ -27,7 +27,8 @@ from ignite_unlearn.handlers.method import PHASE
 from ignite_unlearn.handlers.original import Original
 from ignite_unlearn.handlers.phase import PREFIX, UnlearningPhase
 from ignite_unlearn.handlers.rows import Rows
-from ignite_unlearn.utils.asked import CALL, MAKER, asks, maybe, number, whole
+from ignite_unlearn.utils.answers import answer
+from ignite_unlearn.utils.asked import ANYTHING, CALL, MAKER, asks, maybe, number, whole
 from ignite_unlearn.utils.distributed import share
 
 _BUDGET = 200  # unlearning steps of a phase that measures
@@ -198,7 +199,8 @@ class CascadedUnlearning(UnlearningPhase):
             self.expected.ask(original.teacher)
         if self.start is not None:
             self._refuse_forgotten(self.start)
-            self.start(self.gan, original.teacher, original.regions, self.step.substitution)
+            given = (self.gan, original.teacher, original.regions, self.step.substitution)
+            answer("the start", ANYTHING, self.start, *given)
             share(p for net in (self.gan.generator, self.gan.discriminator) for p in net.parameters())
 
     def _refuse_forgotten(self, start: Start) -> None:

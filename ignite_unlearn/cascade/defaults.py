@@ -23,6 +23,7 @@ from ignite_unlearn.cascade.substitutions.unlike import Unlike
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.asked import KINDS
 
 _FEW, _MANY = 4, 8  # steps of the generator in an unlearning step
 _LOOKED_AT = 512  # images of a class, to see whether some look like the forgotten one
@@ -98,8 +99,9 @@ def halves(unseen: Tensor | Images | None) -> tuple[Images | None, Images | None
     """
     if unseen is None:
         return None, None
-    images, labels = unseen if isinstance(unseen, (tuple, list)) else (unseen, None)
-    if not isinstance(images, Tensor) or not len(images) or (labels is not None and len(labels) != len(images)):
+    images, labels = unseen if isinstance(unseen, (tuple, list)) and len(unseen) == 2 else (unseen, None)
+    fits = KINDS.fits({"unseen": (images, labels)}) and len(images) > 0
+    if not fits or (labels is not None and len(labels) != len(images)):
         raise UnlearningError(
             "CascadedUnlearning(unseen=...) needs real images that the GAN was never trained on, as a tensor (K, ...), "
             "or a pair of them and their class labels (K,)."

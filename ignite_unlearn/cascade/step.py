@@ -6,6 +6,7 @@ many processes share it. What draws, ranks or averages sees the whole of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
@@ -23,6 +24,7 @@ from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.noise import same_noise
 from ignite_unlearn.handlers.rows import Rows
+from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import CALL, COUNT, MAKER, asks, kind, maybe, number
 from ignite_unlearn.utils.distributed import (
     everywhere,
@@ -34,6 +36,8 @@ from ignite_unlearn.utils.distributed import (
 )
 
 Latents: TypeAlias = tuple[Tensor, Tensor | None]  # and their labels
+
+_NUMBERS = kind("numbers by name", Mapping)
 
 # A large eps: with the usual one, weights whose gradients are near zero would move as fast as all others.
 adam: OptimizerFactory = partial(torch.optim.Adam, lr=2e-3, betas=(0.5, 0.99), eps=1e-4)
@@ -137,7 +141,7 @@ class UnlearningStep:
         n = self.batch_size
         with same_noise(self.gan, teacher, *forgotten) as noisy:
             # Of all latents in each process: what a substitution draws, and what it tells from all, is then the same.
-            substitutes = self.substitution(teacher, *forgotten, regions)
+            substitutes = answer("the substitution", rows_of(n), self.substitution, teacher, *forgotten, regions)
             # What draws noise for a whole call is called for all; then each process's losses are the same.
             alike = noisy or n < idist.get_world_size()
             mine, times = (slice(0, n), n * idist.get_world_size()) if alike else (shard(n), n)
@@ -154,7 +158,10 @@ class UnlearningStep:
         """Moves the discriminator: forgotten images to their fake labels, retained ones to the teacher's scores."""
         if self.discriminator_step is not None:
             step, rows = self.discriminator_step, rows.joined()
-            numbers = together(lambda: step(self.gan, teacher, rows, self.aims(regions, rows)))
+            aims = self.aims(regions, rows)
+            numbers: dict[str, float] = together(
+                lambda: answer("the discriminator's step", _NUMBERS, step, self.gan, teacher, rows, aims)
+            )
             share(self.gan.discriminator.parameters())
             return numbers
         images, labels, forgotten = rows.on(self.gan.device)

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, asks, maybe, number, whole
 
 Inverter: TypeAlias = "Callable[[GAN, Tensor, Tensor | None], Inverted]"
@@ -144,11 +145,15 @@ class Inversion:
             best[mine] = drawn[torch.cdist(images[mine].flatten(1).float(), samples.flatten(1).float()).argmin(1)]
         return best, drawn.flatten(1).norm(dim=1).mean().item()
 
+    def _of(self, images: Tensor) -> Tensor:
+        assert self.features is not None
+        return answer("features", rows_of(len(images)), self.features, images).flatten(1)
+
     def _optimise(self, gan: GAN, images: Tensor, labels: Tensor | None, start: Tensor, norm: float) -> Inverted:
         latents = start.clone().requires_grad_(True)
         unit = norm / math.sqrt(start[0].numel())
         optimizer = torch.optim.Adam([latents], lr=self.lr * unit)
-        targets = None if self.features is None else self.features(images).detach().flatten(1)
+        targets = None if self.features is None else self._of(images).detach()
         best, errors = start.clone(), torch.full((len(images),), torch.inf, device=start.device)
         scales: tuple[Tensor, Tensor] | None = None
         lowest, since, step = torch.inf, 0, 0
@@ -166,8 +171,8 @@ class Inversion:
             if step == self.steps or since >= _PATIENCE:
                 break
             parts = (squares, torch.zeros_like(squares))
-            if targets is not None and self.features is not None:
-                parts = (squares, (self.features(made).flatten(1) - targets).square().mean(1))
+            if targets is not None:
+                parts = (squares, (self._of(made) - targets).square().mean(1))
             if scales is None:
                 scales = tuple(part.detach().mean().clamp_min(1e-12) for part in parts)  # type: ignore[assignment]
             assert scales is not None

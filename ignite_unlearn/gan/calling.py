@@ -8,19 +8,21 @@ from typing import Any
 from torch import Tensor, nn
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.utils.asked import CALL, SHAPE, Asked, kind, maybe, whole
-from ignite_unlearn.utils.memory import out_of_memory
-
-# What a net that is called in another way than it wants to be ends in.
-CALL_ERRORS = (RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError)
+from ignite_unlearn.utils.answers import first_line
+from ignite_unlearn.utils.asked import CALL, SHAPE, Asked, maybe, whole
 
 # What GAN(...) asks of its arguments; of nets and batches others ask more.
 GAN_ASKS: Mapping[str, Asked] = {
     "latents": SHAPE,
-    "labels": maybe(whole()),
+    "labels": maybe(whole(at_most=10**7)),
     "generate": maybe(CALL),
     "discriminate": maybe(CALL),
-    "trained": maybe(kind("the loop's optimisers, such as (optG, optD), or parameters", Iterable)),
+    "trained": maybe(
+        Asked(
+            "the loop's optimisers, such as (optG, optD), or parameters",
+            lambda value: isinstance(value, Iterable) and not isinstance(value, Tensor),
+        )
+    ),
 }
 
 
@@ -46,16 +48,6 @@ def shape_of(output: Any) -> str:
     if isinstance(output, Mapping):
         return f"a dict with keys {sorted(map(str, output))}"
     return f"a {type(output).__name__}"
-
-
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, ended with a full stop."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."
-
-
-def speaks_for_itself(error: BaseException) -> bool:
-    """Returns whether an error says nothing of how a net was called: ours, and a lack of memory."""
-    return isinstance(error, UnlearningError) or out_of_memory(error)
 
 
 def generator_refused(error: BaseException, latents: Any, conditional: bool) -> UnlearningError:

@@ -16,7 +16,6 @@ from ignite_unlearn.gan.averages import kept_around
 from ignite_unlearn.gan.batch import BatchForm
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.calling import (
-    CALL_ERRORS,
     GAN_ASKS,
     call_generator,
     call_with_labels,
@@ -24,7 +23,6 @@ from ignite_unlearn.gan.calling import (
     discriminator_refused,
     generator_refused,
     shape_of,
-    speaks_for_itself,
 )
 from ignite_unlearn.gan.copies import frozen_copy
 from ignite_unlearn.gan.fields import Accessor, Path
@@ -42,7 +40,8 @@ from ignite_unlearn.gan.trained import (
     said_of_training,
     trained_parameters,
 )
-from ignite_unlearn.utils.asked import asks
+from ignite_unlearn.utils.answers import CALL_ERRORS, answer, speaks_for_itself
+from ignite_unlearn.utils.asked import Asked, asks, shown
 
 Scores = Literal["logits", "probabilities", "critic"]
 
@@ -93,9 +92,9 @@ class GAN:
         discriminate: Callable[[nn.Module, Tensor, Tensor | None], Any] | None = None,
         trained: Trained | None = None,
     ):
-        if scores not in ("logits", "probabilities", "critic"):
+        if not isinstance(scores, str) or scores not in ("logits", "probabilities", "critic"):
             raise UnlearningError(
-                f"GAN(..., scores={scores!r}) is not known: expected 'logits', 'probabilities' or 'critic'."
+                f"GAN(..., scores={shown(scores)}) is not known: expected 'logits', 'probabilities' or 'critic'."
             )
         if labels is not None and labels < 2:
             raise UnlearningError(f"GAN(..., labels={labels}) must be the number of classes, at least 2, or None.")
@@ -132,7 +131,7 @@ class GAN:
         """
         weight = self._weight()
         if callable(self.latents):
-            drawn = self.latents(n)
+            drawn = answer("GAN(latents=...)", _some(n), self.latents, n)
             return full(drawn.to(weight.device)) if isinstance(drawn, Tensor) else drawn
         return full(torch.randn(n, *self.latents).to(weight.device, weight.dtype))
 
@@ -290,3 +289,7 @@ class GAN:
         other.scores = "critic"
         other._discriminate = lambda discriminator, images, labels: score(images, labels)
         return other
+
+
+def _some(n: int) -> Asked:
+    return Asked(f"{n} latents", lambda made: hasattr(made, "__getitem__"))

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.gan.averages import kept_around
-from ignite_unlearn.gan.calling import first_line
 from ignite_unlearn.gan.trained import optimizers_among
 from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.method import UnlearningMethod
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.watch import Watch
+from ignite_unlearn.utils.answers import first_line
 from ignite_unlearn.utils.memory import out_of_memory
 
 _LEFT = (

@@ -13,10 +13,10 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.forget.image_index import ImageIndex
-from ignite_unlearn.gan.calling import first_line
 from ignite_unlearn.gan.fields import Leaf, leaves, shown
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.replaced_dataset import ReplacedDataset
+from ignite_unlearn.utils.answers import first_line
 
 _ALIKE = 16  # labels that are the same by no chance
 _ITEMS = 512  # items that are compared with rows of batches

@@ -10,7 +10,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, able, asks, maybe, several, whole
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, Asked, able, asks, maybe, several, whole
+
+_ABLE = able("", "__len__", "__getitem__")
+_MAPPED = Asked("a map-style dataset", lambda value: _ABLE.fits(value) and len(value) >= 0)
 
 
 class ReplacedDataset(Dataset):
@@ -44,7 +47,7 @@ class ReplacedDataset(Dataset):
     """
 
     @asks(
-        dataset=able("a map-style dataset", "__len__", "__getitem__"),
+        dataset=_MAPPED,
         indices=several("indices", whole()),
         images=maybe(IMAGES),
         labels=maybe(LABELS),

@@ -72,6 +72,8 @@ class Replay:
         with borrow(seed=step_seed(seed, _REGIONS)):
             self._regions = forget.regions(self._teacher)
             made = self._teacher.sample(1)
+        if not len(gan.batch.images(like)):
+            raise UnlearningError("The batch to be like holds no rows: give a batch of the loop's form.")
         shape = gan.batch.images(like).shape[1:]
         if made.shape[1:] != shape:
             raise UnlearningError(

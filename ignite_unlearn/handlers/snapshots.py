@@ -13,8 +13,10 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle
-from ignite_unlearn.utils.asked import COUNT, PATH, SEED, asks, kind, number, several
+from ignite_unlearn.utils.asked import COUNT, PATH, SEED, Asked, asks, kind, number, several
 from ignite_unlearn.utils.pictures import save_picture, side_by_side
+
+_RANGE = Asked("two numbers", lambda value: several("numbers", number()).fits(value) and len(value) == 2)
 
 
 class Snapshots:
@@ -43,7 +45,7 @@ class Snapshots:
         gan=kind("a GAN", GAN),
         path=PATH,
         columns=COUNT,
-        value_range=several("two numbers", number()),
+        value_range=_RANGE,
         seed=SEED,
     )
     def __init__(

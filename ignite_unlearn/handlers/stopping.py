@@ -137,10 +137,15 @@ class StopWhenForgotten:
         )
 
     def attach(self, trainer: Engine) -> PhaseHandle:
-        """Attaches to a trainer that the phase is attached to; returns a removable handle."""
-        if self.unlearning is not None:
-            self.unlearning.measured, self.unlearning.stopping = True, self
-            self.unlearning.released = self._released or self.unlearning.released
+        """Attaches to a trainer that the phase is attached to; returns a removable handle.
+
+        Raises:
+            UnlearningError: if there is no phase to stop.
+        """
+        if self.unlearning is None:
+            raise UnlearningError("StopWhenForgotten(unlearning=None) compares numbers alone: give the phase to stop.")
+        self.unlearning.measured, self.unlearning.stopping = True, self
+        self.unlearning.released = self._released or self.unlearning.released
         return PhaseHandle(
             self,
             trainer,

@@ -14,8 +14,10 @@ from ignite.metrics import Metric
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.metrics.feature_rows import feature_rows
 from ignite_unlearn.metrics.features import FeatureExtractor
-from ignite_unlearn.utils.asked import CALL, Asked, asks, maybe
+from ignite_unlearn.utils.answers import answer
+from ignite_unlearn.utils.asked import ANYTHING, CALL, Asked, asks, maybe
 from ignite_unlearn.utils.distributed import gather_rows
 
 
@@ -93,7 +95,10 @@ class FeatureDistance(Collected):
         """Adds ``(generated, real)`` images; either may be None."""
         for kind, images in zip(("generated", "real"), output, strict=True):
             if images is not None:
-                self.add(kind, torch.from_numpy(self.extractor(images)))
+                self.add(kind, torch.from_numpy(self._of(images)))
+
+    def _of(self, images: Tensor) -> np.ndarray:
+        return feature_rows(answer("the extractor", ANYTHING, self.extractor, images), len(images))
 
     def features(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns the features of all generated and all real images, of all processes.

@@ -14,6 +14,7 @@ from ignite_unlearn.forget.forget import Classifier
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.base import Collected, as_it_is
 from ignite_unlearn.metrics.intervals import wilson
+from ignite_unlearn.utils.answers import answer, scores_of
 from ignite_unlearn.utils.asked import CALL, CLASSES, asks, number
 
 
@@ -32,7 +33,7 @@ class _Classified(Collected):
     def _classify(self, images: Tensor) -> Tensor:
         nets = [self.classifier] if isinstance(self.classifier, torch.nn.Module) else []
         with borrow(*nets), torch.no_grad():
-            return self.classifier(images).argmax(1).cpu()
+            return answer("the classifier", scores_of(len(images)), self.classifier, images).argmax(1).cpu()
 
     def _column(self, name: str) -> Tensor:
         column = self.rows(name)

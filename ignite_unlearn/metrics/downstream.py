@@ -11,7 +11,8 @@ from tqdm.auto import tqdm
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.classifier import train_classifier
-from ignite_unlearn.utils.asked import BOOL, COUNT, MAKER, PAIR, SEED, asks
+from ignite_unlearn.utils.answers import answer
+from ignite_unlearn.utils.asked import BOOL, COUNT, MAKER, PAIR, SEED, asks, kind
 
 
 @asks(
@@ -57,9 +58,8 @@ def downstream_accuracy(
     if not len(images) or not len(real[0]):
         raise UnlearningError(f"{len(images)} generated and {len(real[0])} real images: expected some of either.")
     with borrow(seed=seed), torch.enable_grad(), tqdm(total=epochs, desc="downstream", disable=not progress) as bar:
-        net = train_classifier(
-            make_classifier().to(images.device), images, labels, epochs=epochs, bar=bar, batch_size=batch_size
-        )
+        net = answer("make_classifier", kind("an nn.Module", nn.Module), make_classifier).to(images.device)
+        net = train_classifier(net, images, labels, epochs=epochs, bar=bar, batch_size=batch_size)
         with torch.no_grad():
             found = torch.cat([net(part).argmax(1) for part in real[0].split(512)])
         return float((found == real[1].to(found.device)).double().mean())

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.metrics.feature_rows import feature_rows
-from ignite_unlearn.utils.asked import CALL, COUNT, TEXT, asks, kind, maybe
+from ignite_unlearn.utils.answers import answer, rows_of
+from ignite_unlearn.utils.asked import ANYTHING, CALL, COUNT, TEXT, asks, kind, maybe
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.image_files import image_files, read_image
 
@@ -70,10 +71,11 @@ class FeatureExtractor:
             for part in parts:
                 like = next(self.model.parameters(), part)
                 part = part.to(like.device)
-                part = self.resize(part) if self.resize else part
+                if self.resize:
+                    part = answer("resize", rows_of(len(part)), self.resize, part)
                 if part.is_floating_point() and like.is_floating_point():
                     part = part.to(like.dtype)
-                found.append(feature_rows(self.model(part), len(part)))
+                found.append(feature_rows(answer("the extractor's model", ANYTHING, self.model, part), len(part)))
         return np.concatenate(found)
 
     @property

@@ -14,6 +14,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.noise import seeded
 from ignite_unlearn.metrics.intervals import normal_interval
+from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, LABELS, ROWS, SEED, asks, kind, maybe, one_each
 
 _AT_ONCE = 256
@@ -116,7 +117,7 @@ def path_lengths(
                     gan.generate(latents[rows], None if labels is None else labels[rows].to(gan.device))
                     for rows in torch.arange(n).split(_AT_ONCE)
                 ]
-            now = torch.cat([part if features is None else features(part) for part in images])
+            now = torch.cat([part if features is None else _features(features, part) for part in images])
             now = now.flatten(1).double().cpu()
             if before is not None:
                 moved.append((now - before).norm(dim=1))
@@ -225,3 +226,8 @@ def _great_circle(starts: Tensor, ends: Tensor, t: Tensor) -> Tensor:
         sine > 1e-6, (((1 - t) * angle).sin() * u + (t * angle).sin() * v) / sine.clamp_min(1e-6), u.lerp(v, t)
     )
     return (turned * a.norm(dim=1, keepdim=True).lerp(b.norm(dim=1, keepdim=True), t)).view_as(starts)
+
+
+def _features(features: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    found: Tensor = answer("features", rows_of(len(images)), features, images)
+    return found

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, asks, maybe, number
+from ignite_unlearn.utils.answers import answer, rows_of
+from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, alike, asks, maybe, number
 from ignite_unlearn.utils.linear_probe import fit_probe
 
 _AT_ONCE = 512
@@ -56,6 +57,7 @@ class LinearProbe:
         ridge: float = 0.25,
     ):
         self._features = features
+        alike(members, unseen)
         self._direction = fit_probe(self._of(members, labels), self._of(unseen, unseen_labels), ridge=ridge)
 
     def __call__(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -67,4 +69,6 @@ class LinearProbe:
         if labels is not None:
             parts = list(zip(images.split(_AT_ONCE), labels.split(_AT_ONCE), strict=True))  # type: ignore[arg-type]
         with torch.no_grad():
-            return torch.cat([self._features(*part).flatten(1) for part in parts])
+            found = [answer("features", rows_of(len(part[0])), self._features, *part).flatten(1) for part in parts]
+        rows = torch.cat(found)
+        return rows if rows.is_floating_point() else rows.float()

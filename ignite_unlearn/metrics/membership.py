@@ -18,7 +18,8 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.base import Collected, as_it_is
-from ignite_unlearn.utils.asked import CALL, COUNT, IMAGES, SEED, asks, kind, maybe, number
+from ignite_unlearn.utils.answers import answer
+from ignite_unlearn.utils.asked import ANYTHING, CALL, COUNT, IMAGES, SEED, alike, asks, kind, maybe, number
 
 Attack: TypeAlias = Callable[[Tensor, "Tensor | None"], Tensor]
 _AT_ONCE = 512
@@ -68,6 +69,7 @@ class NearestSample:
 
     @asks(samples=IMAGES, calibration=maybe(IMAGES))
     def __init__(self, samples: Tensor, *, calibration: Tensor | None = None):
+        alike(samples, samples if calibration is None else calibration)
         self.samples = samples
         self.calibration = calibration
 
@@ -94,6 +96,7 @@ class MonteCarlo:
 
     @asks(samples=IMAGES, calibration=maybe(IMAGES), radius=maybe(number()))
     def __init__(self, samples: Tensor, *, calibration: Tensor | None = None, radius: float | None = None):
+        alike(samples, samples if calibration is None else calibration)
         self.samples = samples
         self.calibration = calibration
         self.radius = radius
@@ -163,7 +166,7 @@ class MembershipAUC(Collected):
             raise UnlearningError(
                 f"MembershipAUC got labels for {len(labels)} of {len(images)} images: for all, or none."
             )
-        scores = _scores(self.attack(images, labels))
+        scores = _scores(answer("the attack", ANYTHING, self.attack, images, labels))
         if len(scores) != len(images):
             raise UnlearningError(
                 f"The attack gave {len(scores)} scores for {len(images)} images: expected one an image."

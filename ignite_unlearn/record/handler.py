@@ -33,7 +33,7 @@ from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.pictures import blanked
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
-from ignite_unlearn.utils.asked import MEASURE, PATH, TEXT, asks, kind, maybe, number, several, whole
+from ignite_unlearn.utils.asked import KINDS, MEASURE, PATH, TEXT, asks, kind, maybe, number, several, whole
 from ignite_unlearn.utils.distributed import together
 from ignite_unlearn.utils.pictures import side_by_side
 
@@ -102,7 +102,7 @@ class ErasureRecord:
         released=maybe(kind("a GAN", GAN)),
         retrained=maybe(kind("a GAN", GAN)),
         retraining_seconds=maybe(number(at_least=0)),
-        scores=maybe(kind("a dict from kinds to images and labels", Mapping)),
+        scores=maybe(KINDS),
         extractor=maybe(kind("a FeatureExtractor", FeatureExtractor)),
         samples=maybe(whole()),
         name=TEXT,

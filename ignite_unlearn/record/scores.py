@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import DiscriminatorScore
-from ignite_unlearn.utils.asked import COUNT, able, asks, kind
+from ignite_unlearn.utils.asked import COUNT, KINDS, asks, kind
 
 
-@asks(gan=kind("a GAN", GAN), kinds=able("a dict from names to images and labels", "items"), bins=COUNT)
+@asks(gan=kind("a GAN", GAN), kinds=KINDS, bins=COUNT)
 def score_histogram(
     gan: GAN, kinds: Mapping[str, tuple[Tensor, Tensor | None]], *, bins: int = 30
 ) -> dict[str, list[float]]:

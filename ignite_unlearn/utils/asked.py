@@ -126,6 +126,28 @@ def maybe(asked: Asked) -> Asked:
     return Asked(f"{asked.words}, or None", lambda value: value is None or asked.fits(value))
 
 
+def alike(images: Tensor, others: Tensor) -> None:
+    """Refuses two sets of images that cannot be compared.
+
+    Args:
+        images: ``(N, ...)``.
+        others: ``(M, ...)``.
+
+    Raises:
+        UnlearningError: if there are none of a kind, or their shapes differ.
+
+    Example:
+        >>> alike(torch.zeros(3, 1, 2, 2), torch.zeros(5, 1, 2, 2))
+    """
+    if not len(images) or not len(others):
+        raise UnlearningError(f"There are {len(images)} and {len(others)} images to compare: expected some of either.")
+    if images.shape[1:] != others.shape[1:]:
+        raise UnlearningError(
+            f"Images of shape {tuple(images.shape[1:])} and {tuple(others.shape[1:])} cannot be compared: expected one "
+            "shape."
+        )
+
+
 def one_each(rows: Tensor, labels: Tensor | None) -> None:
     """Refuses labels that are not one of each row; None are none.
 
@@ -139,13 +161,17 @@ def one_each(rows: Tensor, labels: Tensor | None) -> None:
         raise UnlearningError(f"There are {len(rows)} images but {len(labels)} labels: give one an image.")
 
 
-def _refuse(call: str, name: str, value: Any, asked: Asked) -> None:
+def suits(asked: Asked, value: Any) -> bool:
+    """Returns whether a value is what is asked for; one that cannot be looked at is not."""
     try:
-        fits = asked.fits(value)
+        return asked.fits(value)
     except (TypeError, ValueError, OverflowError, RuntimeError):
-        fits = False
-    if not fits:
-        raise UnlearningError(f"{call}({name}={_shown(value)}) does not fit: expected {asked.words}.")
+        return False
+
+
+def _refuse(call: str, name: str, value: Any, asked: Asked) -> None:
+    if not suits(asked, value):
+        raise UnlearningError(f"{call}({name}={shown(value)}) does not fit: expected {asked.words}.")
 
 
 def _name(call: Callable[..., Any], args: tuple[Any, ...]) -> str:
@@ -154,7 +180,8 @@ def _name(call: Callable[..., Any], args: tuple[Any, ...]) -> str:
     return call.__name__
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Returns a value in a few words that are safe to print; of a tensor its shape."""
     if isinstance(value, Tensor):
         return f"a tensor {tuple(value.shape)} of {value.dtype}"
     return printable(repr(value), at_most=_SHOWN)
@@ -188,6 +215,15 @@ def _is_pair(value: Any) -> bool:
     return fits and len(value[0]) == len(value[1])
 
 
+def _are_kinds(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    pairs = list(value.values())
+    return all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in pairs) and all(
+        IMAGES.fits(images) and maybe(LABELS).fits(labels) for images, labels in pairs
+    )
+
+
 def _is_shape(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return bool(value) and all(whole(at_least=1).fits(size) for size in value)
@@ -198,6 +234,8 @@ def _attributes(value: Any, names: tuple[str, ...]) -> list[Any]:
     return [getattr(value, name, None) for name in names]
 
 
+ANYTHING = Asked("anything", lambda value: True)
+NUMBER = Asked("a number", lambda value: not isinstance(value, (str, bytes)) and float(value) is not None)
 CALL = Asked("a function", lambda value: callable(value) and not isinstance(value, type))
 MAKER = Asked("a function or a class", callable)
 COUNT = whole(at_least=1, at_most=10**7)  # what costs memory or time; more is a slip
@@ -210,9 +248,10 @@ LABELS = Asked("class labels as a tensor (N,)", lambda value: _is_rows(value, 1)
 REQUEST = able("a request, such as ForgetClasses({7})", "rows", "regions", "describe")
 VALUES = Asked("numbers as a tensor (N,)", lambda value: _is_rows(value, 1))
 TEXT = Asked("a text that can be written", lambda value: isinstance(value, str) and value.encode() is not None)
-MEASURE = Asked("a function of a GAN", lambda value: callable(value) and not isinstance(value, nn.Module))
+MEASURE = Asked("a function of a GAN", lambda value: CALL.fits(value) and not isinstance(value, nn.Module))
 PATH = Asked("a path", lambda value: isinstance(value, (str, os.PathLike)) and b"\0" not in os.fsencode(value))
 BOOL = kind("true or false", bool)
 CLASSES = several("classes", whole(at_least=0))
 TENSORS = several("tensors", kind("a tensor", Tensor))
+KINDS = Asked("a dict from kinds of images to pairs of images (N, ...) and labels (N,) or None", _are_kinds)
 PAIR = Asked("a pair of images (N, ...) and their class labels (N,)", lambda value: _is_pair(value))

@@ -116,5 +116,5 @@ def test_what_is_no_audit_is_refused_before_any_is_made(other):
     def find(gan, retrained):
         raise AssertionError("an audit was made")
 
-    with pytest.raises(UnlearningError, match="is no audit: expected objects with a key and a title, such as"):
+    with pytest.raises(UnlearningError, match="Expected audits, objects with a key and a title such as"):
         audit_gans({"original": 1, "unlearned": 2}, [Mine(find), other], progress=False)

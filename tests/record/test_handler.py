@@ -267,7 +267,7 @@ def test_a_file_in_place_of_the_folder_and_no_phase_are_refused(tmp_path):
     with pytest.raises(UnlearningError, match="is a file"):
         ErasureRecord(phase(conditional()), tmp_path / "file")
     for audit in (MeanScore, raises):
-        with pytest.raises(UnlearningError, match="is no audit: expected objects with a key and a title"):
+        with pytest.raises(UnlearningError, match="Expected audits, objects with a key and a title"):
             ErasureRecord(phase(conditional()), tmp_path, audits=[audit])
     with pytest.raises(UnlearningError, match="attach the phase"):
         ErasureRecord(phase(conditional()), tmp_path).attach(Engine(lambda engine, batch: None))

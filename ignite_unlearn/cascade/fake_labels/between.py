@@ -9,7 +9,8 @@ from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.asked import CALL, asks, number
+from ignite_unlearn.utils.answers import answer
+from ignite_unlearn.utils.asked import CALL, asks, kind, number
 
 
 class Between:
@@ -40,10 +41,8 @@ class Between:
 
     def __call__(self, scores: Tensor, gan: GAN, teacher: GAN, regions: LatentRegions, requests: Tensor) -> Tensor:
         """Returns the scores between the two; see :class:`FakeLabel`."""
-        low, high = (label(scores, gan, teacher, regions, requests) for label in (self.low, self.high))
-        if not isinstance(low, Tensor) or not isinstance(high, Tensor):
-            got = f"{type(low).__name__} and {type(high).__name__}"
-            raise UnlearningError(f"Between() got {got} of its two fake labels: expected scores (N,).")
+        given, scored = (scores, gan, teacher, regions, requests), kind("scores as a tensor (N,)", Tensor)
+        low, high = (answer("a fake label of Between()", scored, label, *given) for label in (self.low, self.high))
         return torch.lerp(low, high, self.weight)
 
     def unseen_images(self) -> list[Tensor]:

@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import CALL, COUNT, asks, maybe
 
 
@@ -54,7 +55,7 @@ class LatentDirection:
 
     def _has_left(self, images: Tensor, own: Tensor, end: Tensor) -> Tensor:
         if self.left is not None:
-            return self.left(images, own)
+            return answer("left", rows_of(len(images), torch.bool), self.left, images, own)
         return (images - end).flatten(1).norm(dim=1) < (images - own).flatten(1).norm(dim=1)
 
 

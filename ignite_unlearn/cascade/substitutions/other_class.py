@@ -10,6 +10,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import CALL, COUNT, asks, maybe, whole
 
 
@@ -74,7 +75,7 @@ class OtherClass:
             return candidates[0]
         staying = {}
         for c in candidates:
-            staying[c] = int((~self.left(images[c], own)).sum())
+            staying[c] = int((~answer("left", rows_of(len(own), torch.bool), self.left, images[c], own)).sum())
             if staying[c] <= self.samples // 100:
                 break
         return min(candidates[: len(staying)], key=staying.__getitem__)

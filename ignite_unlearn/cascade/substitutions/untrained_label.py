@@ -16,6 +16,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.label_rows import LabelRows, discriminator_rows, draw_anew, generator_rows
 from ignite_unlearn.gan.layers import readers
+from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import CALL, COUNT, SEED, asks, maybe
 
 
@@ -140,7 +141,10 @@ class UntrainedLabel:
 
     def _unlike(self, images: Tensor, classes: list[Tensor], label: int, forgotten: list[int]) -> tuple[float, float]:
         """Returns how few images still are of the class, and how much farther from it than from others they lie."""
-        left = 0.0 if self.left is None else float(self.left(images, classes[label]).float().mean())
+        left = 0.0
+        if self.left is not None:
+            mask = answer("left", rows_of(len(images), torch.bool), self.left, images, classes[label])
+            left = float(mask.float().mean())
         near = torch.stack([torch.cdist(images.flatten(1), of.flatten(1)).amin(1) for of in classes])
         others = [other for other in range(len(classes)) if other not in forgotten]
         return left, float((near[label] - near[others].amin(0)).mean())
