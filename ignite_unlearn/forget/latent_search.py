@@ -231,10 +231,9 @@ class LatentSearch:
         wanted, others = (images.to(gan.device).flatten(1) for images in (items, unseen))
         to_items, to_unseen = [], []
         at_once = max(1, min(_MOST, _BYTES // (4 * max(1, wanted.shape[1]))))
-        in_a_call = max(1, at_once // 8)  # layers hold several times as much for an image
         for rows in torch.arange(self.draws, device=gan.device).split(at_once):
             given = None if asked is None else asked[rows]
-            made = gan.sample(len(rows), given, latents=latents[rows], batch_size=in_a_call).flatten(1)
+            made = gan.sample(len(rows), given, latents=latents[rows]).flatten(1)
             apart = torch.cdist(made, wanted.to(made))
             if given is not None and labels is not None:
                 apart[given[:, None] != labels.to(given)[None]] = torch.inf

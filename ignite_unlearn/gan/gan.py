@@ -40,8 +40,9 @@ from ignite_unlearn.gan.trained import (
     said_of_training,
     trained_parameters,
 )
-from ignite_unlearn.utils.answers import CALL_ERRORS, answer, speaks_for_itself
-from ignite_unlearn.utils.asked import Asked, asks, shown
+from ignite_unlearn.utils.answers import CALL_ERRORS, answer, indexable, speaks_for_itself
+from ignite_unlearn.utils.asked import asks, shown
+from ignite_unlearn.utils.memory import FEW, images_at_once
 
 Scores = Literal["logits", "probabilities", "critic"]
 
@@ -109,6 +110,7 @@ class GAN:
         self.batch = BatchForm(image, label, classes=labels)
         self.noise: tuple[int, int] | None = None  # a seed of the generator's noise, and rows in a call; see same_noise
         self.draws_noise: bool | None = None
+        self._at_once: int | None = None  # images of this size that are made at once; None: not known yet
         self._is_teacher = False
         self._trained_declared = trained is not None
         if trained is not None:
@@ -131,7 +133,7 @@ class GAN:
         """
         weight = self._weight()
         if callable(self.latents):
-            drawn = answer("GAN(latents=...)", _some(n), self.latents, n)
+            drawn = answer("GAN(latents=...)", indexable(n), self.latents, n)
             return full(drawn.to(weight.device)) if isinstance(drawn, Tensor) else drawn
         return full(torch.randn(n, *self.latents).to(weight.device, weight.dtype))
 
@@ -161,7 +163,7 @@ class GAN:
         return full(images)
 
     def sample(
-        self, n: int, labels: Tensor | None = None, *, latents: Tensor | None = None, batch_size: int = 256
+        self, n: int, labels: Tensor | None = None, *, latents: Tensor | None = None, batch_size: int | None = None
     ) -> Tensor:
         """Returns ``n`` generated images, made in eval mode and without gradients; the generator is left as it was.
 
@@ -169,20 +171,24 @@ class GAN:
             n: how many images.
             labels: class labels ``(n,)``; drawn where None and the GAN is conditional.
             latents: latents ``(n, ...)``; drawn where None.
-            batch_size: how many images are made at once.
+            batch_size: how many images are made at once; None: 256, fewer where they are large.
         """
         latents = self.sample_latents(n) if latents is None else latents
         labels = self.sample_labels(n) if labels is None else labels.to(self.device)
+
+        def part(start: int, stop: int) -> Tensor:
+            # What is borrowed is put back already.
+            made = self._made if self.noise is None else self.generate
+            return made(latents[start:stop], None if labels is None else labels[start:stop])
+
         if self.noise is not None:
             batch_size = self.noise[1]
-        # What is borrowed is put back already.
-        made = self._made if self.noise is None else self.generate
+        elif batch_size is None and self._at_once is None and n > FEW:
+            with borrow(self.generator), torch.no_grad():
+                self._at_once = images_at_once(part(0, FEW))
+        step = batch_size or self._at_once or FEW
         with borrow(self.generator), torch.no_grad():
-            parts = [
-                made(latents[i : i + batch_size], None if labels is None else labels[i : i + batch_size])
-                for i in range(0, n, batch_size)
-            ]
-        return torch.cat(parts)
+            return torch.cat([part(i, min(i + step, n)) for i in range(0, n, step)])
 
     def score(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Returns the discriminator's scores of ``images`` as logits or critic values, shape ``(N,)``.
@@ -289,7 +295,3 @@ class GAN:
         other.scores = "critic"
         other._discriminate = lambda discriminator, images, labels: score(images, labels)
         return other
-
-
-def _some(n: int) -> Asked:
-    return Asked(f"{n} latents", lambda made: hasattr(made, "__getitem__"))

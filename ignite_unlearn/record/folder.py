@@ -12,13 +12,17 @@ from typing import Any
 from PIL import Image
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.record.form import misfit_of_record
 from ignite_unlearn.record.page import embedded, page
 from ignite_unlearn.record.record import Record, read_json
 from ignite_unlearn.utils.files import write_json, write_whole
+from ignite_unlearn.utils.json_files import misfit
+from ignite_unlearn.utils.json_files import read_json as json_of
 
 HASHED = (
     "original.pt", "unlearned.pt", "unlearned.safetensors", "retrained.pt", "judges.pt", "samples.png", "ledger.json",
 )  # fmt: skip
+_PENDING = ".record.pending"  # both files of a record while they are being written
 
 
 def write_record(folder: Path, record: Record, picture: Image.Image | None = None) -> Record:
@@ -41,10 +45,32 @@ def write_record(folder: Path, record: Record, picture: Image.Image | None = Non
     bare = page(record, "", picture)
     content = {**record.as_dict(), "page_sha256": hashlib.sha256(bare.encode()).hexdigest()}
     text = page(record, json.dumps(content, indent=2), picture)
-    _keep_aside(folder, record)
-    write_json(folder / "record.json", content)
-    write_whole(folder / "record.html", lambda part: part.write_text(text, encoding="utf-8"))
+    finish_record(folder)
+    write_json(folder / _PENDING, {"record": content, "page": text})
+    finish_record(folder)
     return record
+
+
+def finish_record(folder: Path) -> None:
+    """Writes the two files of a record that was complete when a kill or a full disk came between them.
+
+    Raises:
+        UnlearningError: if a file cannot be written.
+    """
+    pending = folder / _PENDING
+    try:
+        content = json_of(pending)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError):  # nobody's but ours, and that is whole
+        content = None
+    if isinstance(content, dict) and misfit(content, {"record": Any, "page": str}) is None:
+        record, text = content["record"], content["page"]
+        if misfit_of_record(record) is None:
+            _keep_aside(folder, record.get("created"))
+            write_json(folder / "record.json", record)
+            write_whole(folder / "record.html", lambda part: part.write_text(text, encoding="utf-8"))
+    pending.unlink(missing_ok=True)
 
 
 def kept_aside(folder: Path) -> Path | None:
@@ -60,13 +86,13 @@ def kept_aside(folder: Path) -> Path | None:
     return next(folder / f"{name}.json" for name in names if not (folder / f"{name}.json").exists())
 
 
-def _keep_aside(folder: Path, record: Record) -> None:
+def _keep_aside(folder: Path, created: Any) -> None:
     kept = kept_aside(folder)
-    if kept is None or _created(folder) == record.created:  # audited again: the same run
+    if kept is None or _created(folder) == created:  # audited again: the same run
         return
-    (folder / "record.json").replace(kept)
     if (folder / "record.html").is_file():
         (folder / "record.html").replace(kept.with_suffix(".html"))
+    (folder / "record.json").replace(kept)  # last: while it is there, it is known that they are to be kept
 
 
 def _created(folder: Path) -> Any:

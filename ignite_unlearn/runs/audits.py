@@ -12,7 +12,7 @@ from ignite_unlearn.audits import Audit, AuditResult, Leftovers, audit_gans
 from ignite_unlearn.audits.result import key_of, not_tested, was_made
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.record.figures import FIGURES
-from ignite_unlearn.record.folder import refuse_changed, write_record
+from ignite_unlearn.record.folder import finish_record, refuse_changed, write_record
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.runs.audit_times import AuditTimes, Followed
 from ignite_unlearn.runs.finished import Finished
@@ -61,6 +61,7 @@ def audit_run(
 
 def _audit_run(finished: Finished, only: Collection[str], files: bool, tell: Callable[[str], object]) -> Record:
     run, recipe, split, out = finished.run, finished.run.recipe, finished.run.split, finished.run.out
+    finish_record(out)
     refuse_changed(out)
     gans, instruments = finished.gans(), finished.instruments()
     plan = recipe.task.audits(split, instruments, gans, recipe.training, recipe.audits)

@@ -16,7 +16,7 @@ def done(run: Run) -> Record | None:
     Args:
         run: the run; of one that shall not be resumed there is none.
     """
-    if not run.resume or any(run.out.glob("*.checkpoint.pt")):
+    if not run.resume:
         return None
     try:
         record = Record.read(run.out)
@@ -24,7 +24,11 @@ def done(run: Run) -> Record | None:
         same = whole and _of(run, record)
     except UnlearningError:
         return None
-    return record if same else None
+    if not same:
+        return None
+    for left in run.out.glob("*.checkpoint.pt"):  # by a run that ended between its record and its last line
+        left.unlink(missing_ok=True)
+    return record
 
 
 def _of(run: Run, record: Record) -> bool:

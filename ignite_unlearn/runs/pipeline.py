@@ -16,7 +16,7 @@ from ignite_unlearn.recipes.recipe import Recipe
 from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import Evaluation
 from ignite_unlearn.record.figures import later_numbers
-from ignite_unlearn.record.folder import write_record
+from ignite_unlearn.record.folder import finish_record, write_record
 from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
 from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.record import Record
@@ -48,6 +48,7 @@ def carry_out(run: Run) -> Record:
             being finite.
     """
     with locked_folder(run.out):
+        finish_record(run.out)
         return done(run) or _carry_out(run)
 
 

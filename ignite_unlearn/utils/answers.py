@@ -67,6 +67,11 @@ def scores_of(n: int) -> Asked:
     )
 
 
+def indexable(n: int) -> Asked:
+    """Asks for so many latents, of whatever form rows can be taken from."""
+    return Asked(f"{n} latents", lambda made: hasattr(made, "__getitem__"))
+
+
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, ended with a full stop."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."

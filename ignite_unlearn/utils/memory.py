@@ -1,9 +1,12 @@
-"""How a lack of memory is told from other errors."""
+"""How many images are made at once, and how a lack of memory is told from other errors."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
+FEW = 16  # images that are made at once however large they are
+_MOST, _BYTES = 256, 3 << 20
 _SAID = ("out of memory", "can't allocate memory", "not enough memory")  # by CUDA, MPS and the CPU's allocator
 
 
@@ -19,3 +22,16 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(said in str(error).lower() for said in _SAID)
+
+
+def images_at_once(images: Tensor) -> int:
+    """Returns how many images like these are made in a call: of large ones fewer, for layers hold much of each.
+
+    Args:
+        images: some of them ``(N, ...)``, N at least 1.
+
+    Example:
+        >>> [images_at_once(torch.zeros(2, 3, size, size)) for size in (32, 64, 256)]
+        [256, 64, 16]
+    """
+    return max(FEW, min(_MOST, _BYTES * len(images) // max(1, images.nbytes)))

@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 import torch
 
@@ -44,6 +46,22 @@ def test_other_class_chooses_the_same_retained_class_however_often_and_late_it_i
     means = {k: under(teacher, torch.randn(4000, Z), k).mean(0) for k in (1, *regions.retained_classes)}
     order = sorted(regions.retained_classes, key=lambda k: (means[k] - means[1]).norm().item())
     assert chosen[0] in order[:3]  # near the first quartile; the two means are estimated from other latents
+
+
+def test_other_class_holds_images_of_two_classes_at_a_time(conditional, monkeypatch):
+    teacher, regions = conditional
+    made, sample = [], GAN.sample
+
+    def watched(*given, **named):
+        images = sample(*given, **named)
+        made.append(weakref.ref(images))
+        assert sum(ref() is not None for ref in made) <= 3  # the forgotten class's, this one's, and the one before
+        return images
+
+    monkeypatch.setattr(GAN, "sample", watched)
+    substitution = OtherClass(left=lambda staying, own: torch.zeros(len(staying), dtype=torch.bool))
+    substitution(teacher, teacher.sample_latents(2), torch.tensor([1, 1]), regions)
+    assert len(made) > K
 
 
 def test_other_class_passes_over_classes_that_still_show_what_is_forgotten(conditional):

@@ -71,12 +71,13 @@ class Wide(nn.Module):
         return (self.scale * z[:, :1]).expand(-1, self.pixels).reshape(len(z), 1, 1, -1)
 
 
-@pytest.mark.parametrize(("pixels", "most"), [(28 * 28, 256), (3 * 64 * 64, 21), (3 * 1024 * 1024, 1)])
-def test_of_large_images_fewer_are_made_at_once(pixels, most, monkeypatch):
-    one, calls, made = torch.randn(1, 1, 1, pixels), [], GAN._made
-    monkeypatch.setattr(GAN, "_made", lambda of, z, labels: calls.append(len(z)) or made(of, z, labels))
-    LatentSearch(draws=min(4 * most, 300)).nearness(GAN(Wide(pixels), nn.Flatten(), latents=(2,)), one, None, one)
-    assert max(calls) == most
+@pytest.mark.parametrize(("pixels", "most"), [(28 * 28, 2048), (3 * 64 * 64, 170), (3 * 1024 * 1024, 1)])
+def test_of_large_images_fewer_are_held_at_once(pixels, most, monkeypatch):
+    one, held, sample = torch.randn(1, 1, 1, pixels), [], GAN.sample
+    monkeypatch.setattr(GAN, "sample", lambda of, n, *given, **named: held.append(n) or sample(of, n, *given, **named))
+    draws = min(3 * most, 2100)
+    LatentSearch(draws=draws).nearness(GAN(Wide(pixels), nn.Flatten(), latents=(2,)), one, None, one)
+    assert max(held) == most and sum(held) == draws
 
 
 def test_what_the_generator_does_not_make_is_left_to_the_loop():

@@ -25,6 +25,30 @@ def test_sampling_in_parts_equals_sampling_at_once():
     assert torch.allclose(g.sample(7, latents=z, batch_size=3), g.sample(7, latents=z), atol=1e-6)
 
 
+class Large(nn.Module):
+    """Makes images of a size, of noise that it draws."""
+
+    def __init__(self, side):
+        super().__init__()
+        self.side, self.scale = side, nn.Parameter(torch.ones(()))
+
+    def forward(self, z):
+        return (self.scale * (z + torch.rand(1)))[..., None, None].expand(-1, 3, self.side, self.side)
+
+
+@pytest.mark.parametrize(("side", "at_once"), [(8, 256), (64, 64), (200, 16)])
+def test_of_large_images_fewer_are_made_at_once_and_the_first_time_draws_as_later_ones(side, at_once, monkeypatch):
+    calls, made, latents = [], GAN._made, torch.randn(300, 3)
+    monkeypatch.setattr(GAN, "_made", lambda of, z, labels: calls.append(len(z)) or made(of, z, labels))
+    large = GAN(Large(side), nn.Flatten(), latents=(3,))
+    found = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        found.append(large.sample(300, latents=latents))
+    assert torch.equal(*found)
+    assert max(calls) == at_once and len(calls) == 1 + 2 * -(-300 // at_once)
+
+
 HEADS = {
     "N": lambda s, f: s.flatten(),
     "N1": lambda s, f: s.flatten(1),

@@ -4,8 +4,9 @@ from dataclasses import replace
 import pytest
 
 from ignite_unlearn import UnlearningError
-from ignite_unlearn.record.folder import kept_aside, refuse_changed, verify, write_record
+from ignite_unlearn.record.folder import finish_record, kept_aside, refuse_changed, verify, write_record
 from ignite_unlearn.record.record import Record
+from tests.death import killed_at, operations_of
 from tests.record.records import record
 
 
@@ -69,6 +70,47 @@ def test_a_record_is_never_written_over_another_runs(tmp_path):
     # Written twice in the same second by the same run, as an audit does: one record.
     assert json.loads((tmp_path / "record-2027.json").read_text())["seed"] == 5
     assert Record.read(tmp_path).seed == 6
+
+
+@pytest.mark.parametrize("when", [None, "2027"])
+def test_a_kill_at_any_operation_leaves_both_files_of_one_record_or_of_the_other(tmp_path, when):
+    changes = {} if when is None else {"created": when}  # audited again; another run
+
+    def begun(name):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_record(written(folder), record())
+        return folder
+
+    def write(folder):
+        return lambda: write_record(folder, record(seed=4, **changes))
+
+    def names(folder):
+        return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".part"))
+
+    whole = begun("whole")
+    before = names(whole)
+    last = operations_of(whole, write(whole))
+    seeds = []
+    for operation in range(last):
+        folder = begun(str(operation))
+        assert killed_at(folder, operation, write(folder))
+        finish_record(folder)
+        assert {found for _, found in verify(folder)} == {"as recorded"}
+        seeds.append(Record.read(folder).seed)
+        assert names(folder) == (names(whole) if seeds[-1] == 4 else before), operation
+        write(folder)()
+        assert names(folder) == names(whole) and Record.read(folder).seed == 4, operation
+    assert seeds == sorted(seeds, key=lambda seed: seed == 4) and len({*seeds}) == 2
+
+
+def test_what_lies_in_place_of_a_record_that_is_being_written_is_taken_away(tmp_path):
+    folder = written(tmp_path)
+    for content in ("", "[]", '{"record": {}, "page": ""}', '{"record": 3, "page": "x"}', '{"page": {}}'):
+        (folder / ".record.pending").write_text(content)
+        finish_record(folder)
+        assert not (folder / ".record.pending").exists()
+        assert {found for _, found in verify(folder)} == {"as recorded"}
 
 
 def test_a_file_that_is_no_record_is_kept_too(tmp_path):

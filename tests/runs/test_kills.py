@@ -1,8 +1,6 @@
 """A run that is killed at any of its file operations ends, resumed, as one that was not."""
 
 import json
-import os
-import sys
 from dataclasses import replace
 from functools import partial
 
@@ -13,39 +11,17 @@ import ignite_unlearn.runs.checkpoints as stages
 from ignite_unlearn.metrics.classifier import ClassifierTraining
 from ignite_unlearn.recipes.audit_budget import AuditBudget
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
+from ignite_unlearn.record.record import Record
 from ignite_unlearn.runs.audits import audit_run
 from ignite_unlearn.runs.finished import Finished
 from ignite_unlearn.runs.pipeline import carry_out
 from ignite_unlearn.runs.provenance import nets_sha256
 from ignite_unlearn.utils.files import read_weights
+from tests.death import killed_at, operations_of
 from tests.runs.test_run import SHORT, request
 
 FEW = (*SHORT, "iterations=4", "later=1")
-MANY, MOST = 10**9, 200  # more operations than any run has, and as many as are killed at
-WRITING = {"open": 0, "os.rename": 0, "os.remove": 0, "os.mkdir": 0, "os.chmod": 0}  # which argument is the path
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: from here on nothing is written, not even what cleans up."""
-
-
-class Death:
-    """Raises at the so manieth file operation in a folder, and at all after it."""
-
-    folder = None
-
-    def __call__(self, event, args):
-        if self.folder is None or event not in WRITING or not str(args[0]).startswith(self.folder):
-            return
-        if event == "open" and not (args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
-            return
-        self.left -= 1
-        if self.left < 0:
-            raise Killed
-
-
-DEATH = Death()
-sys.addaudithook(DEATH)  # for good: Python takes none away
+MOST = 400  # operations that a run is killed at
 
 
 def go(out, *, resume=False):
@@ -67,18 +43,6 @@ def result(out, record):
     return weights, record.metrics, audits, known, json.loads(json.dumps(record.curves)), files
 
 
-def killed_at(out, operation):
-    """Whether a run was killed at an operation; else it came to its end before."""
-    DEATH.folder, DEATH.left = str(out), operation
-    try:
-        go(out)
-    except Killed:
-        return True
-    finally:
-        DEATH.folder = None
-    return False
-
-
 @pytest.fixture(autouse=True, scope="module")
 def quick():
     with pytest.MonkeyPatch.context() as patched:
@@ -92,12 +56,8 @@ def quick():
 def whole(quick, tmp_path_factory):
     """What a run comes to that nobody kills, and its number of file operations."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    DEATH.folder, DEATH.left = str(out), MANY
-    try:
-        record = go(out)
-    finally:
-        DEATH.folder = None
-    return result(out, record), MANY - DEATH.left
+    operations = operations_of(out, partial(go, out))
+    return result(out, Record.read(out)), operations
 
 
 def kill_and_resume(tmp_path, whole, operations):
@@ -105,7 +65,7 @@ def kill_and_resume(tmp_path, whole, operations):
     for operation in operations:
         out = tmp_path / str(operation) / "run"  # nothing beside it to be copied
         out.parent.mkdir()
-        assert killed_at(out, operation) == (operation < last), operation
+        assert killed_at(out, operation, partial(go, out)) == (operation < last), operation
         assert result(out, go(out, resume=True)) == expected, operation
         print(f"operation {operation} of {last}: the same")
 

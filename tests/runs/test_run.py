@@ -69,8 +69,13 @@ def test_a_run_whose_files_were_changed_is_made_again(finished, tmp_path, monkey
         (out / name).unlink()
         assert carry_out(request(out, retrain=True, resume=True)) is None, name
         (out / name).write_bytes(kept)
+
+
+def test_checkpoints_that_a_kill_left_beside_a_whole_record_are_cleared_and_nothing_is_made_again(finished, tmp_path):
+    out = shutil.copytree(finished[0], tmp_path / "run")
     (out / "phase.checkpoint.pt").touch()
-    assert carry_out(request(out, retrain=True, resume=True)) is None
+    assert carry_out(request(out, retrain=True, resume=True)).as_dict() == finished[1].as_dict()
+    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in finished[0].iterdir())
 
 
 def test_a_run_leaves_the_files_of_the_contract(finished):

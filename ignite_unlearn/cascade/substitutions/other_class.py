@@ -67,15 +67,19 @@ class OtherClass:
         return self._chosen[forgotten]
 
     def _choose(self, teacher: GAN, forgotten: int, retained: tuple[int, ...]) -> int:
-        own, images = self._images(teacher, forgotten), {c: self._images(teacher, c) for c in retained}
-        nearest = sorted(retained, key=lambda c: (images[c].mean(0) - own.mean(0)).norm().item())
+        own = self._images(teacher, forgotten)
+        # Images of one class at a time: all of them may be more than a phase holds else.
+        apart = {c: (self._images(teacher, c).mean(0) - own.mean(0)).norm().item() for c in retained}
+        nearest = sorted(retained, key=apart.__getitem__)
         quartile = (len(retained) - 1) // 4
         candidates = nearest[quartile:] + nearest[:quartile]
         if self.left is None:
             return candidates[0]
         staying = {}
         for c in candidates:
-            staying[c] = int((~answer("left", rows_of(len(own), torch.bool), self.left, images[c], own)).sum())
+            staying[c] = int(
+                (~answer("left", rows_of(len(own), torch.bool), self.left, self._images(teacher, c), own)).sum()
+            )
             if staying[c] <= self.samples // 100:
                 break
         return min(candidates[: len(staying)], key=staying.__getitem__)
