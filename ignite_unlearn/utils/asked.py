@@ -248,7 +248,13 @@ LABELS = Asked("class labels as a tensor (N,)", lambda value: _is_rows(value, 1)
 REQUEST = able("a request, such as ForgetClasses({7})", "rows", "regions", "describe")
 VALUES = Asked("numbers as a tensor (N,)", lambda value: _is_rows(value, 1))
 TEXT = Asked("a text that can be written", lambda value: isinstance(value, str) and value.encode() is not None)
-MEASURE = Asked("a function of a GAN", lambda value: CALL.fits(value) and not isinstance(value, nn.Module))
+MEASURE = Asked(
+    "a function of a GAN",
+    # Of classes only those whose objects are numbers by name.
+    lambda value: (
+        issubclass(value, Mapping) if isinstance(value, type) else callable(value) and not isinstance(value, nn.Module)
+    ),
+)
 PATH = Asked("a path", lambda value: isinstance(value, (str, os.PathLike)) and b"\0" not in os.fsencode(value))
 BOOL = kind("true or false", bool)
 CLASSES = several("classes", whole(at_least=0))
