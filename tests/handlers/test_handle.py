@@ -21,9 +21,10 @@ def test_removing_twice_is_harmless_and_other_peoples_handlers_stay():
 
 
 def test_a_handler_of_the_phases_events_says_that_the_phase_comes_first():
-    stopping = StopWhenForgotten(None, dict, at_most={"a": 1})
     with pytest.raises(UnlearningError, match="attach the phase to it first"):
-        stopping.attach(Engine(lambda e, b: None))
+        Curves().attach(Engine(lambda e, b: None))
+    with pytest.raises(UnlearningError, match="give the phase to stop"):
+        StopWhenForgotten(None, dict, at_most={"a": 1}).attach(Engine(lambda e, b: None))
 
 
 def parts(unlearning, folder):
