@@ -93,14 +93,14 @@ class Remains:
 
     @property
     def swing(self) -> dict[str, float]:
-        """How far outside of its bound a number may lie on the way, by name; quality may not.
+        """How far outside of its bound a number may lie on the way, by name; only at the end has quality to hold.
 
-        For a share that is a standard deviation of counting so many images, for an AUC what it may lie above the level.
+        For a share that is two standard deviations of counting so many images, for an AUC what it may lie above its level.
         """
         bounds = self.at_most
         shares = [name for name in self.of_original if name.endswith("_share")]
-        counted = {name: math.sqrt(bounds[name] * (1 - bounds[name]) / _SAMPLES) for name in shares}
-        return {name: counted.get(name, SLACK) for name in self.of_original}
+        counted = {name: 2 * math.sqrt(bounds[name] * (1 - bounds[name]) / _SAMPLES) for name in shares}
+        return {name: counted.get(name, SLACK) for name in self.of_original} | {"drift": math.inf}
 
     def _chance(self, name: str) -> tuple[float, float]:
         return self.expected.chance(self._of_unseen[name])
