@@ -95,7 +95,8 @@ class Remains:
     def swing(self) -> dict[str, float]:
         """How far outside of its bound a number may lie on the way, by name; only at the end has quality to hold.
 
-        For a share that is two standard deviations of counting so many images, for an AUC what it may lie above its level.
+        For a share that is two standard deviations of counting so many images, for an AUC what it may lie above what is
+        expected.
         """
         bounds = self.at_most
         shares = [name for name in self.of_original if name.endswith("_share")]
