@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from ignite_unlearn import UnlearningError
 from ignite_unlearn.cascade import NearestEmbedding
@@ -79,3 +80,19 @@ def test_what_stock_recipes_offer_passes(tmp_path, name):
             except UnlearningError:  # refused even earlier
                 continue
             rehearse(asked)
+
+
+@pytest.mark.parametrize("items", [1, 8])
+def test_an_untrained_generator_that_shows_one_grey_is_no_reason_to_refuse_items(tmp_path, items):
+    digits = load_digits()
+    for i, image in enumerate(digits.images[:200]):
+        part = tmp_path / ("train" if i < 72 else "test")
+        part.mkdir(exist_ok=True)
+        Image.fromarray((image * 15).astype("uint8")).save(part / f"{i:03}.png")
+    files = ",".join(f"{i:03}.png" for i in range(items))
+    request = prepare_run(
+        load_recipe("faces-items"),
+        settings=[f"files={files}", "size=32", "channels=1", "g_width=16", "d_width=8"],
+        out=tmp_path / "out", data_root=tmp_path, device="cpu", progress=QUIET,
+    )  # fmt: skip
+    rehearse(request)
