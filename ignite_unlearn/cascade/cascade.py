@@ -14,7 +14,7 @@ from ignite_unlearn.cascade.aims import Images
 from ignite_unlearn.cascade.defaults import choose, halves
 from ignite_unlearn.cascade.descent import OptimizerFactory
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
-from ignite_unlearn.cascade.self_stop import EVERY, SelfStop
+from ignite_unlearn.cascade.self_stop import SelfStop
 from ignite_unlearn.cascade.starts.start import Start
 from ignite_unlearn.cascade.step import DiscriminatorStep, UnlearningStep, adam
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
@@ -167,9 +167,10 @@ class CascadedUnlearning(UnlearningPhase):
             anchor=anchor, batch_size=batch_size, generator_steps=parts.generator_steps,
             discriminator_step=parts.discriminator_step,
         )  # fmt: skip
-        self.start, self.chosen, self.expected = start, parts.why, parts.expected
+        self.start, self.expected = start, parts.expected
         self._unseen = unseen[0] if isinstance(unseen, (tuple, list)) else unseen
         self.self_stop = SelfStop(self, parts.substitution, measured_by, parts.expected) if chooses else None
+        self.chosen = parts.why if self.self_stop is None else {**parts.why, "end": self.self_stop.plan}
 
     def attach(self, trainer: Engine) -> PhaseHandle:
         """Attaches the phase, and what ends it; see :meth:`.UnlearningPhase.attach`."""
@@ -216,10 +217,7 @@ class CascadedUnlearning(UnlearningPhase):
         if self.self_stop is not None:
             retained = rows.joined().retained
             self.expected.see(retained)
-            self.self_stop.expected.see(retained)
-            look_again = getattr(original.regions, "look_again", None)
-            if look_again is not None and self.iterations % max(EVERY * self.every // self.gap, 1) == 0:
-                look_again(self.gan, self.expected)
+            self.self_stop.see(retained, original.regions)
         return self.step(original.teacher, original.regions, rows)
 
     def settings(self) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ignite.engine import Engine
+from torch import Tensor
 
 from ignite_unlearn.cascade.aims import Images
 from ignite_unlearn.cascade.expected import ExpectedPlace
 from ignite_unlearn.cascade.remains import Remains
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
+from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import KeptWeights
@@ -19,7 +21,7 @@ from ignite_unlearn.handlers.handle import phases_on
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 
-EVERY = 5  # iterations from one measurement to the next, or a longer gap between two unlearning steps
+_EVERY = 5  # iterations from one measurement to the next, or a longer gap between two unlearning steps
 _ENOUGH, _ENOUGH_ITEMS = 4, 5  # measurements in a row for a verdict
 _PATIENCE, _PATIENCE_ITEMS = 4, 24  # for an end; what a GAN knew of items comes up again for longer
 _LONGEST = 32  # learning steps between two unlearning steps, for each that was asked for
@@ -67,6 +69,23 @@ class SelfStop(StopWhenForgotten):
         self.expected = ExpectedPlace(unlearning.forget.describe().images, unseen)
         self.remains: Remains | None = None
 
+    @property
+    def plan(self) -> str:
+        """When the phase ends, in words."""
+        most = self.unlearning.max_iterations
+        last = "" if most is None else f", and at the latest after {most} unlearning steps"
+        return (
+            f"after {self.patience} measurements in a row that are near their bounds, {_EVERY * self.unlearning.every} "
+            f"learning steps or more from one to the next{last}; the logger ignite_unlearn tells each (level INFO)"
+        )
+
+    def see(self, retained: Tensor, regions: LatentRegions) -> None:
+        """Looks at a batch's retained images ``(N, ...)``, and now and then at where the generator makes items."""
+        self.expected.see(retained)
+        look_again, phase = getattr(regions, "look_again", None), self.unlearning
+        if look_again is not None and phase.iterations % max(_EVERY * phase.every // phase.gap, 1) == 0:
+            look_again(phase.gan, self._aimed)
+
     def state_dict(self) -> dict[str, Any]:
         """Returns what was measured so far, the best state, and what the bounds follow from."""
         return {**super().state_dict(), "expected": self.expected.state_dict(), "learned": self._learned}
@@ -95,7 +114,7 @@ class SelfStop(StopWhenForgotten):
         if self.unlearning.stopping is not self or not self.remains:
             return
         self._learned += self.unlearning.gap
-        if self._learned < EVERY * self.unlearning.every:
+        if self._learned < _EVERY * self.unlearning.every:
             return
         self._learned = 0
         self.at_most, self.at_least = self.remains.at_most, self.remains.at_least

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.utils.asked import MEASURE, asks, by_name, kind, maybe, several, whole
 from ignite_unlearn.utils.distributed import from_first
 
+logger = logging.getLogger(__name__)
 _BOUND = kind("a number", int, float)
 Measure: TypeAlias = Callable[[GAN], Mapping[str, float]]
 
@@ -201,6 +203,10 @@ class StopWhenForgotten:
         if excess < math.inf and (lasted, -excess) >= (self._lasted, -self._least_excess):
             self._least_excess, self._lasted, self.best = excess, lasted, numbers
             self._kept = KeptWeights(*self._keep)
+        logger.info(
+            "After %d iterations of the phase: %s; %d of %d measurements in a row were near enough.",
+            self.unlearning.iterations, self._beside_bounds(numbers), self._held, self.patience,
+        )  # fmt: skip
         if excess == 0 and self._held >= self.patience:
             shown = ", ".join(f"{_said(name)} {value:.4g}" for name, value in numbers.items())
             self.unlearning.stop(f"its bounds were reached: {shown}")
@@ -238,11 +244,16 @@ class StopWhenForgotten:
             for name in {**self.at_most, **self.at_least}
         ]
         if not reached and self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
-            shown = [f"{_said(name)} {_shown(left[name])} (at most {b:.4g})" for name, b in self.at_most.items()]
-            shown += [f"{_said(name)} {_shown(left[name])} (at least {b:.4g})" for name, b in self.at_least.items()]
             fewer = "" if lasted else f"fewer than {self.enough} measurements in a row"
             said = "were not reached" if self.excess(left) else f"held{fewer and f' in {fewer}'}"
-            self.unlearning.stop(f"{self.unlearning.stopped_because}, and its bounds {said}: {', '.join(shown)}")
+            self.unlearning.stop(
+                f"{self.unlearning.stopped_because}, and its bounds {said}: {self._beside_bounds(left)}"
+            )
+
+    def _beside_bounds(self, numbers: Mapping[str, float]) -> str:
+        shown = [f"{_said(name)} {_shown(numbers[name])} (at most {b:.4g})" for name, b in self.at_most.items()]
+        shown += [f"{_said(name)} {_shown(numbers[name])} (at least {b:.4g})" for name, b in self.at_least.items()]
+        return ", ".join(shown)
 
 
 def _said(name: str) -> str:

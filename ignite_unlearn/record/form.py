@@ -30,6 +30,7 @@ RECORD: Form = {
     "forget": {
         "kind": str,
         "classes?": ListOf((int, str)),
+        "names?": ListOf(str),
         "count?": int,
         "hmac_sha256?": str,
         "earlier_requests?": int,

@@ -34,9 +34,9 @@ class Record:
         seed: of the run.
         device: ``"cpu"`` or the GPU's name.
         data: ``name``, ``train`` and ``unseen`` (numbers of images), ``sha256``.
-        forget: ``kind`` (``"classes"`` or ``"items"``), ``classes``, ``count``, and ``hmac_sha256`` of the forgotten
-            images: a keyed hash, which confirms nothing to anybody without the key. All of it with earlier requests,
-            of which there were ``earlier_requests``.
+        forget: ``kind`` (``"classes"`` or ``"items"``), ``classes`` and their ``names``, ``count``, and ``hmac_sha256``
+            of the forgotten images: a keyed hash, which confirms nothing to anybody without the key. All of it with
+            earlier requests, of which there were ``earlier_requests``.
         method: ``name``, ``substitution``, ``fake_label``, ``options``; of a user's own recipe also
             ``recipe_from``, the name of its file or module.
         seconds: wall-clock of ``original``, ``unlearning``, ``retraining``, ``inversion``; None where unknown.
@@ -101,7 +101,7 @@ class Record:
             alone = replace(self, forget={**self.forget, "earlier_requests": 0})
             return f"{alone.forgotten}, those of {earlier} earlier requests among them"
         if self.forget["kind"] == "classes":
-            named = ", ".join(map(str, self.forget.get("classes") or ()))
+            named = ", ".join(map(str, self.forget.get("names") or self.forget.get("classes") or ()))
             images = "" if count is None else f" ({count} training images)"
             return f"class {named}{images}"
         return str(self.forget["kind"]) if count is None else f"{count} {self.forget['kind']}"

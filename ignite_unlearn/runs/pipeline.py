@@ -182,6 +182,7 @@ def _about(run: Run, instruments: Instruments, made: int) -> dict[str, Any]:
         "forget": {
             "kind": task.kind,
             "classes": list(task.classes),
+            "names": [data.class_names[number] for number in task.classes] if data.class_names else [],
             "count": int(split.forgotten.sum()),
             "hmac_sha256": keyed_sha256(make_key(run.out), split.forget[0]),
             "earlier_requests": len(run.earlier.entries),

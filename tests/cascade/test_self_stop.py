@@ -157,7 +157,8 @@ def test_what_was_chosen_is_said(loop):
     assert report, report
     for said in (repr(phase), str(report)):
         assert all(why in said for why in phase.chosen.values())
-    assert set(phase.chosen) == {"substitution", "fake label", "discriminator's step"}
+    assert set(phase.chosen) == {"substitution", "fake label", "discriminator's step", "end"}
+    assert "at the latest after 200 unlearning steps" in phase.chosen["end"]
     given = CascadedUnlearning(
         loop.gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Unseen(*unseen())
     )

@@ -44,6 +44,14 @@ def test_patience_asks_for_bounds_that_hold_in_a_row():
     assert run(numbers, at_most={"a": 2}, patience=2)[0].iterations == 4
 
 
+def test_each_measurement_is_logged_with_its_bounds(caplog):
+    caplog.set_level("INFO", logger="ignite_unlearn")
+    run([{"a": v} for v in (5, 1, 1)], at_most={"a": 2}, patience=2)
+    told = [message for message in caplog.messages if "in a row" in message]
+    assert told[0] == "After 1 iterations of the phase: a 5 (at most 2); 0 of 2 measurements in a row were near enough."
+    assert told[2].endswith("a 1 (at most 2); 2 of 2 measurements in a row were near enough.")
+
+
 def test_lower_bounds_and_every():
     unlearning, _, weights = run([{"accuracy": v} for v in (0.1, 0.95, 0.5)] * 3, at_least={"accuracy": 0.9}, every=2)
     assert unlearning.iterations == 4 and len(weights) == 2

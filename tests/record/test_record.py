@@ -80,6 +80,7 @@ def test_what_was_forgotten_is_said_in_words():
     assert record().forgotten == "class 3 (2 training images)"
     assert record(forget={"kind": "items", "count": 64}).forgotten == "64 items"
     assert record(forget={"kind": "classes", "classes": [3, 5], "count": None}).forgotten == "class 3, 5"
+    assert record(forget={"kind": "classes", "classes": [3], "names": ["cat"]}).forgotten == "class cat"
 
 
 @pytest.mark.parametrize("gan", ["original", "unlearned"])
