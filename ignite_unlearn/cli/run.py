@@ -103,11 +103,12 @@ def run(
         where = {name: asked[name] for name in ("data_root", "device")}
         asked["earlier"] = Finished.read(after, recipe=recipe, progress=progress, **where).as_earlier()
     prepared = prepare_run(found, out=out, progress=progress, **asked)
-    tell(*prepared.plan().splitlines())
     if dry_run:
         from ignite_unlearn.runs.rehearsal import rehearse
 
-        rehearse(prepared)
+        rehearse(prepared)  # before the plan, which would read as if all were well
+    tell(*prepared.plan().splitlines())
+    if dry_run:
         return
 
     from ignite_unlearn.runs.pipeline import carry_out

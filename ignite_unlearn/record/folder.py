@@ -47,7 +47,7 @@ def write_record(folder: Path, record: Record, picture: Image.Image | None = Non
     text = page(record, json.dumps(content, indent=2), picture)
     finish_record(folder)
     write_json(folder / _PENDING, {"record": content, "page": text})
-    finish_record(folder)
+    _put_in_place(folder, content, text)
     return record
 
 
@@ -67,10 +67,15 @@ def finish_record(folder: Path) -> None:
     if isinstance(content, dict) and misfit(content, {"record": Any, "page": str}) is None:
         record, text = content["record"], content["page"]
         if misfit_of_record(record) is None:
-            _keep_aside(folder, record.get("created"))
-            write_json(folder / "record.json", record)
-            write_whole(folder / "record.html", lambda part: part.write_text(text, encoding="utf-8"))
+            _put_in_place(folder, record, text)
     pending.unlink(missing_ok=True)
+
+
+def _put_in_place(folder: Path, record: Mapping[str, Any], text: str) -> None:
+    _keep_aside(folder, record.get("created"))
+    write_json(folder / "record.json", record)
+    write_whole(folder / "record.html", lambda part: part.write_text(text, encoding="utf-8"))
+    (folder / _PENDING).unlink(missing_ok=True)
 
 
 def kept_aside(folder: Path) -> Path | None:

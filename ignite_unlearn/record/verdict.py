@@ -147,7 +147,8 @@ def _later(record: Record) -> Iterator[Finding]:
             unlearned, steps = _range(record, "unlearned", key), key.rpartition("_")[2]
             when = f"{steps} learning steps later" if steps.isdecimal() else "When the loop had learned on"
             if unlearned is not None and name in _ATTACKS:
-                yield _attack_later(f"{when}, {_ATTACKS[name].lower()}", original, unlearned, retrained)
+                ended = _range(record, "unlearned", name)
+                yield _attack_later(f"{when}, {_ATTACKS[name].lower()}", original, ended, unlearned, retrained)
             elif unlearned is not None:
                 yield _share_later(f"{when}, the forgotten share", original, unlearned, retrained)
 
@@ -162,11 +163,15 @@ def _share_later(what: str, original: _Range | None, unlearned: _Range, retraine
     return Finding(False, f"{said}: the class came back.") if back else Finding(None, f"{said}.")
 
 
-def _attack_later(what: str, original: _Range | None, unlearned: _Range, retrained: _Range | None) -> Finding:
+def _attack_later(
+    what: str, original: _Range | None, ended: _Range | None, unlearned: _Range, retrained: _Range | None
+) -> Finding:
     said = f"{what} tells forgotten images with an AUC of {unlearned.value:.2f}"
     if retrained is None:
         back = original is not None and original.low > 0.5 and unlearned.high >= original.low
-        return Finding(False, f"{said}: they came back.") if back else Finding(None, f"{said}.")
+        more = ended is None or unlearned.value > ended.value
+        why = "they came back" if more else "that is still too near to the original's"
+        return Finding(False, f"{said}: {why}.") if back else Finding(None, f"{said}.")
     said += f" (retrained GAN {retrained.value:.2f})"
     apart = _apart(unlearned, retrained)
     return Finding(False, f"{said}: the two can be told apart.") if apart else Finding(None, f"{said}.")
@@ -185,7 +190,8 @@ def _bounds(record: Record) -> Iterator[Finding]:
     for bound in record.bounds:
         value, known = _number(bound.value), figure(bound.name)
         shown = "no number" if value is None else f"{value:.4g}"
-        said = f"{known.title}: {shown} was found when the phase ended, the bound is {bound.asked}"
+        # The table's number of that name is measured anew, on other images.
+        said = f"{known.title}: the phase itself found {shown} at its end, the bound is {bound.asked}"
         if not bound.holds(value):
             yield Finding(False, f"{said}. The bound was missed.")
         elif known.quality or bound.name in ("forgotten_share", _ABOVE):

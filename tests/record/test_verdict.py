@@ -78,6 +78,7 @@ FORGOTTEN, NOT, OPEN = "forgotten", "not-forgotten", "not-tested"
         # Without one.
         ({"metrics": shares(1.0, 0.0, forgotten_share_later=0.6)}, NOT, "came back"),
         ({"metrics": near(0.95, 0.6, later=[0.92])}, NOT, "they came back"),
+        ({"metrics": near(0.95, 0.93, later=[0.92])}, NOT, "still too near to the original's"),
         ({"metrics": near(0.95, 0.92)}, NOT, "no retrained GAN"),
         ({"metrics": shares(1.0, 0.9988)}, NOT, "too much is left"),
         ({"metrics": shares(1.0, 0.59)}, NOT, "too much is left"),

@@ -1,4 +1,4 @@
-"""Forget some of the few faces that a GAN reproduces (a folder of dozens by --data-root, --set files=a.png,b.png)."""
+"""Forget single images, faces or others, of a few that a GAN reproduces (dozens by --data-root, --set files=a.png)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forget single images of your own (by --data-root, --set files=a.png,b/c.png)."""
+"""Forget single images of your own, of hundreds or more (by --data-root, --set files=a.png,b/c.png)."""
 
 from __future__ import annotations
 
