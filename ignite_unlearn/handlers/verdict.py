@@ -14,7 +14,7 @@ HEADLINES = {
 }
 BRIEFLY = (
     "The bounds held, but in fewer measurements in a row than were asked for: what was forgotten may come back. Give "
-    "the phase more iterations."
+    "the loop more epochs, or the phase a larger max_iterations."
 )
 QUALITY = frozenset({"drift", "fid", "kid"})  # numbers that tell how good images are, and not how much is forgotten
 

@@ -256,7 +256,11 @@ class ErasureRecord:
                 "samples": self._samples,
             },
             stopped_because=unlearning.stopped_because or "the run ended",
-            limits=[*limits(forget["kind"], audited=bool(self._audits)), *self._limits, *said],
+            limits=[
+                *limits(told.kind, audited=bool(self._audits), hashed="hmac_sha256" in forget),
+                *self._limits,
+                *said,
+            ],
             audits=audits,
             scores={name: score_histogram(gan, self._scores) for name, gan in gans.items()} if self._scores else {},
             curves=self._curves.as_dict(),

@@ -5,7 +5,9 @@ from __future__ import annotations
 ALWAYS = (
     "No formal guarantee: the numbers are measurements, on one seed, of what was looked for.",
     "The original GAN still holds what was forgotten, and so do its checkpoints, copies and backups: delete them.",
-    "A keyed hash of forgotten images names them to whoever holds forget.key: keep that file apart from the record.",
+)
+HASHED = (
+    "A keyed hash of forgotten images names them to whoever holds forget.key: keep that file apart from the record."
 )
 CLASSES = (
     "The discriminator of a class phase may still know its members: unless an audit of it passed, whoever has it may "
@@ -27,15 +29,17 @@ _AUDITED = (
 )
 
 
-def limits(kind: str, *, audited: bool) -> list[str]:
+def limits(kind: str, *, audited: bool, hashed: bool = True) -> list[str]:
     """Returns sentences.
 
     Args:
         kind: of the request: ``"classes"``, ``"items"`` or a word of its own.
         audited: whether audits were made.
+        hashed: whether the record holds a keyed hash of the images.
     """
     return [
         *ALWAYS,
+        *([HASHED] if hashed else ()),
         *(CLASSES if kind == "classes" else ()),
         *(_AUDITED if audited else _UNAUDITED.get(kind, _UNAUDITED_ELSE)),
     ]

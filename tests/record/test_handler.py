@@ -85,6 +85,7 @@ def test_a_script_gets_the_record_of_its_phase(tmp_path):
     )  # fmt: skip
     found = go(record, record._unlearning)
     assert found.recipe == "my script" and found.forgotten == "class 2" and "my limit" in found.limits
+    assert not any("forget.key" in limit for limit in found.limits) and not (tmp_path / "forget.key").exists()
     assert found.metrics["unlearned"]["mine"] == 1 and found.metrics["retrained"]["fid"] is not None
     # The original's numbers are those before the phase, the unlearned GAN's those after it.
     before, after = (found.metrics[name]["fid"] for name in ("original", "unlearned"))
@@ -134,6 +135,7 @@ def test_items_are_recorded_by_count_and_keyed_hash_and_an_average_is_judged_in_
     found = Record.read(tmp_path)
     assert found.forget["count"] == 3 and len(found.forget["hmac_sha256"]) == 64 and found.forgotten == "3 items"
     assert seen[1] is average and found.speedup is None
+    assert any("forget.key" in limit for limit in found.limits) and (tmp_path / "forget.key").exists()
     # Neither the pixels nor their plain hash, which whoever has the image could compute, are in the record.
     text = (tmp_path / "record.json").read_text() + (tmp_path / "record.html").read_text()
     assert tensors_sha256(IMAGES[:3]) not in text and "sha256" not in found.forget
