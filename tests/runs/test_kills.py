@@ -66,7 +66,8 @@ def kill_and_resume(tmp_path, whole, operations):
         out = tmp_path / str(operation) / "run"  # nothing beside it to be copied
         out.parent.mkdir()
         assert killed_at(out, operation, partial(go, out)) == (operation < last), operation
-        assert result(out, go(out, resume=True)) == expected, operation
+        go(out, resume=True)
+        assert result(out, Record.read(out)) == expected, operation  # as it reads: what was not measured is None
         print(f"operation {operation} of {last}: the same")
 
 
