@@ -73,16 +73,14 @@ class AuditTimes:
 
 
 @dataclass(frozen=True)
-class Followed:
-    """An audit that says when it was made.
+class Around:
+    """What stands around an audit and is called as it is.
 
     Attributes:
         audit: the audit.
-        done: called after each call, whatever comes out of it.
     """
 
     audit: Audit
-    done: Callable[[], object]
 
     @property
     def key(self) -> str:
@@ -93,6 +91,17 @@ class Followed:
     def title(self) -> str:
         """The audit's title."""
         return self.audit.title
+
+
+@dataclass(frozen=True)
+class Followed(Around):
+    """An audit that says when it was made.
+
+    Attributes:
+        done: called after each call, whatever comes out of it.
+    """
+
+    done: Callable[[], object]
 
     def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
         """Audits a GAN."""

@@ -12,7 +12,7 @@ from typing import Any
 from ignite_unlearn.audits import Audit, AuditResult
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.record.keys import weights_sha256
-from ignite_unlearn.runs.audit_times import AuditTimes
+from ignite_unlearn.runs.audit_times import Around, AuditTimes
 from ignite_unlearn.runs.provenance import Fingerprint
 from ignite_unlearn.utils.files import write_json
 from ignite_unlearn.utils.json_files import read_json
@@ -76,17 +76,8 @@ class KeptAudits:
 
 
 @dataclass(frozen=True)
-class _Kept:
-    audit: Audit
+class _Kept(Around):
     kept: KeptAudits
-
-    @property
-    def key(self) -> str:
-        return self.audit.key
-
-    @property
-    def title(self) -> str:
-        return self.audit.title
 
     def __call__(self, gan: GAN, *, retrained: AuditResult | None = None) -> AuditResult:
         key = f"{self.key} {weights_sha256(gan)} {_sha256(None if retrained is None else retrained.as_dict())}"
