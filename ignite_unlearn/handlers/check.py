@@ -169,7 +169,7 @@ def _look_at_batches(
         if images.is_floating_point() and (low >= 0) != (made.min().item() >= 0):
             look.notes.append(
                 f"The batch's values lie in [{low:.3g}, {high:.3g}], generated ones in [{made.min().item():.3g}, "
-                f"{made.max().item():.3g}]: if their ranges differ, convert in GAN(..., image=(get, put))."
+                f"{made.max().item():.3g}]: if their ranges differ, convert by the GAN's image=(get, put)."
             )
     several = look.try_to(lambda: torch.cat([gan.batch.images(b).detach().cpu() for b in batches]), "The loader")
     if several is not None:

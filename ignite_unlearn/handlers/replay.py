@@ -78,7 +78,7 @@ class Replay:
         if made.shape[1:] != shape:
             raise UnlearningError(
                 f"The batch to be like has images of shape {tuple(shape)}, the generator makes "
-                f"{tuple(made.shape[1:])}: give a batch of the loop's form, or convert in GAN(..., image=(get, put))."
+                f"{tuple(made.shape[1:])}: give a batch of the loop's form, or convert by the GAN's image=(get, put)."
             )
 
     def __len__(self) -> int:
