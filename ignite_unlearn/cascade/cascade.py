@@ -31,7 +31,7 @@ from ignite_unlearn.utils.answers import answer
 from ignite_unlearn.utils.asked import ANYTHING, CALL, MAKER, asks, maybe, number, whole
 from ignite_unlearn.utils.distributed import share
 
-_BUDGET = 200  # unlearning steps of a phase that measures
+_BUDGET, _BUDGET_ITEMS = 200, 600  # unlearning steps of a phase that measures
 _SIZES = ("batch_size", "rows", "samples")  # what parts call how much they hold at once
 _ROWS = 4  # latents that parts are tried on
 
@@ -76,8 +76,8 @@ class CascadedUnlearning(UnlearningPhase):
         start: changes the GAN in closed form before the first unlearning step, such as ``NearestEmbedding()``.
         every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
             comes back by itself, so that the next unlearning step can undo it.
-        max_iterations: after so many unlearning steps the phase ends by itself; None: after 200 where it measures, else
-            never.
+        max_iterations: after so many unlearning steps the phase ends by itself; None: where it measures, after 200, or
+            600 of items; else never.
         seed: of the phase's own random numbers, drawn from a stream of their own.
         metrics_prefix: what the phase's numbers are called in ``engine.state.metrics``, before their names; None: they
             are not put there.
@@ -147,6 +147,7 @@ class CascadedUnlearning(UnlearningPhase):
         metrics_prefix: str | None = PREFIX,
     ):
         chooses = substitution is None or fake_label is None
+        budget = _BUDGET if forget.describe().images is None else _BUDGET_ITEMS
         looked_at, measured_by = halves(unseen)
         parts = choose(
             gan, forget, looked_at,
@@ -158,7 +159,7 @@ class CascadedUnlearning(UnlearningPhase):
             forget=forget if looked_at is None else forget.compared_with(looked_at[0]),
             batch_size=batch_size,
             every=every,
-            max_iterations=_BUDGET if chooses and max_iterations is None else max_iterations,
+            max_iterations=budget if chooses and max_iterations is None else max_iterations,
             seed=seed,
             metrics_prefix=metrics_prefix,
         )

@@ -87,6 +87,15 @@ class Remains:
         return {name: min(self._level(name) - 2 * SLACK, self._chance(name)[0]) for name in names}
 
     @property
+    def settled(self) -> dict[str, float]:
+        """What is low enough to leave items to the loop for longer, by name.
+
+        The generator's number is to be nearer to what is expected than its bound is: a phase that rests as long as that
+        holds comes to rest there. The discriminator's swings more, and rests at its level by itself.
+        """
+        return {name: self._level(name) + (SLACK / 2 if name == "near_auc" else SLACK) for name in self._of_unseen}
+
+    @property
     def of_chance(self) -> dict[str, float]:
         """What items that nobody remembers stay below in 95 of 100 draws, by name."""
         return {name: self._chance(name)[1] for name in self._of_unseen}

@@ -12,6 +12,7 @@ from torch import Tensor
 from ignite_unlearn.cascade.aims import Images
 from ignite_unlearn.cascade.expected import ExpectedPlace
 from ignite_unlearn.cascade.remains import Remains
+from ignite_unlearn.cascade.rhythm import Rhythm
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.borrow import borrow, step_seed
@@ -22,20 +23,18 @@ from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 
 _EVERY = 5  # iterations from one measurement to the next, or a longer gap between two unlearning steps
-_ENOUGH, _ENOUGH_ITEMS = 4, 5  # measurements in a row for a verdict
-_PATIENCE, _PATIENCE_ITEMS = 4, 24  # for an end; what a GAN knew of items comes up again for longer
-_LONGEST = 32  # learning steps between two unlearning steps, for each that was asked for
+_PATIENCE = 4  # measurements in a row for an end, and for a verdict
+_ENOUGH_ITEMS = 5  # of items for a verdict
+_STAYS = 2048  # learning steps in a row for an end of items: what a GAN knew of them comes up again for longer
 _MEASURE = 4  # what a random number stream is for
 
 
 class SelfStop(StopWhenForgotten):
-    """Ends a phase when :class:`.Remains` is within its bounds, four times in a row, 24 times for items.
+    """Ends a phase when :class:`.Remains` is within its bounds, four times in a row.
 
-    Where the loop ends before that, the fifth of items in a row is taken for forgotten.
-
-    What a GAN knew of single images comes back while it learns on others. So with each measurement that is near enough
-    to the bounds twice as many learning steps are left between two unlearning steps, with each other one half as many.
-    Measurements are taken at the end of such a gap, and no sooner than after five learning steps.
+    Items are to stay away for 2,048 learning steps, in pauses between unlearning steps (:class:`.Rhythm`). Where the
+    loop ends before that, the fifth measurement of items in a row is taken for forgotten. Measurements are taken at the
+    end of a pause, and no sooner than after five learning steps.
 
     Where the original GAN is nearer to the bounds than any state that was measured, it is put back.
 
@@ -61,10 +60,10 @@ class SelfStop(StopWhenForgotten):
     ):
         nets = (unlearning.gan.generator, unlearning.gan.discriminator)
         of_class = unlearning.forget.describe().images is None
-        patience = _PATIENCE if of_class else _PATIENCE_ITEMS
-        super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, patience=patience, keep=nets)
-        self.enough = _ENOUGH if of_class else _ENOUGH_ITEMS
-        self._learned = 0  # learning steps since the last measurement
+        super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, patience=_PATIENCE, keep=nets)
+        self.enough = _PATIENCE if of_class else _ENOUGH_ITEMS
+        self._rhythm = None if of_class else Rhythm(unlearning.every)
+        self._learned = self._stayed = 0  # learning steps since the last measurement, and while all were near enough
         self._substitution, self._unseen, self._aimed = substitution, unseen, aimed
         self.expected = ExpectedPlace(unlearning.forget.describe().images, unseen)
         self.remains: Remains | None = None
@@ -74,10 +73,13 @@ class SelfStop(StopWhenForgotten):
         """When the phase ends, in words."""
         most = self.unlearning.max_iterations
         last = "" if most is None else f", and at the latest after {most} unlearning steps"
-        return (
+        near = (
             f"after {self.patience} measurements in a row that are near their bounds, {_EVERY * self.unlearning.every} "
-            f"learning steps or more from one to the next{last}; the logger ignite_unlearn tells each (level INFO)"
+            "learning steps or more from one to the next"
+            if self._rhythm is None
+            else f"when all measurements of {self._asked_to_stay} learning steps were near their bounds"
         )
+        return f"{near}{last}; the logger ignite_unlearn tells each (level INFO)"
 
     def see(self, retained: Tensor, regions: LatentRegions) -> None:
         """Looks at a batch's retained images ``(N, ...)``, and now and then at where the generator makes items."""
@@ -88,13 +90,16 @@ class SelfStop(StopWhenForgotten):
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what was measured so far, the best state, and what the bounds follow from."""
-        return {**super().state_dict(), "expected": self.expected.state_dict(), "learned": self._learned}
+        own = {"expected": self.expected.state_dict(), "learned": [self._learned, self._stayed]}
+        return {**super().state_dict(), **own, "rhythm": None if self._rhythm is None else self._rhythm.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Loads what :meth:`state_dict` returned."""
         super().load_state_dict(state)
         self.expected.load_state_dict(state["expected"])
-        self._learned = int(state["learned"])
+        self._learned, self._stayed = map(int, state["learned"])
+        if self._rhythm is not None:
+            self._rhythm.load_state_dict(state["rhythm"])
 
     def _started(self, engine: Engine) -> None:
         super()._started(engine)
@@ -113,16 +118,35 @@ class SelfStop(StopWhenForgotten):
     def _look(self, engine: Engine) -> None:
         if self.unlearning.stopping is not self or not self.remains:
             return
-        self._learned += self.unlearning.gap
+        self._learned += self.unlearning.rested
+        following = None if self._rhythm is None else self._rhythm.in_burst()
+        if following is not None:
+            self.unlearning.gap = following
+            return
         if self._learned < _EVERY * self.unlearning.every:
             return
-        self._learned = 0
         self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
         self.of_chance, self.swing = self.remains.of_chance, self.remains.swing
+        self._stayed, self._learned = self._stayed + self._learned, 0
         super()._look(engine)
-        if self.unlearning.forget.describe().images is not None:
-            least, gap = self.unlearning.every, self.unlearning.gap
-            self.unlearning.gap = min(2 * gap, _LONGEST * least) if self._held else max(gap // 2, least)
+        if self._held == 0:
+            self._stayed = 0
+        if self._rhythm is not None:
+            settled = all(self._last[name] <= most for name, most in self.remains.settled.items())
+            self.unlearning.gap = self._rhythm.judged(settled=settled)
+
+    @property
+    def _asked_to_stay(self) -> int:
+        return _STAYS * self.unlearning.every
+
+    def _held_long_enough(self) -> bool:
+        return super()._held_long_enough() if self._rhythm is None else self._stayed >= self._asked_to_stay
+
+    def _how_long(self) -> str:
+        if self._rhythm is None:
+            return super()._how_long()
+        stayed = self._stayed if self._held else 0
+        return f"near enough for {stayed} of {self._asked_to_stay} learning steps in a row"
 
     def _ending(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:

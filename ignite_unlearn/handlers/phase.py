@@ -65,6 +65,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         original: the original GAN, as teacher; None until the phase is attached.
         iterations: how many unlearning steps were taken.
         gap: learning steps from the next unlearning step to the one after it; ``every``, until somebody changes it.
+        rested: how many learning steps followed the last unlearning step; fewer than its gap where the run ended first.
         stopped_because: why the phase ended; None while it goes on, and where the run ended first.
         bounds: what a :class:`~ignite_unlearn.StopWhenForgotten` was asked to reach: ``name``, ``value`` when the phase
             ended, ``at_most``, ``at_least``; empty where there was none.
@@ -108,6 +109,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         Watching.__init__(self, gan, forget)
         self._last_good: KeptWeights | None = None
         self._running = self._learning = False
+        self.rested = 0
         self.gap, self._since = every, -1  # learning steps since the last unlearning step; -1: the next one is due
         self.shown, self._clock, self._meetings = Shown(metrics_prefix), Stopwatch(), Meetings()
 
@@ -267,7 +269,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         self._learning = False
 
     def _step_completed(self, engine: Engine) -> None:
-        self._since = -1
+        self.rested, self._since = self._since, -1
         self._watch.step_was_taken()
         setattr(engine.state, EVENT_TO_ATTR[UnlearningEvents.UNLEARNING_STEP_COMPLETED], self.iterations)
         fire(self, engine, UnlearningEvents.UNLEARNING_STEP_COMPLETED)

@@ -204,14 +204,20 @@ class StopWhenForgotten:
             self._least_excess, self._lasted, self.best = excess, lasted, numbers
             self._kept = KeptWeights(*self._keep)
         logger.info(
-            "After %d iterations of the phase: %s; %d of %d measurements in a row were near enough.",
-            self.unlearning.iterations, self._beside_bounds(numbers), self._held, self.patience,
+            "After %d iterations of the phase: %s; %s.",
+            self.unlearning.iterations, self._beside_bounds(numbers), self._how_long(),
         )  # fmt: skip
-        if excess == 0 and self._held >= self.patience:
+        if excess == 0 and self._held_long_enough():
             shown = ", ".join(f"{_said(name)} {value:.4g}" for name, value in numbers.items())
             self.unlearning.stop(f"its bounds were reached: {shown}")
             if not any(phase.active for phase in phases_on(engine)):
                 engine.terminate()
+
+    def _held_long_enough(self) -> bool:
+        return self._held >= self.patience
+
+    def _how_long(self) -> str:
+        return f"{self._held} of {self.patience} measurements in a row were near enough"
 
     def _measured(self) -> dict[str, float]:
         """Returns the numbers; of other processes than the first those are not looked at, and may be none."""
@@ -230,7 +236,7 @@ class StopWhenForgotten:
         if not self._last:  # never measured
             return
         left = self._last
-        reached = self._held >= self.patience and self.excess(left) == 0
+        reached = self._held_long_enough() and self.excess(left) == 0
         lasted = reached or self._lasted
         if not reached and self._keep and self._kept is not None:
             self._left = KeptWeights(*self._keep)

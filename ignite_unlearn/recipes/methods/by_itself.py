@@ -19,9 +19,9 @@ from ignite_unlearn.recipes.settings import setting
 class ByItself:
     """What a script gets by ``CascadedUnlearning(gan, forget=..., unseen=...)``; see :class:`.Method`."""
 
-    unlearning_iterations: int = setting(200, "iterations after which the phase ends at the latest", at_least=1)
+    unlearning_iterations: int = setting(600, "iterations after which the phase ends at the latest", at_least=1)
     name: ClassVar[str] = "cascade"
-    every: ClassVar[int] = 32  # at most: the phase leaves more and more of them
+    every: ClassVar[int] = 64  # at most: bursts of four, and pauses of up to 256 learning steps
 
     def check(self, nets: Nets) -> None:
         """Takes any nets."""

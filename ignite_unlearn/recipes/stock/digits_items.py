@@ -16,7 +16,7 @@ RECIPE = Recipe(
     nets=DCGAN(latent=32, g_width=64, d_width=32, g_blocks=2, d_norm=False),
     training=Training(iterations=4000, batch_size=32, loss=NonSaturatingR1(penalty=0.3), g_lr=1e-3, d_lr=1e-3),
     task=Items(items=8, first_item=0, generator_half="phase"),
-    method=ByItself(unlearning_iterations=200),
+    method=ByItself(),
     stop=AfterIterations(later=(200, 2000)),
     samples=2000,
 )

@@ -16,7 +16,7 @@ RECIPE = Recipe(
     nets=DCGAN(latent=16, g_width=64, d_width=32, g_blocks=2, d_norm=False),
     training=Training(iterations=5000, batch_size=32, loss=NonSaturatingR1(penalty=0.3), g_lr=1e-3, d_lr=1e-3),
     task=NamedItems(files="", items=4, first_item=0, generator_half="phase"),
-    method=ByItself(unlearning_iterations=200),
+    method=ByItself(),
     stop=AfterIterations(later=(200, 2000)),
     samples=2000,
 )
