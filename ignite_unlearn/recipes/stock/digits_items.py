@@ -1,4 +1,4 @@
-"""Forget single digits that a DCGAN reproduces (embedded data, 5 minutes)."""
+"""Forget single digits that a DCGAN reproduces (embedded data, 10 minutes)."""
 
 from __future__ import annotations
 
