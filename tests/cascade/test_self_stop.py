@@ -311,6 +311,27 @@ def test_items_are_left_to_the_loop_for_longer_and_longer_while_they_stay_away(l
     assert phase.settings()["options"]["every"] == 1
 
 
+@pytest.mark.filterwarnings("ignore:6 of the 6 images to be forgotten were not among")
+def test_a_pause_that_the_end_of_the_run_cut_short_counts_as_long_as_it_was(loop, monkeypatch):
+    class Told:
+        of_original, at_most, at_least, of_chance, swing = {"left": 1.0}, {"left": 0.5}, {}, {}, {}
+
+        def __init__(self, *_):
+            self.settled = {"left": 0.5}
+
+        def __call__(self, gan):
+            return {"left": 0.4}
+
+    monkeypatch.setattr("ignite_unlearn.cascade.self_stop.Remains", Told)
+    trainer, (images, labels) = Engine(loop.step), unseen(40)
+    forget = ForgetItems(*real(torch.arange(6) % 3)[None], labels[:6])
+    phase = CascadedUnlearning(loop.gan, forget=forget, unseen=(images, labels))
+    phase.attach(trainer)
+    trainer.run(loop.batches(100))  # in a pause of 64
+    assert phase.self_stop._how_long() == "near enough for 100 of 2048 learning steps in a row"
+    assert phase.verdict.value == "forgotten"  # more than five measurements in a row
+
+
 @pytest.mark.parametrize(("of_original", "put_back"), [(0.55, True), (0.45, True), (0.65, False)])
 def test_where_no_state_is_better_than_the_original_that_is_put_back(loop, of_original, put_back, monkeypatch):
     class Told:
