@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ignite_unlearn.cascade.aims import FakeScores, Images
-from ignite_unlearn.cascade.layer_step import LayerStep, joined, numbers_of, solved
+from ignite_unlearn.cascade.layer_step import LayerStep, joined, move_nearer, numbers_of, solved
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import score_gradients
 
@@ -44,5 +44,6 @@ class GaussNewton(LayerStep):
             targets = fake_label(scores[:n], gan, teacher)
             missing = teacher.score(images[n:], None if labels is None else labels[n:]) - scores[n:]
             wanted = torch.cat([targets - scores[:n], missing - missing[retained].mean()]).double()
-            found.move(found.combined(solved(found.gram(), wanted, self.ridge)))
+            change = found.combined(solved(found.gram(), wanted, self.ridge))
+            move_nearer(gan, found, change, (images, labels), wanted)
         return numbers_of(wanted[:n], wanted[n:], scores[:n].double(), targets.double())

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ignite_unlearn.cascade.aims import FakeScores, Images
-from ignite_unlearn.cascade.layer_step import LayerStep, joined, numbers_of, solved
+from ignite_unlearn.cascade.layer_step import LayerStep, joined, move_nearer, numbers_of, solved
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.score_gradients import score_gradients
@@ -85,7 +85,7 @@ class KFAC(LayerStep):
             # Back from the coordinates in which both covariances are the identity.
             change = torch.linalg.solve_triangular(factors[0], change, upper=False, left=False)
             change = torch.linalg.solve_triangular(factors[1].mT, change, upper=True)
-            found.move(change)
+            move_nearer(gan, found, change, forgotten, wanted)
         return numbers_of(wanted, moved, found.scores, targets)
 
     def _damped(self, covariance: Tensor) -> Tensor:

@@ -13,12 +13,13 @@ from ignite_unlearn.cascade.aims import FakeScores, Images
 from ignite_unlearn.errors import UnlearningDivergedError, UnlearningError
 from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.score_gradients import along, head_inputs
+from ignite_unlearn.gan.score_gradients import ScoreGradients, along, head_inputs
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.utils.asked import COUNT, IMAGES, LABELS, asks, kind, maybe, number
 from ignite_unlearn.utils.linear_probe import fit_probe
 
 _REMEMBERED = 1024  # retained rows of batches, where no images were given
+_HALVINGS = 8  # of a step; what leads away even so is not taken
 _PROBED = 4  # a probe is fitted to so many times as many images as are held: they cost far less there
 
 
@@ -28,7 +29,7 @@ class LayerStep(ABC):
     A score that forgets is not enough: the features before it may still tell, and further learning steps then bring the
     score back. So where unseen images are given, each step first does the same with another score: the direction in
     which a linear probe tells retained from unseen images by the inputs of the head (as null-space projection does,
-    Ravfogel et al. 2020, but with a target).
+    Ravfogel et al. 2020, but with a target, which lies where unseen images do).
 
     Args:
         retained: retained training images ``(M, ...)``, in the batch's value range. None may be in the forget set.
@@ -95,7 +96,12 @@ class LayerStep(ABC):
                 probed = [self._draw(i, _PROBED * self.rows, forgotten[0]) for i in range(2)]
                 members, others = (head_inputs(gan, *images) for images in probed)
             direction = fit_probe(members, others)
-            self._solve(along(gan, direction), along(teacher, direction), forgotten, aims)
+            low, high = (others @ direction).aminmax()
+
+            def within(scores: Tensor, gan: GAN, teacher: GAN) -> Tensor:
+                return aims(scores, gan, teacher).clamp(low, high)  # else a fixed score would lead anywhere
+
+            self._solve(along(gan, direction), along(teacher, direction), forgotten, within)
         return self._solve(gan, teacher, forgotten, aims)
 
     @abstractmethod
@@ -173,6 +179,29 @@ def solved(gram: Tensor, wanted: Tensor, ridge: float) -> Tensor:
             "last good weights are back. Check that the loop's own losses stay finite."
         )
     return shares
+
+
+def move_nearer(gan: GAN, found: ScoreGradients, change: Tensor, images: Images, wanted: Tensor) -> None:
+    """Changes the layer's weight by what brings scores nearer to where they should go: all of ``change``, or a part.
+
+    The change was solved for as if scores were linear in the weight. Where they are not, a whole one can lead away from
+    what is wanted, and step after step the weights grow; then the half is tried, and so on (Armijo 1966).
+
+    Args:
+        gan: whose scores are looked at.
+        found: their gradients.
+        change: of the weight, in its shape or flattened.
+        images: of which ``found`` is, and their labels.
+        wanted: what is to be added to their scores ``(N,)``.
+    """
+    weight = found.weight.data
+    start, before = weight.clone(), wanted.square().sum()
+    for halved in range(_HALVINGS):
+        found.move(change / 2**halved)
+        left = wanted - (gan.score(*images) - found.scores)
+        if left.square().sum() <= before:
+            return
+        weight.copy_(start)
 
 
 def joined(parts: list[Images]) -> Images:

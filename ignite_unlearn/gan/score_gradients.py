@@ -55,11 +55,16 @@ class ScoreGradients:
         weighted = self.outwards * shares.to(self.outwards)[:, None, None]
         return torch.einsum("nop,nip->oi", weighted, self.inwards).view_as(self.layer.weight)
 
+    @property
+    def weight(self) -> Tensor:
+        """The layer's weight that is learned; under spectral norm the original one."""
+        normed = spectral_norm_of(self.layer)
+        return self.layer.weight if normed is None else normed.original
+
     def move(self, change: Tensor) -> None:
         """Adds a change, in the shape of the weight or flattened, to the layer's weight."""
-        normed = spectral_norm_of(self.layer)
-        weight, by = (self.layer.weight, 1.0) if normed is None else (normed.original, normed.sigma)
-        weight.data.add_(by * change.view_as(weight))
+        normed, weight = spectral_norm_of(self.layer), self.weight
+        weight.data.add_((1.0 if normed is None else normed.sigma) * change.view_as(weight))
 
     def covariances(self) -> tuple[Tensor, Tensor]:
         """Returns the uncentred covariances of what goes in ``(I, I)`` and of what comes out ``(O, O)``.
