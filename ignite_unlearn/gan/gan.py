@@ -29,9 +29,9 @@ from ignite_unlearn.gan.fields import Accessor, Path
 from ignite_unlearn.gan.heads import mean_score, read_scores, said_of_heads
 from ignite_unlearn.gan.logits import logits_before_sigmoids
 from ignite_unlearn.gan.nets import as_called, refuse_net, takes_labels, unwrap
-from ignite_unlearn.gan.noise import seeded
 from ignite_unlearn.gan.precision import as_weights, full
 from ignite_unlearn.gan.state import state_kept
+from ignite_unlearn.gan.streams import seeded
 from ignite_unlearn.gan.trained import (
     Trained,
     decide_trained,

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ignite_unlearn.gan.borrow import borrow
-from ignite_unlearn.gan.streams import (
-    read_stream,
-    read_streams,
-    same_states,
-    seed_stream,
-    seed_streams,
-    streams_of,
-    write_stream,
-    write_streams,
-)
-
-if TYPE_CHECKING:
-    from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.streams import read_stream, read_streams, same_states, streams_of
 
 
 @contextmanager
@@ -39,7 +28,7 @@ def same_noise(gan: GAN, teacher: GAN, latents: Tensor, labels: Tensor | None) -
         labels: their class labels ``(N,)``; None for an unconditional GAN.
 
     Example:
-        >>> from ignite_unlearn import GAN
+        >>> from torch import nn
         >>> class Generator(nn.Linear):
         ...     def forward(self, z):
         ...         return super().forward(z) + torch.randn(len(z), 4)
@@ -59,22 +48,6 @@ def same_noise(gan: GAN, teacher: GAN, latents: Tensor, labels: Tensor | None) -
         yield True
     finally:
         gan.noise, teacher.noise = before
-
-
-@contextmanager
-def seeded(net: nn.Module, seed: int) -> Iterator[None]:
-    """Seeds all random number streams that a net may draw from, its own included, and puts them back."""
-    devices = {p.device for p in net.parameters() if p.device.type == "cuda"}
-    streams, own = read_streams(devices), [(stream, read_stream(stream)) for stream in streams_of(net)]
-    try:
-        seed_streams(seed, devices)
-        for stream, _ in own:
-            seed_stream(stream, seed)
-        yield
-    finally:
-        write_streams(streams)
-        for stream, state in own:
-            write_stream(stream, state)
 
 
 def _draws(gan: GAN, latents: Tensor, labels: Tensor | None) -> bool:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.noise import seeded
 from ignite_unlearn.gan.state import state_kept
+from ignite_unlearn.gan.streams import seeded
 from ignite_unlearn.gan.trained import trained_parameters
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -82,3 +84,19 @@ def same_states(one: Any, other: Any) -> bool:
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same_states, one, other))
     return bool(one == other)
+
+
+@contextmanager
+def seeded(net: nn.Module, seed: int) -> Iterator[None]:
+    """Seeds all random number streams that a net may draw from, its own included, and puts them back."""
+    devices = {p.device for p in net.parameters() if p.device.type == "cuda"}
+    streams, own = read_streams(devices), [(stream, read_stream(stream)) for stream in streams_of(net)]
+    try:
+        seed_streams(seed, devices)
+        for stream, _ in own:
+            seed_stream(stream, seed)
+        yield
+    finally:
+        write_streams(streams)
+        for stream, state in own:
+            write_stream(stream, state)

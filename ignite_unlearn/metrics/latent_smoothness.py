@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.noise import seeded
+from ignite_unlearn.gan.streams import seeded
 from ignite_unlearn.metrics.intervals import normal_interval
 from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import BOOL, CALL, COUNT, LABELS, ROWS, SEED, asks, kind, maybe, one_each
