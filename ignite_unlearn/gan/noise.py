@@ -14,6 +14,27 @@ from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.streams import read_stream, read_streams, same_states, streams_of
 
 
+def draws_noise(gan: GAN, latents: Tensor, labels: Tensor | None) -> bool:
+    """Returns whether a GAN's generator draws noise of its own, in eval mode; it is called once to find out.
+
+    Args:
+        gan: the GAN.
+        latents: some, ``(N, ...)``; two are enough.
+        labels: their class labels ``(N,)``; None for an unconditional GAN.
+    """
+    if gan.draws_noise is None:
+        devices = {p.device for p in gan.generator.parameters() if p.device.type == "cuda"}
+
+        def streams() -> list[Any]:
+            return [*read_streams(devices), *(read_stream(stream) for stream in streams_of(gan.generator))]
+
+        with borrow(gan.generator), torch.no_grad():
+            before = streams()
+            gan.generate(latents, labels)
+            gan.draws_noise = not same_states(before, streams())
+    return gan.draws_noise
+
+
 @contextmanager
 def same_noise(gan: GAN, teacher: GAN, latents: Tensor, labels: Tensor | None) -> Iterator[bool]:
     """Gives whether a generator draws noise, and if so, lets both draw the same in every call of as many rows.
@@ -37,7 +58,7 @@ def same_noise(gan: GAN, teacher: GAN, latents: Tensor, labels: Tensor | None) -
         ...     noisy, torch.equal(gan.sample(3, latents=z), gan.sample(3, latents=z))
         (True, True)
     """
-    if not len(latents) or not _draws(gan, latents[:2], None if labels is None else labels[:2]):
+    if not len(latents) or not draws_noise(gan, latents[:2], None if labels is None else labels[:2]):
         yield False
         return
     # One draw for all, so that the phase's seed decides it; the stream itself is not run through twice.
@@ -48,17 +69,3 @@ def same_noise(gan: GAN, teacher: GAN, latents: Tensor, labels: Tensor | None) -
         yield True
     finally:
         gan.noise, teacher.noise = before
-
-
-def _draws(gan: GAN, latents: Tensor, labels: Tensor | None) -> bool:
-    if gan.draws_noise is None:
-        devices = {p.device for p in gan.generator.parameters() if p.device.type == "cuda"}
-
-        def streams() -> list[Any]:
-            return [*read_streams(devices), *(read_stream(stream) for stream in streams_of(gan.generator))]
-
-        with borrow(gan.generator), torch.no_grad():
-            before = streams()
-            gan.generate(latents, labels)
-            gan.draws_noise = not same_states(before, streams())
-    return gan.draws_noise

@@ -13,6 +13,7 @@ from ignite_unlearn.forget.forget import Forget, LatentRegions
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.fields import Fields, fields, shown, with_rows
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.noise import draws_noise
 from ignite_unlearn.gan.weights import load_weights, same_weights
 from ignite_unlearn.handlers.meetings import Place
 from ignite_unlearn.handlers.replaced_rows import RetainedRows, blank_rows, replace_rows
@@ -86,9 +87,13 @@ class Original:
 
         def make(n: int, rows: Tensor) -> tuple[Tensor, Tensor | None]:
             latents, labels = regions.retained(n)
-            latents, labels = latents[rows], None if labels is None else labels[rows]
-            images = self.teacher.sample(len(latents), labels, latents=latents)
-            return images, self._forget.replacement_labels(images, labels)
+            given = None if labels is None else labels[rows]
+            if len(rows) and draws_noise(self.teacher, latents[:2], None if labels is None else labels[:2]):
+                # Noise is drawn for a whole call, so all are made: a row's is then its own in any process.
+                images = self.teacher.sample(n, labels, latents=latents)[rows]
+            else:
+                images = self.teacher.sample(len(rows), given, latents=latents[rows])
+            return images, self._forget.replacement_labels(images, given)
 
         with borrow(seed=step_seed(self.seed, _REPLACED, counter)):
             return replace_rows(batch, gan.batch, forgotten, make, self.place)

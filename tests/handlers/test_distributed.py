@@ -12,7 +12,7 @@ FEW, MANY = 12, 50  # iterations
 # Cases of each kind, in layouts that make something of them hard.
 SOME = [
     ("class: base", "uneven"), ("class: Noise", "even"), ("class: UnseenQuantiles", "uneven, few first"),
-    ("class: by itself", "random 1"), ("class: noisy generator", "uneven"), ("class: one latent", "even"),
+    ("class: by itself", "random 1"), ("class: noisy generator", "even, spread"), ("class: one latent", "even"),
     ("class: norms, by itself", "uneven"), ("class: UntrainedLabel.start", "lacks"), ("items: KFAC", "empty"),
     ("items: two requests", "random 2"), ("items: GaussNewton", "uneven"), ("items: by itself", "lacks"),
     ("items: norms", "even, spread"), ("found: by itself", "uneven, few first"), ("found: ExchangeScores", "lacks"),
