@@ -50,12 +50,21 @@ class Progress:
     observers: Sequence[Observer] = ()
 
     @contextmanager
-    def of(self, engine: Engine, iterations: int, title: str) -> Iterator[None]:
-        """Shows a loop while it is entered; for the arguments see :meth:`Observer.follow`."""
+    def of(self, engine: Engine, iterations: int, title: str, *, at_most: bool = False) -> Iterator[None]:
+        """Shows a loop while it is entered; for the arguments see :meth:`Observer.follow`.
+
+        Args:
+            engine: as there.
+            iterations: as there.
+            title: as there.
+            at_most: whether the loop may end long before, as a phase does; its bar says so.
+        """
         with ExitStack() as shown:
             for observer in self.observers:
                 shown.enter_context(observer.follow(engine, iterations, title))
-            bar = shown.enter_context(self.bar(iterations, title, initial=engine.state.iteration, unit="it"))
+            bar = shown.enter_context(
+                self.bar(iterations, title + ", at most" * at_most, initial=engine.state.iteration, unit="it")
+            )
             shown.enter_context(engine.add_event_handler(Events.ITERATION_COMPLETED, lambda: bar.update() and None))
             yield
 

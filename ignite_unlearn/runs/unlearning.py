@@ -173,7 +173,7 @@ class Unlearning:
                     return  # it was of the end, and Ignite would begin anew
             if kept is not None:
                 attached.enter_context(kept.saving(engine))
-            attached.enter_context(self._progress.of(engine, iterations, title))
+            attached.enter_context(self._progress.of(engine, iterations, title, at_most=ending is not None))
             engine.run(batches, max_epochs=1)
 
     def _start_average(self) -> None:

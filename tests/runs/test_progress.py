@@ -37,6 +37,17 @@ def test_all_observers_see_every_loop_of_a_run_under_a_name_of_its_own(tmp_path,
     assert all(seen == list(range(1, total + 1)) for total, seen in one.seen.values())
 
 
+def test_the_bar_of_a_phase_says_that_it_may_end_sooner(tmp_path, monkeypatch):
+    monkeypatch.setattr(instruments, "_EPOCHS", 1)
+    titles, bar = [], Progress.bar
+    monkeypatch.setattr(
+        Progress, "bar", lambda self, total, title, **how: titles.append(title) or bar(self, total, title, **how)
+    )
+    asked = (*(part for part in SHORT if part != "--set"), "later=1")
+    carry_out(prepare_run(RECIPE, settings=asked, out=tmp_path, device="cpu", progress=QUIET))
+    assert {"unlearning, at most", "learning on to 1", "original"} <= set(titles) and "unlearning" not in titles
+
+
 def test_an_observer_is_taken_off_when_the_loop_ends_or_breaks():
     loops, engine = Loops(), Engine(lambda engine, batch: 1 / batch)
     with pytest.raises(ZeroDivisionError), Progress(bars=False, observers=[loops]).of(engine, 2, "x"):
