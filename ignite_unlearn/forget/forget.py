@@ -104,6 +104,10 @@ class ForgetClasses(Forget):
             batches without labels (it finds the rows). A conditional GAN with labelled batches needs none.
         pool: for unconditional GANs, how many latents of either kind are looked up when the phase begins.
 
+    Attributes:
+        classes: all of them, in order.
+        earlier: those of ``classes`` that an earlier request has had forgotten.
+
     Raises:
         UnlearningError: if ``classes`` is empty or holds anything but integers >= 0.
 
@@ -124,6 +128,7 @@ class ForgetClasses(Forget):
         if not given:
             raise UnlearningError("The forget set is empty: name at least one class, such as ForgetClasses({7}).")
         self.classes = tuple(sorted({_class(c) for c in given}))
+        self.earlier: tuple[int, ...] = ()
         self.classifier = classifier
         self.pool = pool
 
@@ -157,7 +162,7 @@ class ForgetClasses(Forget):
                 without a classifier, or if it never makes images of one of the two kinds.
         """
         if teacher.labels is not None:
-            return _LabelRegions(teacher, self.classes)
+            return _LabelRegions(teacher, self.classes, self.earlier)
         if self.classifier is None:
             raise UnlearningError(
                 "The GAN is unconditional, so its forgotten classes must be found by a classifier: pass "
@@ -172,11 +177,16 @@ class ForgetClasses(Forget):
     def together_with(self, classes: Iterable[int]) -> ForgetClasses:
         """Returns a request for these classes too, so that none of them is taken for a retained one.
 
+        Args:
+            classes: that were forgotten earlier.
+
         Example:
             >>> ForgetClasses({7}).together_with({2}).classes
             (2, 7)
         """
-        return ForgetClasses({*self.classes, *classes}, classifier=self.classifier, pool=self.pool)
+        request = ForgetClasses({*self.classes, *classes}, classifier=self.classifier, pool=self.pool)
+        request.earlier = tuple(sorted({*request.classes} - ({*self.classes} - {*self.earlier})))
+        return request
 
     def classify(self, images: Tensor) -> Tensor:
         """Returns the classifier's classes of ``images``, int64 ``(N,)``."""
@@ -203,7 +213,8 @@ def _class(given: Any) -> int:
 class _LabelRegions:
     """A conditional GAN: the label says whether a latent's image is forgotten."""
 
-    def __init__(self, teacher: GAN, classes: tuple[int, ...]):
+    def __init__(self, teacher: GAN, classes: tuple[int, ...], earlier: tuple[int, ...]):
+        self.earlier_classes = earlier
         assert teacher.labels is not None
         outside = [c for c in classes if c >= teacher.labels]
         if outside:

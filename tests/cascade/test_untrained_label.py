@@ -90,6 +90,39 @@ def test_the_row_that_shows_the_class_least_is_taken():
     assert bright(teacher, latents, labels, regions).mean() > dark(teacher, latents, labels, regions).mean()
 
 
+def second_request(gan, shown):
+    """Label 2 was forgotten, now 1 is."""
+    teacher = gan.teacher()
+    shown.start(gan, teacher, ForgetClasses({1}).together_with({2}).regions(teacher), OtherClass())
+    return teacher
+
+
+@pytest.mark.parametrize("kind", [Generator, OneHot])
+def test_a_label_of_an_earlier_request_keeps_what_it_has(kind):
+    torch.manual_seed(0)
+    gan = GAN(kind(), Projection(), latents=(Z,), labels=CLASSES)
+    start(gan, {2}, UntrainedLabel())
+    teacher = second_request(gan, UntrainedLabel(seed=1))
+    for label in range(CLASSES):
+        assert torch.allclose(images(gan, label), images(teacher, label), atol=1e-5) == (label != 1)
+    shown = torch.randn(6, 1, 4, 4)
+    for label in range(CLASSES):
+        asked = torch.full((6,), label)
+        assert torch.allclose(gan.score(shown, asked), teacher.score(shown, asked)) == (label != 1)
+
+
+def test_where_a_label_of_an_earlier_request_shows_its_class_again_it_is_drawn_anew():
+    gan = make()
+    start(gan, {2}, UntrainedLabel())
+
+    def left(images, own):
+        return ((images - own).abs().mean() > 1e-3).expand(len(images))
+
+    teacher = second_request(gan, UntrainedLabel(left=left))
+    assert not torch.allclose(images(gan, 2), images(teacher, 2), atol=1e-2)
+    assert torch.allclose(images(gan, 3), images(teacher, 3), atol=1e-5)
+
+
 def test_the_same_gan_gives_the_same_draws_and_the_loops_stream_never_notices():
     gan, again = make(), make()
     torch.manual_seed(5)

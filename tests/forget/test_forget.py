@@ -71,6 +71,12 @@ def test_what_does_not_fit_is_said_in_a_sentence(act, message):
         act()
 
 
+def test_a_request_knows_which_of_its_classes_were_forgotten_before():
+    request = ForgetClasses({7}).together_with({2, 7})
+    assert (request.classes, request.earlier) == ((2, 7), (2,))
+    assert request.together_with([4]).earlier == (2, 4) and ForgetClasses({7}).earlier == ()
+
+
 def test_integers_of_numpy_and_pytorch_are_classes():
     for given in (np.array([7, 1]), {np.int64(7), np.uint8(1)}, torch.tensor([7, 1, 7]), [7, 1], range(1, 8, 6)):
         assert ForgetClasses(given).classes == (1, 7)

@@ -38,6 +38,9 @@ class UntrainedLabel:
     of retained classes may look like the forgotten one by chance, in a retrained GAN too. So several rows are drawn,
     and the one is taken that shows the class least.
 
+    A label that an earlier request has had forgotten keeps what it has, unless ``left`` finds more of the class under
+    it than under one of the rows drawn.
+
     Args:
         draws: of the generator's rows, of which one is taken.
         samples: how many images of each class are compared.
@@ -109,31 +112,46 @@ class UntrainedLabel:
                 "OtherClass(), or give what trains, GAN(..., trained=...)."
             )
         forgotten = sorted(set(range(gan.labels)) - set(retained))
+        earlier: tuple[int, ...] = getattr(regions, "earlier_classes", ())
+        new = [label for label in forgotten if label not in earlier]
         for rows in found:
             if rows.embedding and not rows.scaled:
-                directions = own_directions(rows.rows, forgotten, retained)
+                directions = own_directions(rows.rows, new, (*retained, *earlier))
                 for weight, columns in readers(gan, rows.module, latents):
                     redraw(weight, columns, directions, rows.rows)
         for rows in discriminator_rows(gan, gan.sample(self.samples, latents=latents)):
             if rows.trains:
-                draw_anew(rows, forgotten)
-        self._take_least_alike(gan, teacher, latents, found, forgotten)
+                draw_anew(rows, new)
+        self._take_least_alike(gan, teacher, latents, found, new, earlier)
 
     def _take_least_alike(
-        self, gan: GAN, teacher: GAN, latents: Tensor, found: list[LabelRows], forgotten: list[int]
+        self,
+        gan: GAN,
+        teacher: GAN,
+        latents: Tensor,
+        found: list[LabelRows],
+        new: list[int],
+        earlier: tuple[int, ...],
     ) -> None:
         """Draws the generator's rows several times, and leaves for each label those that show its class least."""
         assert gan.labels is not None
+        forgotten = [*new, *earlier]
         classes = [_images(teacher, latents, label) for label in range(gan.labels)]
-        best = dict.fromkeys(forgotten, (-math.inf, -math.inf))
+
+        def unlike(label: int) -> tuple[float, float]:
+            found = self._unlike(_images(gan, latents, label), classes, label, forgotten)
+            # What the teacher shows under a label of before is not the class, so a distance to it says nothing.
+            return (found[0], 0.0) if label in earlier else found
+
+        best = dict.fromkeys(new, (-math.inf, -math.inf)) | {label: unlike(label) for label in earlier}
         taken = [rows.rows.clone() for rows in found]
         for _ in range(self.draws):
             for rows in found:
                 draw_anew(rows, forgotten)
             for label in forgotten:
-                unlike = self._unlike(_images(gan, latents, label), classes, label, forgotten)
-                if unlike > best[label]:
-                    best[label] = unlike
+                now = unlike(label)
+                if now > best[label]:
+                    best[label] = now
                     for rows, kept in zip(found, taken, strict=True):
                         kept[label] = rows.rows[label]
         for rows, kept in zip(found, taken, strict=True):

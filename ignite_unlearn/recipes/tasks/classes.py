@@ -34,6 +34,7 @@ class Classes:
     """Forget classes of a GAN that takes labels; see :class:`.Task`."""
 
     classes: tuple[int, ...] = setting((3,), "the classes to forget")
+    earlier: tuple[int, ...] = ()  # those among them that earlier runs have forgotten
     kind: ClassVar[str] = "classes"
     quick: ClassVar[bool] = True
     hides_data: ClassVar[bool] = False
@@ -70,7 +71,11 @@ class Classes:
 
     def together_with(self: _ClassesT, classes: Sequence[int]) -> _ClassesT:
         """Returns the request with these classes too."""
-        return replace(self, classes=tuple(sorted({*self.classes, *classes}))) if classes else self
+        if not classes:
+            return self
+        # One that is asked for again is forgotten again.
+        earlier = tuple(sorted(set(classes) - set(self.classes)))
+        return replace(self, classes=tuple(sorted({*self.classes, *classes})), earlier=earlier)
 
     def choice(self) -> Mapping[str, Any]:
         """Returns the classes."""
@@ -87,7 +92,7 @@ class Classes:
 
     def forget(self, split: Split, guide: nn.Module, kept: KeptInversion, *, progress: bool) -> ForgetClasses:
         """Returns the request; labels tell where the classes are."""
-        return ForgetClasses(self.classes)
+        return ForgetClasses(set(self.classes) - set(self.earlier)).together_with(self.earlier)
 
     def left(self, guide: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
         """Returns what asks the guide."""
