@@ -139,9 +139,9 @@ class UntrainedLabel:
         classes = [_images(teacher, latents, label) for label in range(gan.labels)]
 
         def unlike(label: int) -> tuple[float, float]:
-            found = self._unlike(_images(gan, latents, label), classes, label, forgotten)
+            left, farther = self._unlike(_images(gan, latents, label), classes, label, forgotten)
             # What the teacher shows under a label of before is not the class, so a distance to it says nothing.
-            return (found[0], 0.0) if label in earlier else found
+            return left, 0.0 if label in earlier else farther
 
         best = dict.fromkeys(new, (-math.inf, -math.inf)) | {label: unlike(label) for label in earlier}
         taken = [rows.rows.clone() for rows in found]
