@@ -19,6 +19,8 @@ from ignite_unlearn.gan.layers import readers
 from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import CALL, COUNT, SEED, asks, maybe
 
+_BACK = 0.1  # the share of images from which on a label of an earlier request shows its class again
+
 
 class UntrainedLabel:
     """The image that the same latent has under a label that nobody trained.
@@ -38,8 +40,7 @@ class UntrainedLabel:
     of retained classes may look like the forgotten one by chance, in a retrained GAN too. So several rows are drawn,
     and the one is taken that shows the class least.
 
-    A label that an earlier request has had forgotten keeps what it has, unless ``left`` finds more of the class under
-    it than under one of the rows drawn.
+    A label that an earlier request has had forgotten keeps what it has, where ``left`` hardly finds its class there.
 
     Args:
         draws: of the generator's rows, of which one is taken.
@@ -111,18 +112,23 @@ class UntrainedLabel:
                 "UntrainedLabel changes what the generator holds for labels, but the loop does not train it: use "
                 "OtherClass(), or give what trains, GAN(..., trained=...)."
             )
-        forgotten = sorted(set(range(gan.labels)) - set(retained))
-        earlier: tuple[int, ...] = getattr(regions, "earlier_classes", ())
-        new = [label for label in forgotten if label not in earlier]
+        before: tuple[int, ...] = getattr(regions, "earlier_classes", ())
+        kept = [label for label in before if self._still_forgotten(teacher, latents, label)]
+        forgotten = sorted(set(range(gan.labels)) - {*retained, *kept})
         for rows in found:
             if rows.embedding and not rows.scaled:
-                directions = own_directions(rows.rows, new, (*retained, *earlier))
+                directions = own_directions(rows.rows, forgotten, (*retained, *kept))
                 for weight, columns in readers(gan, rows.module, latents):
                     redraw(weight, columns, directions, rows.rows)
         for rows in discriminator_rows(gan, gan.sample(self.samples, latents=latents)):
             if rows.trains:
-                draw_anew(rows, new)
-        self._take_least_alike(gan, teacher, latents, found, new, earlier)
+                draw_anew(rows, forgotten)
+        self._take_least_alike(gan, teacher, latents, found, forgotten, retained)
+
+    def _still_forgotten(self, teacher: GAN, latents: Tensor, label: int) -> bool:
+        """Returns whether the class of an earlier request is seldom under its label; without ``left`` nobody knows."""
+        images = _images(teacher, latents, label)
+        return self.left is not None and self._left(images, images) > 1 - _BACK
 
     def _take_least_alike(
         self,
@@ -130,42 +136,38 @@ class UntrainedLabel:
         teacher: GAN,
         latents: Tensor,
         found: list[LabelRows],
-        new: list[int],
-        earlier: tuple[int, ...],
+        forgotten: list[int],
+        retained: tuple[int, ...],
     ) -> None:
         """Draws the generator's rows several times, and leaves for each label those that show its class least."""
         assert gan.labels is not None
-        forgotten = [*new, *earlier]
         classes = [_images(teacher, latents, label) for label in range(gan.labels)]
-
-        def unlike(label: int) -> tuple[float, float]:
-            left, farther = self._unlike(_images(gan, latents, label), classes, label, forgotten)
-            # What the teacher shows under a label of before is not the class, so a distance to it says nothing.
-            return left, 0.0 if label in earlier else farther
-
-        best = dict.fromkeys(new, (-math.inf, -math.inf)) | {label: unlike(label) for label in earlier}
+        best = dict.fromkeys(forgotten, (-math.inf, -math.inf))
         taken = [rows.rows.clone() for rows in found]
         for _ in range(self.draws):
             for rows in found:
                 draw_anew(rows, forgotten)
             for label in forgotten:
-                now = unlike(label)
-                if now > best[label]:
-                    best[label] = now
+                unlike = self._unlike(_images(gan, latents, label), classes, label, retained)
+                if unlike > best[label]:
+                    best[label] = unlike
                     for rows, kept in zip(found, taken, strict=True):
                         kept[label] = rows.rows[label]
         for rows, kept in zip(found, taken, strict=True):
             rows.rows.copy_(kept)
 
-    def _unlike(self, images: Tensor, classes: list[Tensor], label: int, forgotten: list[int]) -> tuple[float, float]:
+    def _unlike(
+        self, images: Tensor, classes: list[Tensor], label: int, retained: tuple[int, ...]
+    ) -> tuple[float, float]:
         """Returns how few images still are of the class, and how much farther from it than from others they lie."""
-        left = 0.0
-        if self.left is not None:
-            mask = answer("left", rows_of(len(images), torch.bool), self.left, images, classes[label])
-            left = float(mask.float().mean())
+        left = 0.0 if self.left is None else self._left(images, classes[label])
         near = torch.stack([torch.cdist(images.flatten(1), of.flatten(1)).amin(1) for of in classes])
-        others = [other for other in range(len(classes)) if other not in forgotten]
-        return left, float((near[label] - near[others].amin(0)).mean())
+        return left, float((near[label] - near[list(retained)].amin(0)).mean())
+
+    def _left(self, images: Tensor, own: Tensor) -> float:
+        assert self.left is not None
+        mask = answer("left", rows_of(len(images), torch.bool), self.left, images, own)
+        return float(mask.float().mean())
 
 
 def _images(gan: GAN, latents: Tensor, label: int) -> Tensor:
