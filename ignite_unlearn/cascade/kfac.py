@@ -85,7 +85,7 @@ class KFAC(LayerStep):
             # Back from the coordinates in which both covariances are the identity.
             change = torch.linalg.solve_triangular(factors[0], change, upper=False, left=False)
             change = torch.linalg.solve_triangular(factors[1].mT, change, upper=True)
-            move_nearer(gan, found, change, forgotten, wanted)
+            moved *= move_nearer(gan, found, change, forgotten, wanted)
         return numbers_of(wanted, moved, found.scores, targets)
 
     def _damped(self, covariance: Tensor) -> Tensor:

@@ -181,7 +181,7 @@ def solved(gram: Tensor, wanted: Tensor, ridge: float) -> Tensor:
     return shares
 
 
-def move_nearer(gan: GAN, found: ScoreGradients, change: Tensor, images: Images, wanted: Tensor) -> None:
+def move_nearer(gan: GAN, found: ScoreGradients, change: Tensor, images: Images, wanted: Tensor) -> float:
     """Changes the layer's weight by what brings scores nearer to where they should go: all of ``change``, or a part.
 
     The change was solved for as if scores were linear in the weight. Where they are not, a whole one can lead away from
@@ -193,6 +193,9 @@ def move_nearer(gan: GAN, found: ScoreGradients, change: Tensor, images: Images,
         change: of the weight, in its shape or flattened.
         images: of which ``found`` is, and their labels.
         wanted: what is to be added to their scores ``(N,)``.
+
+    Returns:
+        The share of the change that was made: a power of one half, or 0.
     """
     weight = found.weight.data
     start, before = weight.clone(), wanted.square().sum()
@@ -200,8 +203,9 @@ def move_nearer(gan: GAN, found: ScoreGradients, change: Tensor, images: Images,
         found.move(change / 2**halved)
         left = wanted - (gan.score(*images) - found.scores)
         if left.square().sum() <= before:
-            return
+            return 0.5**halved
         weight.copy_(start)
+    return 0.0
 
 
 def joined(parts: list[Images]) -> Images:

@@ -13,9 +13,10 @@ from ignite_unlearn import (
     UnlearningError,
 )
 from ignite_unlearn.cascade import KFAC, Fixed, GaussNewton, OtherClass
+from ignite_unlearn.cascade.layer_step import move_nearer
 from ignite_unlearn.forget.examples import Examples
 from ignite_unlearn.gan.borrow import borrow
-from ignite_unlearn.gan.score_gradients import head_inputs
+from ignite_unlearn.gan.score_gradients import head_inputs, score_gradients
 from ignite_unlearn.handlers import Rows
 from ignite_unlearn.utils.linear_probe import fit_probe
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
@@ -190,6 +191,18 @@ def test_a_step_that_would_lead_away_is_halved(kind, amount):
     assert distances[0] < 0.95 * amount**2
     # Gauss-Newton looks at the held images as well, so that the forgotten ones alone may be a little farther.
     assert distances == sorted(distances, reverse=True) or (kind is GaussNewton and max(distances) <= distances[0])
+
+
+def test_what_leads_away_at_any_length_is_not_done_and_a_part_that_was_is_told():
+    gan, forgotten, wanted = make(), images(6, 0), 0.1 * torch.tensor([1.0, -1.0] * 3).double()
+    found = score_gradients(gan, forgotten, None)
+    start, toward = found.weight.detach().clone(), found.combined(wanted)
+    with torch.no_grad():
+        assert move_nearer(gan, found, -toward, (forgotten, None), wanted) == 0
+        assert torch.equal(found.weight, start)
+        share = move_nearer(gan, found, 10 * toward, (forgotten, None), wanted)
+        assert 0 < share < 1 and torch.allclose(found.weight, start + share * 10 * toward)
+        assert (wanted - gan.score(forgotten) + found.scores).norm() <= wanted.norm()
 
 
 @pytest.mark.parametrize("kind", [GaussNewton, KFAC])

@@ -54,6 +54,14 @@ def test_each_run_goes_on_from_the_one_before(chain):
     assert f"with {int(third.split.earlier.sum())} training images of 2 earlier requests" in third.plan()
 
 
+def test_a_phase_knows_what_was_forgotten_before_and_what_is_asked_for_again(chain, tmp_path):
+    again = after(chain[0] / "2", tmp_path, "classes=5,8")
+    for run, earlier, classes in ((chain[1], (3, 5), (3, 5, 7)), (again, (3,), (3, 5, 8))):
+        forget = run.recipe.task.forget(run.split, None, None, progress=False)
+        assert (forget.earlier, forget.classes) == (earlier, classes)
+        assert forget.regions(original_of(chain[1]).gan).earlier_classes == earlier
+
+
 def test_the_retrained_gan_is_without_all_requests(chain, monkeypatch):
     import ignite_unlearn.runs.folder as module
 
