@@ -69,7 +69,9 @@ def retrained(
     def measured(seed: int, of: int) -> Row:
         run = asked(seed, items, first)
         trained = retrained_gan(run, of)
-        return {"seconds": trained.seconds, **judged(run, trained.gan)}
+        evaluation = ItemEvaluation(instruments_of(run), run.split, samples=run.recipe.samples, seed=JUDGED)
+        ratio = fid_ratio(run, evaluation, trained.gan)
+        return {"seconds": trained.seconds, "fid_ratio": ratio, **evaluation.memory(trained.gan)}
 
     for seed in seeds:
         for of in range(100, 100 + trainings):
@@ -134,13 +136,19 @@ def unlearned(asked: Asked, seed: int, items: int, first: int, change: Callable[
     phase, result = unlearn(run, change)
     row: Row = {"seconds": result.seconds, **evaluation(result.gan)}
     row |= {"iterations": result.iterations, "stopped_because": result.stopped_because}
-    row["fid_ratio"] = row["fid"] / FID.distance(evaluation.features(original_of(run).gan), evaluation.real)
+    row["fid_ratio"] = fid_ratio(run, evaluation, result.gan)
     done = 0
     for steps in (200, 2000):
         phase.go_on(steps - done)
         row |= later_numbers(evaluation.memory(phase.released), steps if done else None)
         done = steps
     return row
+
+
+def fid_ratio(run: Run, evaluation: ItemEvaluation, gan: GAN) -> float:
+    """Returns the FID of a GAN over its original's, both to the retained images."""
+    fid, original = (FID.distance(evaluation.features(each), evaluation.real) for each in (gan, original_of(run).gan))
+    return fid / original
 
 
 def unlearn(run: Run, change: Callable[[Unlearning], None] = lambda phase: None) -> tuple[Unlearning, Unlearned]:

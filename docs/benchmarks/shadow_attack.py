@@ -1,7 +1,7 @@
 """Measures what stands in shadow_attack.md: a per-example attack on unlearned GANs, with shadow GANs.
 
 python docs/benchmarks/shadow_attack.py train --runs RUNS
-python docs/benchmarks/shadow_attack.py unlearn|attack --runs RUNS --phase learning|cascade|twice
+python docs/benchmarks/shadow_attack.py unlearn|attack --runs RUNS --phase learning|cascade|twice|by-itself|learning-long
 
 Shadows that are there are not made again, so each part can be stopped and called once more, also with more shadows.
 """
@@ -39,7 +39,8 @@ from ignite_unlearn.metrics.membership import Attack
 
 TARGETS, REST, FOR_PHASE, FOR_QUANTILES = 48, 32, 500, 800
 LATENTS, BATCH, PENALTY = 32, 32, 0.3
-ITERATIONS, PHASE, LATER = 1500, 100, 200  # of training, of the phase, and after it
+ITERATIONS, PHASE, LATER = 1500, 100, 200  # of training, of a phase, and after it
+LONG, AS_LONG = 4000, 2700  # at most, of the phase that ends by itself; and of learning on for as long as it takes
 SAMPLES, HALVES = 4000, 500  # of the attack
 HEAD = (
     "| when | statistic | AUC | TPR at 1 % FPR | targets by KS | epsilon |",
@@ -163,31 +164,32 @@ def cascade(gan: GAN, forgotten: Tensor, kept: Tensor, unseen: Tensor) -> Cascad
 
 def by_itself(gan: GAN, forgotten: Tensor, kept: Tensor, unseen: Tensor) -> CascadedUnlearning:
     """Returns the phase that chooses its parts and ends by itself."""
-    return CascadedUnlearning(gan, forget=ForgetItems(forgotten), unseen=unseen, max_iterations=PHASE)
+    return CascadedUnlearning(gan, forget=ForgetItems(forgotten), unseen=unseen)
 
 
-# The stage that it begins with, and a phase; None: the loop goes on with kept images, and nothing else is done.
+# The stage that it begins with, a phase, and its iterations; None: the loop goes on with kept images, and nothing else.
 PHASES = {
-    "learning": ("trained", None),
-    "cascade": ("trained", cascade),
-    "twice": ("cascade-later", cascade),
-    "by-itself": ("trained", by_itself),
+    "learning": ("trained", None, PHASE),
+    "learning-long": ("trained", None, AS_LONG),
+    "cascade": ("trained", cascade, PHASE),
+    "twice": ("cascade-later", cascade, PHASE),
+    "by-itself": ("trained", by_itself, LONG),
 }
 
 
 def unlearn(runs: Path, name: str, number: int, status: Tensor, images: Images) -> None:
     """Has a shadow forget its UNLEARNED targets, and then learn on without them."""
-    stage, make = PHASES[name]
+    stage, make, iterations = PHASES[name]
     shadow, kept = shadow_at(runs, stage, number), images.kept(status)
     torch.manual_seed(number)
     start = time.perf_counter()
     if make is None:
-        shadow.run(kept, PHASE, number)
+        shadow.run(kept, iterations, number)
     else:
         unlearning = make(gan_of(shadow), images.forgotten(status), kept, images.for_phase)
         unlearning.measured = True  # by the attack
         with unlearning.attach(shadow.trainer):
-            shadow.run(images.trained_on(status), PHASE, number)
+            shadow.run(images.trained_on(status), iterations, number)
     save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, f"{name}-now", number))
     shadow.run(kept, LATER, number)
     save({**shadow.state(), "seconds": time.perf_counter() - start}, kept_at(runs, f"{name}-later", number))

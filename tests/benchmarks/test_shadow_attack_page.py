@@ -18,7 +18,7 @@ def benchmark():
 
 def test_the_benchmark_goes_on_where_it_was_stopped_and_makes_its_table(benchmark, tmp_path):
     benchmark.TARGETS, benchmark.FOR_QUANTILES, benchmark.SAMPLES, benchmark.HALVES = 6, 50, 40, 2
-    benchmark.ITERATIONS, benchmark.PHASE, benchmark.LATER = 3, 1, 2
+    benchmark.ITERATIONS, benchmark.LATER, benchmark.PHASES["learning"] = 3, 2, ("trained", None, 1)
 
     def call(part, *options):
         found = CliRunner().invoke(benchmark.main, [part, "--runs", str(tmp_path), *options], catch_exceptions=False)
