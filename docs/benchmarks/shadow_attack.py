@@ -1,7 +1,9 @@
 """Measures what stands in shadow_attack.md: a per-example attack on unlearned GANs, with shadow GANs.
 
 python docs/benchmarks/shadow_attack.py train --runs RUNS
-python docs/benchmarks/shadow_attack.py unlearn|attack --runs RUNS --phase learning|learning-long|cascade|twice|by-itself
+python docs/benchmarks/shadow_attack.py unlearn|attack --runs RUNS --phase PHASE
+
+PHASE is learning, learning-long, cascade, twice or by-itself.
 
 Shadows that are there are not made again, so each part can be stopped and called once more, also with more shadows.
 """
