@@ -46,6 +46,8 @@ def test_layers_read_the_direction_as_they_read_those_that_no_label_uses():
     start(gan, {4}, UntrainedLabel())
     found = readers(gan, gan.generator.embed, torch.randn(8, Z))
     assert len(found) == 2
+    several = readers(gan, gan.generator.embed, torch.randn(300, Z))  # images that are not made in one go
+    assert [(id(weight), columns) for weight, columns in several] == [(id(weight), at) for weight, at in found]
     for weight, columns in found:
         read, unused = (weight[:, columns] @ own).detach(), weight[:, columns].detach().std()
         assert 0.4 < float(read.square().mean().sqrt() / unused) < 1.6
@@ -72,22 +74,86 @@ def test_the_discriminators_row_is_drawn_anew_and_one_hot_labels_are_rows_too():
         assert torch.equal(images(gan, label), images(teacher, label)) == (label != 2)
 
 
-def test_the_row_that_shows_the_class_least_is_taken():
+def bright(made):
+    return made.flatten(1).mean(1) > 0
+
+
+def share(shown, of, seed=9):
+    """Of 512 images that no draw looked at."""
+    gan = make()
+    teacher = gan.teacher()
+    latents = torch.randn(512, Z, generator=torch.Generator().manual_seed(seed))
+    regions = ForgetClasses({2}).regions(teacher)
+    return float(of(shown(teacher, latents, torch.full((512,), 2), regions)).float().mean())
+
+
+def test_rows_are_drawn_until_one_hardly_shows_the_class():
+    def left(made, own):
+        return ~bright(made)
+
+    first = [share(UntrainedLabel(left=left, draws=1, seed=seed), bright) for seed in range(6)]
+    taken = [share(UntrainedLabel(left=left, seed=seed), bright) for seed in range(6)]
+    assert max(taken) < 0.05 < sum(first) / 6  # none of 128: a row that shows 5 of 100 is taken once in 700 times
+    assert all(now == before for now, before in zip(taken, first, strict=True) if before == 0)  # the first that does
+
+
+def test_where_all_rows_show_the_class_the_one_that_shows_it_least_is_taken():
+    def left(made, own):  # each image is asked to be darker than another level
+        return made.flatten(1).mean(1) < torch.linspace(-0.6, 0.1, len(made))
+
+    def shows(made):
+        return made.flatten(1).mean(1) > -0.25
+
+    first, taken = (
+        sum(share(UntrainedLabel(left=left, draws=draws, seed=seed), shows) for seed in range(6)) for draws in (1, 64)
+    )
+    assert taken < first
+
+
+def test_few_draws_leave_the_row_that_went_longest():
+    looked = []
+
+    def left(made, own):  # the n-th row first shows the class in its n-th sixteen images
+        looked.append(len(made))
+        return torch.full((len(made),), looked.count(16) not in ends)
+
+    ends = (1, 1 + 3, 4 + 2)  # sixteens that end a row: the first, the third, the second
+    asked = UntrainedLabel(left=left, draws=3, seed=1)
+    gan = make()
+    start(gan, {2}, asked)
+    assert looked == [16] * 6
+    second = make()
+    looked.clear()
+    ends = (1, 1 + 3)
+    start(second, {2}, UntrainedLabel(left=left, draws=2, seed=1))
+    assert torch.equal(gan.generator.embed.weight, second.generator.embed.weight)
+
+
+def test_without_a_judge_the_nearest_of_the_originals_images_tells():
     gan = make()
     teacher = gan.teacher()
     regions = ForgetClasses({2}).regions(teacher)
-    latents = torch.randn(64, Z, generator=torch.Generator().manual_seed(1))
-    labels = torch.full((64,), 2)
-    own = teacher.sample(64, labels, latents=latents)
+    latents = torch.randn(200, Z, generator=torch.Generator().manual_seed(1))
+    images = [teacher.sample(200, torch.full((200,), label)).flatten(1) for label in range(CLASSES)]
 
-    def apart(draws):  # over several seeds, since one draw may be lucky
-        shown = [UntrainedLabel(draws=draws, samples=64, seed=s)(teacher, latents, labels, regions) for s in range(8)]
-        return sum(float((made - own).square().mean()) for made in shown)
+    def near_own(draws, seed):
+        made = UntrainedLabel(draws=draws, seed=seed)(teacher, latents, torch.full((200,), 2), regions)
+        nearest = torch.stack([torch.cdist(made.flatten(1), of).amin(1) for of in images]).argmin(0)
+        return float((nearest == 2).float().mean())
 
-    assert apart(16) > apart(1)
-    bright = UntrainedLabel(left=lambda made, of: made.flatten(1).mean(1) > 0, draws=16)
-    dark = UntrainedLabel(left=lambda made, of: made.flatten(1).mean(1) < 0, draws=16)
-    assert bright(teacher, latents, labels, regions).mean() > dark(teacher, latents, labels, regions).mean()
+    first, taken = ([near_own(draws, seed) for seed in range(6)] for draws in (1, 64))
+    assert max(taken) < 0.06 and sum(taken) <= sum(first)
+
+
+def test_each_forgotten_label_gets_a_row_that_does_not_show_its_class():
+    gan = make()
+    teacher = gan.teacher()
+    regions = ForgetClasses({1, 2}).regions(teacher)
+    shown = UntrainedLabel(left=lambda made, own: ~bright(made), seed=3)
+    latents = torch.randn(256, Z, generator=torch.Generator().manual_seed(1))
+    for label in (1, 2):
+        made = shown(teacher, latents, torch.full((256,), label), regions)
+        assert bright(made).float().mean() < 0.05
 
 
 def second_request(gan, shown):

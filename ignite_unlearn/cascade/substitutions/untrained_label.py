@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -21,6 +20,8 @@ from ignite_unlearn.utils.asked import CALL, COUNT, SEED, asks, maybe
 
 _LOOKED_AT = 128  # images under a label of an earlier request
 _BACK = 0.01  # the share of its class among them that is too much
+_AT_A_TIME = 16  # images that are looked at before the next ones are made
+_OTHERS = 1152  # images of retained classes, at most, to which distances are compared
 
 
 class UntrainedLabel:
@@ -38,17 +39,17 @@ class UntrainedLabel:
 
     Rows are drawn as those of retained labels lie, by mean and spread of each column; what a layer does along the
     direction, as large as in directions that no label uses, or, where labels use all, as in those that they do. A blend
-    of retained classes may look like the forgotten one by chance, in a retrained GAN too. So several rows are drawn,
-    and the one is taken that shows the class least.
+    of retained classes may look like the forgotten one by chance, in a retrained GAN too. So rows are drawn until one
+    shows the class in none of ``samples`` images; if ``draws`` are not enough, the one is taken that goes longest.
 
     A label that an earlier request has had forgotten keeps what it has, where ``left`` hardly finds its class there.
 
     Args:
-        draws: of the generator's rows, of which one is taken.
-        samples: how many images of each class are compared.
+        draws: of the generator's rows of a label, at most.
+        samples: how many images under the label are looked at.
         left: ``(images, own images) -> bool mask``, which images are no longer what is to be forgotten, as for
-            :class:`.OtherClass`. None: their distance to the original's images of the class tells, beside that to its
-            images of retained classes.
+            :class:`.OtherClass`. None: an image shows the class where its nearest one of the original's, by pixels, is
+            of the class.
         seed: of what is drawn; from the same GAN the same is drawn again.
 
     Raises:
@@ -70,8 +71,8 @@ class UntrainedLabel:
     def __init__(
         self,
         *,
-        draws: int = 8,
-        samples: int = 16,
+        draws: int = 64,
+        samples: int = 128,
         left: Callable[[Tensor, Tensor], Tensor] | None = None,
         seed: int = 0,
     ):
@@ -124,55 +125,70 @@ class UntrainedLabel:
         for rows in discriminator_rows(gan, gan.sample(self.samples, latents=latents)):
             if rows.trains:
                 draw_anew(rows, forgotten)
-        self._take_least_alike(gan, teacher, latents, found, forgotten, retained)
+        shows = {label: self._judge(teacher, latents, label, retained) for label in forgotten}
+        self._draw_until_gone(gan, found, latents, shows)
 
     def _still_forgotten(self, teacher: GAN, label: int) -> bool:
         """Returns whether the class of an earlier request is hardly under its label; without ``left`` nobody knows."""
         if self.left is None:
             return False
         images = _images(teacher, teacher.sample_latents(_LOOKED_AT), label)
-        return self._left(images, images) > 1 - _BACK
+        return float(self._gone(images, images).float().mean()) > 1 - _BACK
 
-    def _take_least_alike(
-        self,
-        gan: GAN,
-        teacher: GAN,
-        latents: Tensor,
-        found: list[LabelRows],
-        forgotten: list[int],
-        retained: tuple[int, ...],
+    def _draw_until_gone(
+        self, gan: GAN, found: list[LabelRows], latents: Tensor, shows: dict[int, Callable[[Tensor, slice], Tensor]]
     ) -> None:
-        """Draws the generator's rows several times, and leaves for each label those that show its class least."""
-        assert gan.labels is not None
-        classes = [_images(teacher, latents, label) for label in range(gan.labels)]
-        best = dict.fromkeys(forgotten, (-math.inf, -math.inf))
+        """Draws the generator's rows until no image shows a label's class; else leaves those that went longest."""
+        whole = (len(latents), 0)
+        longest = dict.fromkeys(shows, (-1, 0))
         taken = [rows.rows.clone() for rows in found]
         for _ in range(self.draws):
             for rows in found:
-                draw_anew(rows, forgotten)
-            for label in forgotten:
-                unlike = self._unlike(_images(gan, latents, label), classes, label, retained)
-                if unlike > best[label]:
-                    best[label] = unlike
+                draw_anew(rows, list(shows))
+            for label in (label for label, gone in longest.items() if gone < whole):
+                gone = _gone_for(gan, latents, label, shows[label])
+                if gone > longest[label]:
+                    longest[label] = gone
                     for rows, kept in zip(found, taken, strict=True):
                         kept[label] = rows.rows[label]
+            if min(longest.values()) == whole:
+                break
         for rows, kept in zip(found, taken, strict=True):
             rows.rows.copy_(kept)
 
-    def _unlike(
-        self, images: Tensor, classes: list[Tensor], label: int, retained: tuple[int, ...]
-    ) -> tuple[float, float]:
-        """Returns how few images still are of the class, and how much farther from it than from others they lie."""
-        left = 0.0 if self.left is None else self._left(images, classes[label])
-        near = torch.stack([torch.cdist(images.flatten(1), of.flatten(1)).amin(1) for of in classes])
-        return left, float((near[label] - near[list(retained)].amin(0)).mean())
+    def _judge(
+        self, teacher: GAN, latents: Tensor, label: int, retained: tuple[int, ...]
+    ) -> Callable[[Tensor, slice], Tensor]:
+        """Returns ``(images, of which latents) -> bool mask``, which show the class."""
+        own = _images(teacher, latents, label)
+        if self.left is not None:
+            return lambda made, of: ~self._gone(made, own[of])
+        labels = torch.tensor(retained, device=teacher.device).repeat(-(-_OTHERS // len(retained)))[:_OTHERS]
+        others = teacher.sample(len(labels), labels).float()
 
-    def _left(self, images: Tensor, own: Tensor) -> float:
+        def nearer(made: Tensor, of: slice) -> Tensor:
+            near, far = (torch.cdist(made.flatten(1), images.flatten(1)).amin(1) for images in (own, others))
+            return near < far
+
+        return nearer
+
+    def _gone(self, images: Tensor, own: Tensor) -> Tensor:
         assert self.left is not None
-        mask = answer("left", rows_of(len(images), torch.bool), self.left, images, own)
-        return float(mask.float().mean())
+        return answer("left", rows_of(len(images), torch.bool), self.left, images, own)
 
 
 def _images(gan: GAN, latents: Tensor, label: int) -> Tensor:
     labels = torch.full((len(latents),), label, device=gan.device)
     return gan.sample(len(latents), labels, latents=latents).float()
+
+
+def _gone_for(gan: GAN, latents: Tensor, label: int, shows: Callable[[Tensor, slice], Tensor]) -> tuple[int, int]:
+    """Returns how many images there are before some that show the class, and minus how many of these do.
+
+    Most rows are seen through soon, so images are made a few at a time.
+    """
+    for at in range(0, len(latents), _AT_A_TIME):
+        few = slice(at, at + _AT_A_TIME)
+        if found := int(shows(_images(gan, latents[few], label), few).sum()):
+            return at, -found
+    return len(latents), 0

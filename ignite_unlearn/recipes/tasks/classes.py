@@ -38,7 +38,7 @@ class Classes:
     kind: ClassVar[str] = "classes"
     quick: ClassVar[bool] = True
     hides_data: ClassVar[bool] = False
-    _shown_below: ClassVar[float] = 0.5  # the probability of a class below which an image does not show it
+    _shown_below: ClassVar[float] = 0.1  # a probability; images between classes will not do
 
     def check(self, nets: Nets) -> None:
         """Refuses nets that take no labels.
