@@ -22,13 +22,13 @@ def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[tuple[Tensor, 
         source: a module of its generator that gives vectors ``(N, D)``, such as an embedding of labels.
         latents: ``(N, ...)``, what images are made of.
     """
-    given: dict[nn.Module, Tensor] = {}  # of the first part of the images, as what is made
+    given: dict[nn.Linear, Tensor] = {}  # of the first part of the images, as what is made
     made: list[Tensor] = []
     trained = {id(p) for p in trained_parameters(gan.generator)}
     plain = [m for m in gan.generator.modules() if isinstance(m, nn.Linear) and not parametrize.is_parametrized(m)]
     linear = [m for m in plain if id(m.weight) in trained]
 
-    def keep(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+    def keep(module: nn.Linear, args: tuple[Tensor, ...]) -> None:
         given.setdefault(module, args[0])
 
     handles = [source.register_forward_hook(lambda module, args, output: made.append(output))]
