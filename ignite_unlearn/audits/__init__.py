@@ -1,6 +1,12 @@
 """Attempts to disprove that a GAN has forgotten: each is an object that audits one GAN, with a verdict in words."""
 
-from ignite_unlearn.audits.attacks import ByDiscriminatorScore, ByMonteCarlo, ByNearestSample, MembershipAttack
+from ignite_unlearn.audits.attacks import (
+    ByDiscriminatorScore,
+    ByMonteCarlo,
+    ByNearestSample,
+    ByOtherLabels,
+    MembershipAttack,
+)
 from ignite_unlearn.audits.audit import Audit
 from ignite_unlearn.audits.closer_to_retrained import CloserToRetrained, DistanceToItems
 from ignite_unlearn.audits.layer_probes import LayerProbes
@@ -24,7 +30,7 @@ from ignite_unlearn.audits.shadows import TargetStatus, draw_status, quantile_lo
 __all__ = [  # noqa: RUF022 - the audits first
     "Membership", "SetMembership", "Reconstruction", "Recovery", "Relearning", "Leftovers",
     "Quantized", "NullDirections", "LayerProbes", "CloserToRetrained",
-    "ByDiscriminatorScore", "ByNearestSample", "ByMonteCarlo", "MembershipAttack",
+    "ByDiscriminatorScore", "ByNearestSample", "ByMonteCarlo", "ByOtherLabels", "MembershipAttack",
     "Audit", "AuditResult", "NotTested", "audit_gans", "verdict",
     "Leftover", "in_folder", "in_objects", "only_of", "delete",
     "ShadowAttack", "ShadowRates", "TargetStatus", "draw_status", "quantile_logits", "two_halves",

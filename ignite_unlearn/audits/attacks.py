@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -13,7 +14,7 @@ from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.metrics.membership import Attack, DiscriminatorScore, MonteCarlo, NearestSample
 from ignite_unlearn.utils.answers import answer, rows_of
-from ignite_unlearn.utils.asked import CALL, COUNT, IMAGES, alike, asks, maybe, number, one_each
+from ignite_unlearn.utils.asked import CALL, CLASSES, COUNT, IMAGES, alike, asks, maybe, number, one_each
 
 
 class MembershipAttack(Protocol):
@@ -47,6 +48,52 @@ class ByDiscriminatorScore:
     def __call__(self, gan: GAN) -> Attack:
         """Returns the attack on a GAN."""
         return DiscriminatorScore(gan)
+
+
+@asks(others=CLASSES)
+@dataclass(frozen=True, eq=False)
+class ByOtherLabels:
+    """The discriminator's mean score of an image under labels that are not its own.
+
+    A score under the image's own label is the work of all layers and of what the discriminator holds for that label.
+    Where nobody trained the latter, after retraining or :class:`.UntrainedLabel`, it points anywhere, and members may
+    score higher or lower than unseen images by that alone: two draws for the same layers can be told from each other.
+    Other labels tell what the layers themselves remember.
+
+    Args:
+        others: the labels that are asked, such as the retained classes.
+
+    Raises:
+        UnlearningError: if there is none; when called, if the GAN takes no labels, or not all of these.
+
+    Example:
+        >>> gan = GAN(
+        ...     torch.nn.Linear(2, 4), torch.nn.Linear(4, 3), latents=(2,), labels=3,
+        ...     generate=lambda net, z, y: net(z), score=lambda net, x, y: net(x).gather(1, y[:, None]),
+        ... )
+        >>> ByOtherLabels((0, 2))(gan)(torch.zeros(5, 4)).shape
+        torch.Size([5])
+    """
+
+    others: Sequence[int]
+    key: ClassVar[str] = "other_labels"
+    title: ClassVar[str] = "discriminator's score under the other labels"
+
+    def __post_init__(self) -> None:
+        if not len(self.others):
+            raise UnlearningError("ByOtherLabels(others=()) asks under no label: give those that are retained.")
+
+    def __call__(self, gan: GAN) -> Attack:
+        """Returns the attack on a GAN."""
+        if gan.labels is None or not all(0 <= label < gan.labels for label in self.others):
+            has = "no labels" if gan.labels is None else f"labels from 0 to {gan.labels - 1}"
+            raise UnlearningError(f"ByOtherLabels asks under the labels {tuple(self.others)}, but the GAN has {has}.")
+        score = DiscriminatorScore(gan)
+
+        def mean(images: Tensor, labels: Tensor | None = None) -> Tensor:
+            return torch.stack([score(images, torch.full((len(images),), label)) for label in self.others]).mean(0)
+
+        return mean
 
 
 @asks(samples=COUNT, calibration=maybe(IMAGES))

@@ -1,11 +1,19 @@
 import copy
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 
-from ignite_unlearn import UnlearningError
-from ignite_unlearn.audits import ByMonteCarlo, ByNearestSample, Membership, Reconstruction, SetMembership
+from ignite_unlearn import GAN, UnlearningError
+from ignite_unlearn.audits import (
+    ByMonteCarlo,
+    ByNearestSample,
+    ByOtherLabels,
+    Membership,
+    Reconstruction,
+    SetMembership,
+)
 from ignite_unlearn.forget import Inversion
 from tests.audits.gans import ITEMS, RETAINED, UNSEEN, item_gan, learn_items
 
@@ -93,3 +101,48 @@ def test_missing_images_are_refused(gans):
         Reconstruction(ITEMS, UNSEEN[:0])(gans["original"])
     with pytest.raises(UnlearningError, match="make no set of 20"):
         SetMembership(ITEMS, UNSEEN[:10])(gans["original"])
+
+
+class Projection(torch.nn.Module):
+    """Features of a discriminator that learned images, and a row for each label that asks them."""
+
+    def __init__(self, layers, seed):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.layers, self.rows = layers, torch.nn.Embedding(4, 64)
+        self.last = copy.deepcopy(layers[3])
+        torch.nn.init.normal_(self.rows.weight, std=0.2)
+
+    def forward(self, x, y):
+        features = self.layers[:3](x)
+        return self.last(features) + (features * self.rows(y)).sum(1, keepdim=True)
+
+
+def test_what_a_discriminator_remembers_is_asked_under_labels_that_were_trained(gans):
+    """The row of label 3 is untrained: what it asks is drawn, while the others ask what the layers remember."""
+    forgotten, unseen = (torch.full((n,), 3) for n in (len(ITEMS), len(UNSEEN)))
+    own = Membership(ITEMS, UNSEEN, labels=forgotten, unseen_labels=unseen)
+    others = replace(own, attack=ByOtherLabels(range(3)))
+
+    def untrained(gan, seed):
+        net = Projection(copy.deepcopy(gan.discriminator), seed)
+        with torch.no_grad():
+            net.rows.weight[:3] = 0  # as trained ones ask alike
+            net.rows.weight[3] *= 30
+        return GAN(gan.generator, net, latents=(4,), labels=4, generate=lambda net, z, y: net(z))
+
+    retrained, original = ([untrained(gans[name], seed) for seed in range(16)] for name in ("retrained", "original"))
+    by_row, by_others = ([audit(gan).value for gan in retrained] for audit in (own, others))
+    assert max(by_row) - min(by_row) > 0.1 and max(by_others) == min(by_others)
+    beside = others(retrained[0])
+    assert all(others(gan, retrained=beside).passed is False for gan in original)
+
+
+def test_labels_that_the_gan_does_not_have_are_told(gans):
+    with pytest.raises(UnlearningError, match="under no label"):
+        ByOtherLabels(())
+    with pytest.raises(UnlearningError, match=r"labels \(0, 1\), but the GAN has no labels"):
+        Membership(ITEMS, UNSEEN, attack=ByOtherLabels((0, 1)))(gans["original"])
+    few = GAN(torch.nn.Linear(4, 64), Projection(gans["original"].discriminator, 0), latents=(4,), labels=4)
+    with pytest.raises(UnlearningError, match=r"labels \(4,\), but the GAN has labels from 0 to 3"):
+        Membership(ITEMS, UNSEEN, attack=ByOtherLabels((4,)))(few)

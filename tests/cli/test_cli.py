@@ -222,7 +222,7 @@ def test_audit_says_what_it_will_do_and_makes_only_what_is_asked_for(tmp_path, m
     assert result.exit_code == 0, result.output
     for text in (
         "null_directions  not timed here yet",
-        "left out: membership_discriminator_score, recovery",
+        "left out: membership_discriminator_score, membership_other_labels, recovery",
         "Audits that were not made: membership",
         "not tested  relearning: not tested: it was left out",
     ):

@@ -103,6 +103,7 @@ def material(tmp_path_factory, bases):
     torch.save({"w": ITEMS[:1]}, folder / "unlearned.pt")  # an image that was never taken out
     return {
         "items": ITEMS, "unseen": UNSEEN, "labels": LABELS, "unseen_labels": UNSEEN_LABELS, "forgotten": ITEMS,
+        "others": range(3),
         "classifier": classifier, "classes": [FORGOTTEN],
         "realistic": Realism(torch.nn.Flatten(), torch.cat([ITEMS, UNSEEN[:60]]), quantile=1.0),
         "learn": learn, "level": share, "reached": 0.9,

@@ -74,7 +74,7 @@ def items(tmp_path_factory):
     return out, root
 
 
-@pytest.mark.parametrize(("kind", "count"), [("digits", 5), ("items", 10)])
+@pytest.mark.parametrize(("kind", "count"), [("digits", 6), ("items", 10)])
 def test_every_audit_is_made_on_every_gan_and_enters_the_record(kind, count, request):
     out, root = request.getfixturevalue(kind)
     before = Record.read(out)

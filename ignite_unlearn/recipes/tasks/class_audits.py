@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 
-from ignite_unlearn.audits import Audit, Membership, NotTested, NullDirections, Realism, Recovery
+from ignite_unlearn.audits import Audit, ByOtherLabels, Membership, NotTested, NullDirections, Realism, Recovery
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
@@ -54,13 +54,16 @@ def class_audits(
     )
     # Where a label begins and what the weights remember are told apart by rows that are drawn for all GANs alike.
     fresh_row = replace(fresh_row, key="relearning_fresh_row", title="relearning from a fresh row of the label")
+    membership = Membership(
+        images,
+        data.unseen[unseen],
+        labels=split.given(labels),
+        unseen_labels=split.given(data.unseen_labels[unseen]),
+    )
+    retained = split.retain[1].unique().tolist()
     return [
-        Membership(
-            images,
-            data.unseen[unseen],
-            labels=split.given(labels),
-            unseen_labels=split.given(data.unseen_labels[unseen]),
-        ),
+        membership,
+        *([replace(membership, attack=ByOtherLabels(retained))] if split.conditional else []),
         _recovery(classes, split, instruments, budget),
         NullDirections(),
         *([FromOwnRow(own_row, fresh_row), fresh_row] if split.conditional else [own_row]),
