@@ -1,4 +1,5 @@
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError
 from ignite_unlearn.audits import NullDirections
 from ignite_unlearn.cascade import Fixed, NearestEmbedding, OtherClass, UntrainedLabel
+from ignite_unlearn.cascade.substitutions import untrained_label
 from ignite_unlearn.gan.layers import readers
 from tests.audits.gans import Discriminator
 from tests.cascade.test_starts import CLASSES, Generator, Z, images, make
@@ -143,6 +145,16 @@ def test_without_a_judge_the_nearest_of_the_originals_images_tells():
 
     first, taken = ([near_own(draws, seed) for seed in range(6)] for draws in (1, 64))
     assert max(taken) < 0.06 and sum(taken) <= sum(first)
+
+
+def test_large_images_are_compared_with_fewer_others(monkeypatch):
+    teacher = make().teacher()
+    few = partial(untrained_label._retained_images, teacher, (0, 1, 3, 4), torch.randn(2, Z))
+    assert len(few()) == 1152
+    monkeypatch.setattr(untrained_label, "_NUMBERS", 16 * 10)  # of images of 16 pixels
+    assert len(few()) == 10
+    monkeypatch.setattr(untrained_label, "_NUMBERS", 0)  # one of each class at least
+    assert len(few()) == 4
 
 
 def test_each_forgotten_label_gets_a_row_that_does_not_show_its_class():

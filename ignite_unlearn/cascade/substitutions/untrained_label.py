@@ -21,7 +21,7 @@ from ignite_unlearn.utils.asked import CALL, COUNT, SEED, asks, maybe
 _LOOKED_AT = 128  # images under a label of an earlier request
 _BACK = 0.01  # the share of its class among them that is too much
 _AT_A_TIME = 16  # images that are looked at before the next ones are made
-_OTHERS = 1152  # images of retained classes, at most, to which distances are compared
+_OTHERS, _NUMBERS = 1152, 2**26  # images of retained classes, and their pixels, to which distances are compared
 
 
 class UntrainedLabel:
@@ -125,7 +125,8 @@ class UntrainedLabel:
         for rows in discriminator_rows(gan, gan.sample(self.samples, latents=latents)):
             if rows.trains:
                 draw_anew(rows, forgotten)
-        shows = {label: self._judge(teacher, latents, label, retained) for label in forgotten}
+        others = _retained_images(teacher, retained, latents) if self.left is None else None
+        shows = {label: self._judge(_images(teacher, latents, label), others) for label in forgotten}
         self._draw_until_gone(gan, found, latents, shows)
 
     def _still_forgotten(self, teacher: GAN, label: int) -> bool:
@@ -156,15 +157,10 @@ class UntrainedLabel:
         for rows, kept in zip(found, taken, strict=True):
             rows.rows.copy_(kept)
 
-    def _judge(
-        self, teacher: GAN, latents: Tensor, label: int, retained: tuple[int, ...]
-    ) -> Callable[[Tensor, slice], Tensor]:
+    def _judge(self, own: Tensor, others: Tensor | None) -> Callable[[Tensor, slice], Tensor]:
         """Returns ``(images, of which latents) -> bool mask``, which show the class."""
-        own = _images(teacher, latents, label)
-        if self.left is not None:
+        if others is None:
             return lambda made, of: ~self._gone(made, own[of])
-        labels = torch.tensor(retained, device=teacher.device).repeat(-(-_OTHERS // len(retained)))[:_OTHERS]
-        others = teacher.sample(len(labels), labels).float()
 
         def nearer(made: Tensor, of: slice) -> Tensor:
             near, far = (torch.cdist(made.flatten(1), images.flatten(1)).amin(1) for images in (own, others))
@@ -180,6 +176,14 @@ class UntrainedLabel:
 def _images(gan: GAN, latents: Tensor, label: int) -> Tensor:
     labels = torch.full((len(latents),), label, device=gan.device)
     return gan.sample(len(latents), labels, latents=latents).float()
+
+
+def _retained_images(teacher: GAN, retained: tuple[int, ...], latents: Tensor) -> Tensor:
+    """Returns images under the retained labels in turn, fewer of them where they are large."""
+    one = _images(teacher, latents[:1], retained[0])
+    count = min(_OTHERS, max(len(retained), _NUMBERS // one.numel()))
+    labels = torch.tensor(retained, device=teacher.device).repeat(-(-count // len(retained)))[:count]
+    return teacher.sample(count, labels).float()
 
 
 def _gone_for(gan: GAN, latents: Tensor, label: int, shows: Callable[[Tensor, slice], Tensor]) -> tuple[int, int]:
