@@ -69,7 +69,7 @@ class ByOtherLabels:
     Example:
         >>> gan = GAN(
         ...     torch.nn.Linear(2, 4), torch.nn.Linear(4, 3), latents=(2,), labels=3,
-        ...     generate=lambda net, z, y: net(z), score=lambda net, x, y: net(x).gather(1, y[:, None]),
+        ...     generate=lambda net, z, y: net(z), discriminate=lambda net, x, y: net(x).gather(1, y[:, None]),
         ... )
         >>> ByOtherLabels((0, 2))(gan)(torch.zeros(5, 4)).shape
         torch.Size([5])
