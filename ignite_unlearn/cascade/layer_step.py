@@ -195,7 +195,7 @@ def move_nearer(gan: GAN, found: ScoreGradients, change: Tensor, images: Images,
         wanted: what is to be added to their scores ``(N,)``.
 
     Returns:
-        The share of the change that was made: a power of one half, or 0.
+        What share of the change was made, a power of one half, or 0.
     """
     weight = found.weight.data
     start, before = weight.clone(), wanted.square().sum()
