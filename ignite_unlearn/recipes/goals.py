@@ -96,6 +96,7 @@ def class_goals(*, share: float = 0.01, fid: float = 1.02, speedup: float = 185)
             Goal(f"{words}: not told from the retrained GAN", _stands(key), 1, at_least=True)
             for key, words in (
                 ("membership_discriminator_score", "membership, discriminator's score"),
+                ("membership_other_labels", "membership, discriminator's score under the other labels"),
                 ("null_directions", "null directions of weights"),
             )
         ),

@@ -78,7 +78,7 @@ def numbers(**changes):
     return known | changes
 
 
-OTHERS = ("relearning_fresh_row", "membership_discriminator_score", "null_directions")
+OTHERS = ("relearning_fresh_row", "membership_discriminator_score", "membership_other_labels", "null_directions")
 
 
 def row(seed=0, **unlearned):

@@ -195,7 +195,11 @@ def test_a_label_of_an_earlier_request_keeps_what_it_has(kind):
         assert torch.allclose(gan.score(shown, asked), teacher.score(shown, asked)) == (label != 1)
 
 
-@pytest.mark.parametrize("left", [None, lambda images, own: ~gone(images, own)], ids=["nobody knows", "shown again"])
+@pytest.mark.parametrize(
+    "left",
+    [None, lambda images, own: ~gone(images, own), lambda images, own: torch.arange(len(images)) > 0],
+    ids=["nobody knows", "shown again", "shown by one image"],
+)
 def test_it_is_drawn_anew_where_its_class_may_be_there_again(left):
     gan = make()
     start(gan, {2}, UntrainedLabel())

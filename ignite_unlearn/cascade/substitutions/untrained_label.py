@@ -18,8 +18,6 @@ from ignite_unlearn.gan.layers import readers
 from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import CALL, COUNT, SEED, asks, maybe
 
-_LOOKED_AT = 128  # images under a label of an earlier request
-_BACK = 0.01  # the share of its class among them that is too much
 _AT_A_TIME = 16  # images that are looked at before the next ones are made
 _OTHERS, _NUMBERS = 1152, 2**26  # images of retained classes, and their pixels, to which distances are compared
 
@@ -42,7 +40,7 @@ class UntrainedLabel:
     of retained classes may look like the forgotten one by chance, in a retrained GAN too. So rows are drawn until one
     shows the class in none of ``samples`` images; if ``draws`` are not enough, the one is taken that goes longest.
 
-    A label that an earlier request has had forgotten keeps what it has, where ``left`` hardly finds its class there.
+    A label that an earlier request has had forgotten keeps what it has, where ``left`` finds its class there no more.
 
     Args:
         draws: of the generator's rows of a label, at most.
@@ -115,7 +113,7 @@ class UntrainedLabel:
                 "OtherClass(), or give what trains, GAN(..., trained=...)."
             )
         before: tuple[int, ...] = getattr(regions, "earlier_classes", ())
-        kept = [label for label in before if self._still_forgotten(teacher, label)]
+        kept = [label for label in before if self._still_forgotten(_images(teacher, latents, label))]
         forgotten = sorted(set(range(gan.labels)) - {*retained, *kept})
         for rows in found:
             if rows.embedding and not rows.scaled:
@@ -129,12 +127,9 @@ class UntrainedLabel:
         shows = {label: self._judge(_images(teacher, latents, label), others) for label in forgotten}
         self._draw_until_gone(gan, found, latents, shows)
 
-    def _still_forgotten(self, teacher: GAN, label: int) -> bool:
-        """Returns whether the class of an earlier request is hardly under its label; without ``left`` nobody knows."""
-        if self.left is None:
-            return False
-        images = _images(teacher, teacher.sample_latents(_LOOKED_AT), label)
-        return float(self._gone(images, images).float().mean()) > 1 - _BACK
+    def _still_forgotten(self, images: Tensor) -> bool:
+        """Returns whether none of a label's images shows its class; without ``left`` nobody knows."""
+        return self.left is not None and bool(self._gone(images, images).all())
 
     def _draw_until_gone(
         self, gan: GAN, found: list[LabelRows], latents: Tensor, shows: dict[int, Callable[[Tensor, slice], Tensor]]
