@@ -23,9 +23,9 @@ from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
 
 _EVERY = 5  # iterations from one measurement to the next, or a longer gap between two unlearning steps
-_PATIENCE = 4  # measurements in a row for an end, and for a verdict
-_ENOUGH_ITEMS = 5  # of items for a verdict
+_PATIENCE = 4  # measurements in a row for an end
 _STAYS = 2048  # learning steps in a row for an end of items: what a GAN knew of them comes up again for longer
+_LASTS = 256  # likewise for a verdict, where the loop ends before that: after fewer most of it came back
 _MEASURE = 4  # what a random number stream is for
 
 
@@ -33,8 +33,8 @@ class SelfStop(StopWhenForgotten):
     """Ends a phase when :class:`.Remains` is within its bounds, four times in a row.
 
     Items are to stay away for 2,048 learning steps, in pauses between unlearning steps (:class:`.Rhythm`). Where the
-    loop ends before that, the fifth measurement of items in a row is taken for forgotten. Measurements are taken at the
-    end of a pause, and no sooner than after five learning steps.
+    loop ends before that, they are called forgotten if they stayed away for 256. Measurements are taken at the end of a
+    pause, and no sooner than after five learning steps.
 
     Where the original GAN is nearer to the bounds than any state that was measured, it is put back.
 
@@ -61,7 +61,6 @@ class SelfStop(StopWhenForgotten):
         nets = (unlearning.gan.generator, unlearning.gan.discriminator)
         of_class = unlearning.forget.describe().images is None
         super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, patience=_PATIENCE, keep=nets)
-        self.enough = _PATIENCE if of_class else _ENOUGH_ITEMS
         self._rhythm = None if of_class else Rhythm(unlearning.every)
         self._learned = self._stayed = 0  # learning steps since the last measurement, and while all were near enough
         self._substitution, self._unseen, self._aimed = substitution, unseen, aimed
@@ -74,10 +73,11 @@ class SelfStop(StopWhenForgotten):
         most = self.unlearning.max_iterations
         last = "" if most is None else f", and at the latest after {most} unlearning steps"
         near = (
-            f"after {self.patience} measurements in a row that are near their bounds, {_EVERY * self.unlearning.every} "
+            f"after {self.patience} measurements in a row that are near their bounds, {self._steps(_EVERY)} "
             "learning steps or more from one to the next"
             if self._rhythm is None
-            else f"when all measurements of {self._asked_to_stay} learning steps were near their bounds"
+            else f"when all measurements of {self._steps(_STAYS)} learning steps were near their bounds, and called "
+            f"forgotten after {self._steps(_LASTS)}"
         )
         return f"{near}{last}; the logger ignite_unlearn tells each (level INFO)"
 
@@ -123,7 +123,7 @@ class SelfStop(StopWhenForgotten):
         if following is not None:
             self.unlearning.gap = following
             return
-        if self._learned < _EVERY * self.unlearning.every:
+        if self._learned < self._steps(_EVERY):
             return
         self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
         self.of_chance, self.swing = self.remains.of_chance, self.remains.swing
@@ -135,18 +135,24 @@ class SelfStop(StopWhenForgotten):
             settled = all(self._last[name] <= most for name, most in self.remains.settled.items())
             self.unlearning.gap = self._rhythm.judged(settled=settled)
 
-    @property
-    def _asked_to_stay(self) -> int:
-        return _STAYS * self.unlearning.every
+    def _steps(self, count: int) -> int:
+        """Returns how many learning steps that is where the unlearning steps are farther apart."""
+        return count * self.unlearning.every
 
     def _held_long_enough(self) -> bool:
-        return super()._held_long_enough() if self._rhythm is None else self._stayed >= self._asked_to_stay
+        return super()._held_long_enough() if self._rhythm is None else self._stayed >= self._steps(_STAYS)
+
+    def _lasts(self) -> bool:
+        return super()._lasts() if self._rhythm is None else self._stayed >= self._steps(_LASTS)
+
+    def _too_briefly(self) -> str:
+        return super()._too_briefly() if self._rhythm is None else f"for fewer than {self._steps(_LASTS)} learning steps"
 
     def _how_long(self) -> str:
         if self._rhythm is None:
             return super()._how_long()
         stayed = self._stayed if self._held else 0
-        return f"near enough for {stayed} of {self._asked_to_stay} learning steps in a row"
+        return f"near enough for {stayed} of {self._steps(_STAYS)} learning steps in a row"
 
     def _ending(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:

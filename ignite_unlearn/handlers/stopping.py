@@ -52,8 +52,6 @@ class StopWhenForgotten:
         of_chance: up to what a number may lie by chance where nothing is remembered, where that is known.
         swing: how far outside of its bound a number may lie in all measurements but the one that the phase ends with;
             0 where nothing is said. A number that comes to rest near its bound swings about it.
-        enough: in how many measurements in a row, up to that of the state that is put back, numbers must have been that
-            near to say that it lasted; ``patience``, until somebody changes it.
         restored: whether the nets were put back to the best state when the phase ended.
 
     Raises:
@@ -106,7 +104,6 @@ class StopWhenForgotten:
         self.of_original: Mapping[str, float] = {}
         self.of_chance: Mapping[str, float] = {}
         self.swing: Mapping[str, float] = {}
-        self.enough = patience
         self._released = released
         self._keep = keep
         self._kept: KeptWeights | None = None
@@ -198,7 +195,7 @@ class StopWhenForgotten:
         self._last = numbers
         excess = self.excess(numbers)
         self._held = self._held + 1 if self._outside(numbers, self.swing) == 0 else 0
-        lasted = excess == 0 and self._held >= self.enough
+        lasted = excess == 0 and self._lasts()
         # Of equal ones the latest: it has held longest against the loop.
         if excess < math.inf and (lasted, -excess) >= (self._lasted, -self._least_excess):
             self._least_excess, self._lasted, self.best = excess, lasted, numbers
@@ -215,6 +212,13 @@ class StopWhenForgotten:
 
     def _held_long_enough(self) -> bool:
         return self._held >= self.patience
+
+    def _lasts(self) -> bool:
+        """Returns whether it may be called forgotten where the loop ends before that."""
+        return self._held_long_enough()
+
+    def _too_briefly(self) -> str:
+        return f"in fewer than {self.patience} measurements in a row"
 
     def _how_long(self) -> str:
         return f"{self._held} of {self.patience} measurements in a row were near enough"
@@ -250,8 +254,8 @@ class StopWhenForgotten:
             for name in {**self.at_most, **self.at_least}
         ]
         if not reached and self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
-            fewer = "" if lasted else f"fewer than {self.enough} measurements in a row"
-            said = "were not reached" if self.excess(left) else f"held{fewer and f' in {fewer}'}"
+            held = "held" if lasted else f"held {self._too_briefly()}"
+            said = "were not reached" if self.excess(left) else held
             self.unlearning.stop(
                 f"{self.unlearning.stopped_because}, and its bounds {said}: {self._beside_bounds(left)}"
             )

@@ -13,8 +13,8 @@ HEADLINES = {
     "not-tested": "NOT TESTED",
 }
 BRIEFLY = (
-    "The bounds held, but in fewer measurements in a row than were asked for: what was forgotten may come back. Give "
-    "the loop more epochs, or the phase a larger max_iterations."
+    "The bounds held, but not for as long as shows that it lasts: what was forgotten may come back. Give the loop more "
+    "epochs, or the phase a larger max_iterations."
 )
 QUALITY = frozenset({"drift", "fid", "kid"})  # numbers that tell how good images are, and not how much is forgotten
 
@@ -48,7 +48,7 @@ class Verdict:
 def verdict_by(bounds: Sequence[Mapping[str, Any]]) -> Verdict:
     """Returns the verdict on a phase by its bounds.
 
-    Forgotten needs all bounds to hold, in as many measurements in a row as were asked for, and one of them that is not
+    Forgotten needs all bounds to hold, for as long as was asked for, and one of them that is not
     about quality and that the original GAN misses by more than chance, as far as that is known.
 
     Args:

@@ -20,7 +20,7 @@ class Bound:
         of_substitutes: of ``"share_above_substitutes"``, the forgotten share of the substitutes themselves.
         of_original: what it was of the original GAN, where the phase measured that.
         of_chance: up to what it may lie by chance where nothing is remembered, where the phase knows that.
-        lasted: whether all bounds held in as many measurements in a row as were asked for; None: nobody knows.
+        lasted: whether all bounds held for as long as was asked for; None: nobody knows.
     """
 
     name: str

@@ -312,7 +312,8 @@ def test_items_are_left_to_the_loop_for_longer_and_longer_while_they_stay_away(l
 
 
 @pytest.mark.filterwarnings("ignore:6 of the 6 images to be forgotten were not among")
-def test_a_pause_that_the_end_of_the_run_cut_short_counts_as_long_as_it_was(loop, monkeypatch):
+@pytest.mark.parametrize(("steps", "verdict"), [(100, "not-forgotten"), (255, "not-forgotten"), (256, "forgotten")])
+def test_items_are_forgotten_if_they_stayed_away_until_the_run_ended_if_in_a_pause(loop, steps, verdict, monkeypatch):
     class Told:
         of_original, at_most, at_least, of_chance, swing = {"left": 1.0}, {"left": 0.5}, {}, {}, {}
 
@@ -327,9 +328,9 @@ def test_a_pause_that_the_end_of_the_run_cut_short_counts_as_long_as_it_was(loop
     forget = ForgetItems(*real(torch.arange(6) % 3)[None], labels[:6])
     phase = CascadedUnlearning(loop.gan, forget=forget, unseen=(images, labels))
     phase.attach(trainer)
-    trainer.run(loop.batches(100))  # in a pause of 64
-    assert phase.self_stop._how_long() == "near enough for 100 of 2048 learning steps in a row"
-    assert phase.verdict.value == "forgotten"  # more than five measurements in a row
+    trainer.run(loop.batches(steps))  # 100 are in a pause of 64, the others in one of 128
+    assert phase.self_stop._how_long() == f"near enough for {steps} of 2048 learning steps in a row"
+    assert phase.verdict.value == verdict
 
 
 @pytest.mark.parametrize(("of_original", "put_back"), [(0.55, True), (0.45, True), (0.65, False)])

@@ -9,7 +9,17 @@ from ignite_unlearn import ErasureRecord, StopWhenForgotten, UnlearningError
 from tests.handlers.test_phase import data, make
 
 
-def run(numbers, keep=False, swing=0.0, enough=None, **options):
+class LastsSooner(StopWhenForgotten):
+    """Takes three measurements in a row for lasting, and ends the phase after more."""
+
+    def _lasts(self):
+        return self._held >= 3
+
+    def _too_briefly(self):
+        return "for a moment"
+
+
+def run(numbers, keep=False, swing=0.0, kind=StopWhenForgotten, **options):
     """Runs a phase whose judge says these numbers one after the other."""
     unlearning, given, weights = make(max_iterations=len(numbers)), iter(numbers), []
     trainer = Engine(lambda e, b: None)
@@ -21,8 +31,8 @@ def run(numbers, keep=False, swing=0.0, enough=None, **options):
         return next(given)
 
     nets = (unlearning.gan.generator,) if keep else ()
-    stopping = StopWhenForgotten(unlearning, measure, keep=nets, **options)
-    stopping.swing, stopping.enough = {"a": swing}, enough or stopping.patience
+    stopping = kind(unlearning, measure, keep=nets, **options)
+    stopping.swing = {"a": swing}
     with unlearning.attach(trainer), stopping.attach(trainer):
         before = torch.get_rng_state()
         trainer.run(data(2), max_epochs=20)
@@ -166,11 +176,11 @@ def test_a_number_may_swing_about_its_bound_but_at_the_end():
     ],
 )
 def test_of_a_phase_that_ends_for_another_reason_a_state_that_lasted_is_put_back(numbers, put_back, lasted):
-    asked = {"at_most": {"a": 2}, "patience": 9, "enough": 3, "swing": 1}
+    asked = {"at_most": {"a": 2}, "patience": 9, "kind": LastsSooner, "swing": 1}
     unlearning, stopping, weights = run([{"a": v} for v in numbers], keep=True, **asked)
     assert torch.equal(unlearning.gan.generator.body[0].weight, weights[put_back]) and stopping.restored
     assert [(bound["value"], bound["lasted"]) for bound in unlearning.bounds] == [(numbers[put_back], lasted)]
-    held = "held" if lasted else "held in fewer than 3 measurements in a row"
+    held = "held" if lasted else "held for a moment"
     assert f"iterations is spent, and its bounds {held}: a {numbers[put_back]}" in unlearning.stopped_because
 
 

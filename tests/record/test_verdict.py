@@ -95,7 +95,7 @@ FORGOTTEN, NOT, OPEN = "forgotten", "not-forgotten", "not-tested"
         ({"metrics": {"original": {"mine": 0}}, "bounds": [bound("mine", 0.1, at_most=0.2)]}, OPEN, "GAN is within"),
         ({"metrics": {}, "bounds": [bound("mine", float("nan"), at_most=0.2)]}, NOT, "no number"),
         ({"metrics": {}, "bounds": [few_items(0.9)]}, FORGOTTEN, "the bound is at most 0.55"),
-        ({"metrics": {}, "bounds": [few_items(0.9) | {"lasted": False}]}, NOT, "fewer measurements in a row"),
+        ({"metrics": {}, "bounds": [few_items(0.9) | {"lasted": False}]}, NOT, "not for as long as"),
         ({"metrics": {}, "bounds": [few_items(0.6)]}, OPEN, "has 0.6, which may be chance with so few images"),
         ({"metrics": aucs(0.95, 0.5), "bounds": [few_items(0.6)]}, FORGOTTEN, "the bound is at most 0.55"),
         ({"metrics": aucs(0.58, 0.4), "bounds": [few_items(0.9)]}, OPEN, "which may be chance"),
