@@ -1,6 +1,7 @@
 """What the build of the documentation would only find out in minutes."""
 
 import importlib.util
+import logging
 import re
 import sys
 from pathlib import Path
@@ -91,3 +92,18 @@ def test_the_first_code_that_people_see_names_what_is_there(page):
     for name in re.findall(r"[A-Z]\w+", names):
         assert name in ignite_unlearn.__all__
     compile(code, page, "exec")
+
+
+def test_the_line_that_has_measurements_printed_does_so_after_the_package_is_imported():
+    pages = [DOCS.parent / "README.md", *DOCS.glob("*/*.md"), *DOCS.parent.glob("plugins/*/README.md")]
+    lines = {line for page in pages for line in re.findall(r'setup_logger\("ignite_unlearn".*?\)', page.read_text())}
+    assert lines
+    logger = logging.getLogger("ignite_unlearn")
+    for line in lines:
+        try:
+            exec(f"import ignite.utils\nignite.utils.{line}")
+            assert logger.level == logging.INFO and any(type(h) is logging.StreamHandler for h in logger.handlers), line
+        finally:
+            logger.handlers.clear()
+            logger.setLevel(logging.NOTSET)
+            logger.propagate = True

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 import torch
-from families import EPOCH_LENGTH, EPOCHS, PHASE, Bench, Request
+from families import EPOCH_LENGTH, PHASE, Bench, Request
 from families_loops import FAMILIES, Loop
 from families_nets import CLASSES
 from ignite.engine import Engine
@@ -62,7 +62,8 @@ def measured(request: Request, make: Make) -> dict[str, Any]:
     gan, trainer, numbers = loop.gan, Engine(loop.step()), {"original": request.measured(loop.gan)}
     phase = make(request, gan)
     with borrow(seed=PHASE), phase.attach(trainer):
-        trainer.run(list(family.batches(data.images, data.labels, steps(EPOCH_LENGTH), 7)), max_epochs=EPOCHS)
+        learned = list(family.batches(data.images, data.labels, steps(EPOCH_LENGTH), 7))
+        trainer.run(learned, max_epochs=request.bench.epochs)
         numbers["at once"] = request.measured(gan)
         taken = 0
         for later in LATER:

@@ -38,7 +38,7 @@ from ignite_unlearn.recipes.data.mnist import load_small_mnist
 TRAINED = {"digits": 1300, "mnist": 3000}  # images
 UNSEEN = 1100  # at most; every other one goes to the phase
 ITEMS = 8
-EPOCHS, EPOCH_LENGTH = 4, 20  # of the loop that unlearns
+EPOCH_LENGTH = 20  # of the loop that unlearns
 LATER = (100, 200, 2000)  # learning steps
 MEASURES, HELPS, RETRAINED, PHASE, JUDGED = 77, 78, 100, 123, 9  # seeds
 NUMBERS = {
@@ -71,6 +71,7 @@ class Bench:
     runs: Path
     data_root: Path | None
     at_most: int | None
+    epochs: int = 4  # of the loop that unlearns
 
     def steps(self, count: int) -> int:
         """Returns how many of so many steps are taken."""
@@ -129,7 +130,11 @@ class Request:
 
     @property
     def name(self) -> str:
-        """What its rows and files are called."""
+        """What its rows are called."""
+        return self._drawn if self.bench.epochs == Bench.epochs else f"{self._drawn} {self.bench.epochs} epochs"
+
+    @property
+    def _drawn(self) -> str:
         return f"{self.family.name} s{self.seed}" + (f" d{self.draw}" if self.family.items else "")
 
     @cached_property
@@ -157,7 +162,7 @@ class Request:
 
     def retrained(self) -> Loop:
         """Returns one that never saw what is to be forgotten, of another seed."""
-        file, kept = f"retrained-{self.name.replace(' ', '-')}.pt", ~self.forgotten
+        file, kept = f"retrained-{self._drawn.replace(' ', '-')}.pt", ~self.forgotten
         images, labels = self.data.images[kept], self.data.labels[kept]
         return self.bench.trained(self.family, file, images, labels, RETRAINED + self.seed)
 
@@ -210,7 +215,8 @@ def unlearned(request: Request) -> Row:
     phase, trainer = request.phase(gan), Engine(step)
     with borrow(seed=PHASE + request.draw):
         with phase.attach(trainer):
-            trainer.run(list(family.batches(data.images, data.labels, bench.steps(EPOCH_LENGTH), 7)), max_epochs=EPOCHS)
+            learned = list(family.batches(data.images, data.labels, bench.steps(EPOCH_LENGTH), 7))
+            trainer.run(learned, max_epochs=bench.epochs)
         numbers["at once"] = request.measured(gan)
         retained, taken = ~request.forgotten, 0
         batches = partial(family.batches, data.images[retained], data.labels[retained])
@@ -274,14 +280,15 @@ def table(rows: list[Row]) -> Iterator[str]:
 @click.option("--seeds", default="0", show_default=True, help="Of originals.")
 @click.option("--draws", default="0", show_default=True, help="Of items.")
 @click.option("--retrained", "judges", is_flag=True, help="Train and measure GANs that never saw what is forgotten.")
+@click.option("--epochs", default=Bench.epochs, show_default=True, help="Of the loop that unlearns.")
 @click.option("--at-most", type=click.IntRange(min=1), help="Steps of any training or epoch, to try it in a moment.")
 def main(
     families: tuple[str, ...], runs: Path, data_root: Path | None, seeds: str, draws: str, judges: bool,
-    at_most: int | None,
+    epochs: int, at_most: int | None,
 ) -> None:  # fmt: skip
     """Unlearn and measure FAMILIES, or all of them, and print the table."""
     runs.mkdir(parents=True, exist_ok=True)
-    out, bench = runs / "results.jsonl", Bench(runs, data_root, at_most)
+    out, bench = runs / "results.jsonl", Bench(runs, data_root, at_most, epochs)
     rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
     requests = [
         Request(bench, family, seed, draw)

@@ -78,6 +78,11 @@ def choose(
     told = forget.describe()
     items = told.images is not None
     expected = ExpectedPlace(told.images, unseen)
+    if items and gan.labels is not None and unseen is not None and unseen[1] is None:
+        raise UnlearningError(
+            "CascadedUnlearning(unseen=...) of images, for a GAN that takes labels, needs the unseen images' labels "
+            "too: unseen=(images, labels)."
+        )
     # Unseen images that the discriminator can score.
     scored = None if unseen is None or (gan.labels is not None and unseen[1] is None) else unseen
     if substitution is None:
@@ -130,7 +135,8 @@ def _fake_label(items: bool, unseen: Images | None, expected: ExpectedPlace) -> 
     if items:
         return (
             Generated(),
-            "without unseen images, and labels where the GAN takes them, items get the level of generated ones",
+            "items get the level of generated ones, and how much is left of them is not measured: give unseen=, real "
+            "images that the GAN was never trained on, to have that done",
         )
     return Generated(below=1.0, live=False), "the class's images count as less real than generated ones"
 
@@ -145,7 +151,8 @@ def _step(
     if unseen is not None and any(map(_moves, gan.discriminator.modules())):
         images, labels = unseen
         return KFAC(unseen=images, unseen_labels=labels), "one layer forgets the items, and what a probe of it tells"
-    return exchange, "no layer can be moved alone, or there are no unseen images to hold: all weights descend"
+    lacks = "there are no unseen images to hold" if unseen is None else "no layer can be moved alone"
+    return exchange, f"{lacks}, so all weights descend"
 
 
 def _moves(layer: nn.Module) -> bool:

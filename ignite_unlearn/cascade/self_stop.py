@@ -79,7 +79,7 @@ class SelfStop(StopWhenForgotten):
             else f"when all measurements of {self._steps(_STAYS)} learning steps were near their bounds, and called "
             f"forgotten after {self._steps(_LASTS)}"
         )
-        return f"{near}{last}; the logger ignite_unlearn tells each (level INFO)"
+        return f'{near}{last}; ignite.utils.setup_logger("ignite_unlearn", reset=True) has each told'
 
     def see(self, retained: Tensor, regions: LatentRegions) -> None:
         """Looks at a batch's retained images ``(N, ...)``, and now and then at where the generator makes items."""
@@ -146,7 +146,9 @@ class SelfStop(StopWhenForgotten):
         return super()._lasts() if self._rhythm is None else self._stayed >= self._steps(_LASTS)
 
     def _too_briefly(self) -> str:
-        return super()._too_briefly() if self._rhythm is None else f"for fewer than {self._steps(_LASTS)} learning steps"
+        return (
+            super()._too_briefly() if self._rhythm is None else f"for fewer than {self._steps(_LASTS)} learning steps"
+        )
 
     def _how_long(self) -> str:
         if self._rhythm is None:

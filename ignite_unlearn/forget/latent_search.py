@@ -53,8 +53,9 @@ class Nearness:
 
         Both are told by how much nearer images come to items than is expected of them, beside the same of unseen
         images. Known are all items where they can be told from unseen images as a whole, else those that stand out one
-        by one. The borders are such that the items, kept outside of them, are spread as unseen images are: the item
-        that is made most closely gets the lowest quantile.
+        by one, but for items that lie no nearer than the middle one of unseen images does: nobody remembers these, and
+        to lead the generator farther off would cost images that are retained. The borders are such that the items, kept
+        outside of them, are spread as unseen images are: the item that is made most closely gets the lowest quantile.
 
         Args:
             expected: what is expected of images that the generator never saw; None: of each the mean.
@@ -65,7 +66,7 @@ class Nearness:
         places = (items.argsort().argsort() + 0.5) / len(items)
         below = (items[:, None] < unseen[None]).double() + 0.5 * (items[:, None] == unseen[None]).double()
         known = torch.full_like(items, float(below.mean()) > 0.5 + SLACK, dtype=torch.bool) | discoveries(items, unseen)
-        return of_items + torch.quantile(unseen, places.to(unseen)), known
+        return of_items + torch.quantile(unseen, places.to(unseen)), known & (items < unseen.median())
 
     def _expected(self, expected: Expected | None) -> tuple[Tensor, Tensor]:
         if expected is None:

@@ -50,12 +50,15 @@ def shape_of(output: Any) -> str:
     return f"a {type(output).__name__}"
 
 
+_ONE_HOT = ", for one-hot labels lambda net, z, y: net(z, torch.nn.functional.one_hot(y, classes).float())"
+
+
 def generator_refused(error: BaseException, latents: Any, conditional: bool) -> UnlearningError:
     """Returns what to say of a generator that cannot be called."""
     return UnlearningError(
         f"The generator cannot be called with latents of shape {tuple(latents.shape)}"
         f"{' and labels' if conditional else ''}: {first_line(error)} Check GAN(..., latents=..., labels=...), or pass "
-        "generate=(generator, latents, labels) -> images."
+        f"generate=(generator, latents, labels) -> images{_ONE_HOT if conditional else ''}."
     )
 
 

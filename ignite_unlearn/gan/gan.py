@@ -55,7 +55,8 @@ class GAN:
         discriminator: maps images, and labels where its ``forward`` takes a second argument, to a score: a tensor of
             any shape with N rows, or a tuple or dict that holds one.
         latents: shape of one latent, drawn from N(0, 1), or a callable ``n -> latents`` of shape ``(n, ...)``.
-        scores: what the discriminator returns: ``"logits"``, ``"probabilities"`` in [0, 1] or ``"critic"`` values.
+        scores: what the discriminator returns: ``"logits"``, ``"probabilities"`` in [0, 1] or ``"critic"`` values, as
+            those of a WGAN or a least-squares GAN.
         labels: the number of classes of a conditional GAN; None for an unconditional one.
         image: where the batch keeps its images; see :class:`.BatchForm`.
         label: where the batch keeps its class labels; likewise.

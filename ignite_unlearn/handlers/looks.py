@@ -147,6 +147,23 @@ def look_at_values(look: Look, forget: Forget, unseen_sets: Iterable[Tensor], im
         _compare(look, "The images to be forgotten", told.images, images)
         if told.recognised:
             _look_for_other_forms(look, forget, told.images, images)
+    _look_at_unseen(look, unseen_sets, images)
+
+
+def refuse_unseen(unseen_sets: Iterable[Tensor], images: Tensor) -> None:
+    """Refuses unseen images that are not what a batch holds, ``(N, ...)``, or were in it.
+
+    Raises:
+        UnlearningError: if there are such.
+    """
+    look = Look()
+    if len(images):
+        _look_at_unseen(look, unseen_sets, images)
+    if look.problems:
+        raise UnlearningError(look.problems[0])
+
+
+def _look_at_unseen(look: Look, unseen_sets: Iterable[Tensor], images: Tensor) -> None:
     for unseen in unseen_sets:
         if unseen.shape[1:] != images.shape[1:]:
             look.problems.append(

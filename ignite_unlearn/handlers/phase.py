@@ -19,6 +19,7 @@ from ignite_unlearn.handlers.company import refuse_company
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents, fire
 from ignite_unlearn.handlers.faults import renew, unharmed
 from ignite_unlearn.handlers.handle import PhaseHandle
+from ignite_unlearn.handlers.looks import refuse_unseen
 from ignite_unlearn.handlers.meetings import Meetings
 from ignite_unlearn.handlers.method import PHASE, UnlearningMethod
 from ignite_unlearn.handlers.original import Original
@@ -97,7 +98,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
     ):
         super().__init__(gan, forget, batch_size=batch_size, every=every)
         self.max_iterations, self.seed, self.metrics_prefix = max_iterations, seed, metrics_prefix
-        self.iterations = self.states_given = self._replaced = 0
+        self.iterations = self.states_given = self.rested = self._replaced = 0
         self.stopped_because: str | None = None
         self.bounds: Sequence[Mapping[str, Any]] = ()
         self.metrics: dict[str, float] = {}
@@ -109,7 +110,6 @@ class UnlearningPhase(UnlearningMethod, Watching):
         Watching.__init__(self, gan, forget)
         self._last_good: KeptWeights | None = None
         self._running = self._learning = False
-        self.rested = 0
         self.gap, self._since = every, -1  # learning steps since the last unlearning step; -1: the next one is due
         self.shown, self._clock, self._meetings = Shown(metrics_prefix), Stopwatch(), Meetings()
 
@@ -239,6 +239,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
     def _begin(self, engine: Engine, original: Original, rows: Rows) -> None:
         self._last_good = kept = KeptWeights(self.gan.generator, self.gan.discriminator)
         if self.iterations == 0:
+            together(lambda: refuse_unseen(self.unseen_images(), rows.images))
             original.settle(self.gan)
             _ = original.regions  # looked up before the stream below begins
             with borrow_alike(self.gan, step_seed(self.seed, _BEGIN), frozen_too=True), unharmed(self, kept, rows):

@@ -261,9 +261,14 @@ class StopWhenForgotten:
             )
 
     def _beside_bounds(self, numbers: Mapping[str, float]) -> str:
-        shown = [f"{_said(name)} {_shown(numbers[name])} (at most {b:.4g})" for name, b in self.at_most.items()]
-        shown += [f"{_said(name)} {_shown(numbers[name])} (at least {b:.4g})" for name, b in self.at_least.items()]
-        return ", ".join(shown)
+        names = dict.fromkeys([*self.at_most, *self.at_least])
+        return ", ".join(f"{_said(name)} {_shown(numbers[name])} ({self._bounds_of(name)})" for name in names)
+
+    def _bounds_of(self, name: str) -> str:
+        pairs = (("at least", self.at_least), ("at most", self.at_most))
+        asked = " and ".join(f"{words} {bounds[name]:.4g}" for words, bounds in pairs if name in bounds)
+        near = self.swing.get(name)
+        return f"{asked}, near enough up to {near:.2g} outside" if near else asked
 
 
 def _said(name: str) -> str:

@@ -40,12 +40,21 @@ CLASSES, ITEMS = ForgetClasses({2}, classifier=lambda x: x), ForgetItems(IMAGES[
         (None, CLASSES, IMAGES, ["RetainedNeighbour", "Generated", "ExchangeScores", 8]),
         (None, ITEMS, IMAGES, ["RetainedNeighbour", "UnseenQuantiles", "KFAC", 8]),
         (3, ITEMS, (IMAGES, LABELS), ["RetainedNeighbour", "UnseenQuantiles", "KFAC", 8]),
-        (3, ITEMS, IMAGES, ["RetainedNeighbour", "Generated", "ExchangeScores", 8]),
         (None, ITEMS, None, ["RetainedNeighbour", "Generated", "ExchangeScores", 8]),
     ],
 )
 def test_parts_follow_from_the_request_and_the_nets(labels, forget, unseen, expected):
     assert names(CascadedUnlearning(gan(labels), forget=forget, unseen=unseen)) == expected
+
+
+def test_items_of_a_gan_that_takes_labels_need_unseen_images_with_labels():
+    with pytest.raises(UnlearningError, match=r"needs the unseen images' labels too: unseen=\(images, labels\)"):
+        CascadedUnlearning(gan(3), forget=ITEMS, unseen=IMAGES)
+    CascadedUnlearning(gan(3), forget=CLASSES, unseen=IMAGES)  # of a class they are only compared
+
+
+def test_without_unseen_images_it_is_said_that_items_are_not_measured():
+    assert "not measured: give unseen=" in str(CascadedUnlearning(gan(), forget=ITEMS))
 
 
 def test_labelled_unseen_images_tell_which_class_is_a_substitute():

@@ -127,6 +127,14 @@ def test_items_are_known_as_a_whole_where_they_come_nearer_than_is_expected_and_
     assert looked(-1.0, 0.8, 0.9, unseen=unseen).borders()[1].tolist() == [True, False, False]
 
 
+def test_an_item_that_is_made_no_nearer_than_the_middle_unseen_image_marks_no_latents():
+    unseen = torch.linspace(0, 1, 101)
+    assert looked(0.0, 0.01, 0.02, 0.49, 0.51, 2.0, unseen=unseen).borders()[1].tolist() == [True] * 4 + [False] * 2
+    # Beside what is expected of each.
+    beside = Line(0.0, 0.1, -0.4, -0.6)
+    assert looked(0.0, 0.0, 0.0, 0.0, unseen=unseen).borders(beside)[1].tolist() == [True] * 3 + [False]
+
+
 def test_items_kept_outside_of_their_borders_are_spread_as_unseen_images_are():
     torch.manual_seed(0)
     unseen, expected = torch.rand(400).square(), Line(*torch.rand(60).tolist())

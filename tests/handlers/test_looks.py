@@ -3,6 +3,7 @@ import types
 
 import pytest
 import torch
+from ignite.engine import Engine
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
@@ -248,3 +249,24 @@ def test_whatever_parts_raise_is_a_problem(error):
     unlearning = of_items(X[[3]])
     unlearning.step.fake_label = raises
     assert f"The fake label ended in {type(error).__name__}" in str(unlearning.check([X]))
+
+
+@pytest.mark.parametrize(
+    ("unseen", "said"),
+    [
+        (UNSEEN.abs() * 40, "give them in the value range of the loop's batches"),
+        (UNSEEN[..., 1:], "give them as the batch holds its own"),
+        (torch.cat([UNSEEN, X[5:6]]), "1 of 24 images of the loop's batches are unseen images too"),
+    ],
+    ids=["range", "shape", "trained on"],
+)
+def test_unseen_images_that_no_loop_fits_end_a_run_that_was_not_checked_before_anything_changed(unseen, said):
+    unlearning = CascadedUnlearning(
+        GAN(Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES),
+        forget=ForgetClasses({2}), unseen=unseen, start=NearestEmbedding(),
+    )  # fmt: skip
+    trainer, nets = Engine(lambda engine, batch: None), (unlearning.gan.generator, unlearning.gan.discriminator)
+    before = [clone(net.state_dict()) for net in nets]
+    with pytest.raises(UnlearningError, match=re.escape(said)), unlearning.attach(trainer):
+        trainer.run([(X, Y)])
+    assert_identical([clone(net.state_dict()) for net in nets], before)

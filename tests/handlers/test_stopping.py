@@ -62,6 +62,14 @@ def test_each_measurement_is_logged_with_its_bounds(caplog):
     assert told[2].endswith("a 1 (at most 2); 2 of 2 measurements in a row were near enough.")
 
 
+def test_a_number_with_two_bounds_is_logged_once_and_how_near_is_near_enough(caplog):
+    caplog.set_level("INFO", logger="ignite_unlearn")
+    run([{"a": v} for v in (5, 3, 1)], at_most={"a": 2}, at_least={"a": 1}, patience=2, swing=1)
+    told = [message for message in caplog.messages if "in a row" in message]
+    assert told[1].count("a 3") == 1
+    assert "a 3 (at least 1 and at most 2, near enough up to 1 outside); 1 of 2" in told[1]
+
+
 def test_lower_bounds_and_every():
     unlearning, _, weights = run([{"accuracy": v} for v in (0.1, 0.95, 0.5)] * 3, at_least={"accuracy": 0.9}, every=2)
     assert unlearning.iterations == 4 and len(weights) == 2
