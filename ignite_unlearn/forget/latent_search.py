@@ -19,6 +19,7 @@ _ANGLE = 0.1  # radians, of neighbours
 _BRIEFLY = 256
 _AGAIN = 3000  # latents of a further look
 _REMEMBERED = 8192  # latents that were found
+_RETAINED = 0.5  # of the latents that make no item, at the least
 SLACK = 0.05  # how far an AUC may lie above what is expected: retrained GANs of a request differ by as much
 
 
@@ -159,17 +160,17 @@ class SampledRegions:
 
     def _choose(self) -> None:
         """Chooses latents on either side of the borders."""
-        for margin in (self._search.margin, 1.0):  # nearer ones, where there are no others
-            far = (self._first.apart >= margin * self.borders).all(1)
-            if bool(far.any()):
-                break
-        else:
+        times = torch.where(self.borders > 0, self._first.apart / self.borders, torch.inf).detach().amin(1)
+        outside = times[times >= 1].sort(descending=True).values
+        if not len(outside):
             raise UnlearningError(
                 f"Images of all {self._search.draws} latents drawn are as near to an item as the generator comes to "
                 "unseen images: there is nothing to lead them to. Check that unseen images have the items' value "
                 "range, or forget less."
             )
-        self._far, looked = self._first[far], self._first + self._later
+        # A few latents that are farthest from all items are all alike, and would be all that the generator still makes.
+        margin = min(self._search.margin, float(outside[int(_RETAINED * len(outside))]))
+        self._far, looked = self._first[times >= margin], self._first + self._later
         self._near = looked[(looked.apart < self.borders)[:, self._made].any(1)]
 
 
@@ -191,8 +192,8 @@ class LatentSearch:
 
     Args:
         draws: how many latents are drawn.
-        margin: images of retained latents are at least so many times farther from each item than its border is, where
-            there are such.
+        margin: images of retained latents are at least so many times farther from each item than its border is. Where
+            fewer than half of the latents that make no item are, it is the farther half of these.
 
     Raises:
         UnlearningError: if a number does not fit.

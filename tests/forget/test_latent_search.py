@@ -184,3 +184,16 @@ def test_with_more_retained_images_seen_less_is_forgotten_around_an_item_that_li
     regions.look_again(teacher, Line(*[-10.0] * 6))
     assert before.isfinite().all() and regions.borders.max() < 0 and len(regions.forgotten(5)[0]) == 0
     assert len(regions.retained(5)[0]) == 5
+
+
+def test_retained_latents_are_at_least_half_of_those_that_make_no_item():
+    torch.manual_seed(0)
+    item, unseen = gan().generate(torch.zeros(1, 2), None), torch.zeros(8, 1, 2, 2)
+    unseen[:, 0, 0] = torch.linspace(0.9, 1.1, 8)[:, None]  # so that most latents are near to the item
+    regions = LatentSearch(draws=2000, margin=9.0)(gan(), item, None, unseen)
+    apart = regions._first.apart[:, 0].detach()
+    outside = apart[apart >= regions.borders]
+    assert outside.max() < 9 * regions.borders  # none is as far as was asked
+    far = (gan().generate(regions.retained(3000)[0], None) - item).flatten(1).norm(dim=1)
+    assert far.min() >= outside.median() and len(regions._far.latents) == pytest.approx(len(outside) / 2, abs=1)
+    assert len(torch.unique(far)) > len(outside) / 3
