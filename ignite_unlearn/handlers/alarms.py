@@ -52,8 +52,8 @@ class Alarms:
         """Says that a phase ended while nothing measured what it forgot."""
         self._say(
             "unmeasured",
-            "The unlearning phase ended, but nothing has measured whether it forgot: give a phase for images unseen=, or "
-            "attach StopWhenForgotten(unlearning, measure, ...) or ErasureRecord(unlearning, folder, measure=...).",
+            "The unlearning phase ended, but nothing has measured whether it forgot: give a phase for images unseen=, "
+            "or attach StopWhenForgotten(unlearning, measure, ...) or ErasureRecord(unlearning, folder, measure=...).",
         )
 
     def averages(self, engine: Engine, gan: GAN, teacher: GAN, released: GAN | None) -> None:
