@@ -268,7 +268,9 @@ class StopWhenForgotten:
         pairs = (("at least", self.at_least), ("at most", self.at_most))
         asked = " and ".join(f"{words} {bounds[name]:.4g}" for words, bounds in pairs if name in bounds)
         near = self.swing.get(name)
-        return f"{asked}, near enough up to {near:.2g} outside" if near else asked
+        if not near:
+            return asked
+        return f"{asked}, near enough up to {near:.2g} outside" if math.isfinite(near) else f"{asked}, at the end alone"
 
 
 def _said(name: str) -> str:

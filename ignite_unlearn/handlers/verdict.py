@@ -48,8 +48,8 @@ class Verdict:
 def verdict_by(bounds: Sequence[Mapping[str, Any]]) -> Verdict:
     """Returns the verdict on a phase by its bounds.
 
-    Forgotten needs all bounds to hold, for as long as was asked for, and one of them that is not
-    about quality and that the original GAN misses by more than chance, as far as that is known.
+    Forgotten needs all bounds to hold, for as long as was asked for, and one of them that is not about quality and that
+    the original GAN misses by more than chance, as far as that is known.
 
     Args:
         bounds: as :attr:`~ignite_unlearn.UnlearningPhase.bounds` has them.

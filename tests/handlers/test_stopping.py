@@ -67,6 +67,8 @@ def test_a_number_with_two_bounds_is_logged_once_and_how_near_is_near_enough(cap
     run([{"a": v} for v in (5, 3, 1)], at_most={"a": 2}, at_least={"a": 1}, patience=2, swing=1)
     told = [message for message in caplog.messages if "in a row" in message]
     assert told[1].count("a 3") == 1
+    run([{"a": v} for v in (9, 1)], at_most={"a": 2}, swing=float("inf"))
+    assert "a 9 (at most 2, at the end alone); 1 of 1" in caplog.text
     assert "a 3 (at least 1 and at most 2, near enough up to 1 outside); 1 of 2" in told[1]
 
 

@@ -49,8 +49,8 @@ class Cascade:
     unlearning_steps: int = setting(1, "the generator's unlearning steps in an iteration", at_least=1)
     unlearning_lr: float = setting(3e-4, "learning rate of the unlearning steps", at_least=0)
     anchor: float = setting(8.0, "weight of what is to stay as it is", at_least=0)
-    every: int = setting(1, "learning steps from one unlearning step to the next", at_least=1, before=1)
     name: ClassVar[str] = "cascade"
+    every: ClassVar[int] = 1
 
     def check(self, nets: Nets) -> None:
         """Refuses a substitution that the nets do not fit.
@@ -175,6 +175,9 @@ class CascadeOnItems(Cascade):
     unlearning_iterations: int = same_setting(Cascade, "unlearning_iterations", 8)
     unlearning_batch_size: int = same_setting(Cascade, "unlearning_batch_size", 64)
     unlearning_lr: float = same_setting(Cascade, "unlearning_lr", 1e-4)
+    every: int = setting(  # type: ignore[misc]
+        1, "learning steps from one unlearning step to the next", at_least=1
+    )
     discriminator_step: str = setting(
         "gauss_newton", "how the discriminator is unlearned", choices=("gauss_newton", "kfac", "descent", "none")
     )
