@@ -21,6 +21,7 @@ from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.handle import phases_on
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.handlers.stopping import StopWhenForgotten
+from ignite_unlearn.handlers.streak import Streak
 
 _EVERY = 5  # iterations from one measurement to the next, or a longer gap between two unlearning steps
 _PATIENCE = 4  # measurements in a row for an end
@@ -62,7 +63,9 @@ class SelfStop(StopWhenForgotten):
         of_class = unlearning.forget.describe().images is None
         super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, patience=_PATIENCE, keep=nets)
         self._rhythm = None if of_class else Rhythm(unlearning.every)
-        self._learned = self._stayed = 0  # learning steps since the last measurement, and while all were near enough
+        if self._rhythm is not None:
+            self.streak = Streak(self._steps(_STAYS), self._steps(_LASTS), "learning steps")
+        self._learned = 0  # learning steps since the last measurement
         self._substitution, self._unseen, self._aimed = substitution, unseen, aimed
         self.expected = ExpectedPlace(unlearning.forget.describe().images, unseen)
         self.remains: Remains | None = None
@@ -73,11 +76,11 @@ class SelfStop(StopWhenForgotten):
         most = self.unlearning.max_iterations
         last = "" if most is None else f", and at the latest after {most} unlearning steps"
         near = (
-            f"after {self.patience} measurements in a row that are near their bounds, {self._steps(_EVERY)} "
+            f"after {self.streak.ends} measurements in a row that are near their bounds, {self._steps(_EVERY)} "
             "learning steps or more from one to the next"
             if self._rhythm is None
-            else f"when all measurements of {self._steps(_STAYS)} learning steps were near their bounds, and called "
-            f"forgotten after {self._steps(_LASTS)}"
+            else f"when all measurements of {self.streak.ends} learning steps were near their bounds, and called "
+            f"forgotten after {self.streak.lasts}"
         )
         return f'{near}{last}; ignite.utils.setup_logger("ignite_unlearn", reset=True) has each told'
 
@@ -90,14 +93,14 @@ class SelfStop(StopWhenForgotten):
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what was measured so far, the best state, and what the bounds follow from."""
-        own = {"expected": self.expected.state_dict(), "learned": [self._learned, self._stayed]}
+        own = {"expected": self.expected.state_dict(), "learned": self._learned}
         return {**super().state_dict(), **own, "rhythm": None if self._rhythm is None else self._rhythm.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Loads what :meth:`state_dict` returned."""
         super().load_state_dict(state)
         self.expected.load_state_dict(state["expected"])
-        self._learned, self._stayed = map(int, state["learned"])
+        self._learned = int(state["learned"])
         if self._rhythm is not None:
             self._rhythm.load_state_dict(state["rhythm"])
 
@@ -115,7 +118,7 @@ class SelfStop(StopWhenForgotten):
         # Without a number that could tell, nobody knows whether it was forgotten, and the phase says so at its end.
         self.unlearning.measured = self.unlearning.stopping is not self or bool(self.remains)
 
-    def _look(self, engine: Engine) -> None:
+    def _look(self, engine: Engine, gone_by: int = 1) -> None:
         if self.unlearning.stopping is not self or not self.remains:
             return
         self._learned += self.unlearning.rested
@@ -127,10 +130,9 @@ class SelfStop(StopWhenForgotten):
             return
         self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
         self.of_chance, self.swing = self.remains.of_chance, self.remains.swing
-        self._stayed, self._learned = self._stayed + self._learned, 0
-        super()._look(engine)
-        if self._held == 0:
-            self._stayed = 0
+        gone_by = gone_by if self._rhythm is None else self._learned
+        self._learned = 0
+        super()._look(engine, gone_by)
         if self._rhythm is not None:
             settled = all(self._last[name] <= most for name, most in self.remains.settled.items())
             self.unlearning.gap = self._rhythm.judged(settled=settled)
@@ -138,23 +140,6 @@ class SelfStop(StopWhenForgotten):
     def _steps(self, count: int) -> int:
         """Returns how many learning steps that is where the unlearning steps are farther apart."""
         return count * self.unlearning.every
-
-    def _held_long_enough(self) -> bool:
-        return super()._held_long_enough() if self._rhythm is None else self._stayed >= self._steps(_STAYS)
-
-    def _lasts(self) -> bool:
-        return super()._lasts() if self._rhythm is None else self._stayed >= self._steps(_LASTS)
-
-    def _too_briefly(self) -> str:
-        return (
-            super()._too_briefly() if self._rhythm is None else f"for fewer than {self._steps(_LASTS)} learning steps"
-        )
-
-    def _how_long(self) -> str:
-        if self._rhythm is None:
-            return super()._how_long()
-        stayed = self._stayed if self._held else 0
-        return f"near enough for {stayed} of {self._steps(_STAYS)} learning steps in a row"
 
     def _ending(self, engine: Engine) -> None:
         if self.unlearning.stopping is self and self.remains:

@@ -19,6 +19,7 @@ from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.events import UnlearningEvents
 from ignite_unlearn.handlers.handle import PhaseHandle, phases_on
 from ignite_unlearn.handlers.phase import UnlearningPhase
+from ignite_unlearn.handlers.streak import Streak
 from ignite_unlearn.utils.asked import MEASURE, asks, by_name, kind, maybe, several, whole
 from ignite_unlearn.utils.distributed import from_first
 
@@ -52,6 +53,7 @@ class StopWhenForgotten:
         of_chance: up to what a number may lie by chance where nothing is remembered, where that is known.
         swing: how far outside of its bound a number may lie in all measurements but the one that the phase ends with;
             0 where nothing is said. A number that comes to rest near its bound swings about it.
+        streak: for how long the numbers have been near enough, and how long is long enough.
         restored: whether the nets were put back to the best state when the phase ended.
 
     Raises:
@@ -92,7 +94,6 @@ class StopWhenForgotten:
         self.at_most = dict(at_most or {})
         self.at_least = dict(at_least or {})
         self.every = every
-        self.patience = patience
         if not self.at_most and not self.at_least:
             raise UnlearningError("StopWhenForgotten needs a bound, such as at_most={'forgotten_share': 0.02}.")
         nameless = [name for name, bound in (self.at_most | self.at_least).items() if math.isnan(bound)]
@@ -109,8 +110,8 @@ class StopWhenForgotten:
         self._kept: KeptWeights | None = None
         self._left: KeptWeights | None = None
         self.restored = False
+        self.streak = Streak(patience)
         self._least_excess, self._lasted = float("inf"), False  # of the best state
-        self._held = 0
         self._last: dict[str, float] = {}
 
     def excess(self, numbers: Mapping[str, float]) -> float:
@@ -159,7 +160,7 @@ class StopWhenForgotten:
     def state_dict(self) -> dict[str, Any]:
         """Returns what was measured so far, and the best state: tensors and plain values only."""
         return {
-            "held": self._held,
+            "streak": self.streak.state_dict(),
             "least_excess": self._least_excess,
             "lasted": self._lasted,
             "best": self.best,
@@ -177,8 +178,8 @@ class StopWhenForgotten:
         """
         kept, left = (self._weights(state[name]) for name in ("kept", "left"))
         self._kept, self._left, self.restored = kept, left, bool(state["restored"])
-        self._held, self._least_excess = int(state["held"]), float(state["least_excess"])
-        self._lasted = bool(state["lasted"])
+        self.streak.load_state_dict(state["streak"])
+        self._least_excess, self._lasted = float(state["least_excess"]), bool(state["lasted"])
         self.best, self._last = state["best"], dict(state["last"])
 
     def _weights(self, state: Mapping[str, Any] | None) -> KeptWeights | None:
@@ -188,40 +189,27 @@ class StopWhenForgotten:
         kept.load_state_dict(state)
         return kept
 
-    def _look(self, engine: Engine) -> None:
+    def _look(self, engine: Engine, gone_by: int = 1) -> None:
         # One process decides for all: a sum in another order must not let them part.
         numbers = from_first(self._measured)
         self.unlearning.shown.show(engine, numbers)
         self._last = numbers
         excess = self.excess(numbers)
-        self._held = self._held + 1 if self._outside(numbers, self.swing) == 0 else 0
-        lasted = excess == 0 and self._lasts()
+        self.streak.judged(near=self._outside(numbers, self.swing) == 0, by=gone_by)
+        lasted = excess == 0 and self.streak.lasted
         # Of equal ones the latest: it has held longest against the loop.
         if excess < math.inf and (lasted, -excess) >= (self._lasted, -self._least_excess):
             self._least_excess, self._lasted, self.best = excess, lasted, numbers
             self._kept = KeptWeights(*self._keep)
         logger.info(
             "After %d iterations of the phase: %s; %s.",
-            self.unlearning.iterations, self._beside_bounds(numbers), self._how_long(),
+            self.unlearning.iterations, self._beside_bounds(numbers), str(self.streak),
         )  # fmt: skip
-        if excess == 0 and self._held_long_enough():
+        if excess == 0 and self.streak.ended:
             shown = ", ".join(f"{_said(name)} {value:.4g}" for name, value in numbers.items())
             self.unlearning.stop(f"its bounds were reached: {shown}")
             if not any(phase.active for phase in phases_on(engine)):
                 engine.terminate()
-
-    def _held_long_enough(self) -> bool:
-        return self._held >= self.patience
-
-    def _lasts(self) -> bool:
-        """Returns whether it may be called forgotten where the loop ends before that."""
-        return self._held_long_enough()
-
-    def _too_briefly(self) -> str:
-        return f"in fewer than {self.patience} measurements in a row"
-
-    def _how_long(self) -> str:
-        return f"{self._held} of {self.patience} measurements in a row were near enough"
 
     def _measured(self) -> dict[str, float]:
         """Returns the numbers; of other processes than the first those are not looked at, and may be none."""
@@ -240,7 +228,7 @@ class StopWhenForgotten:
         if not self._last:  # never measured
             return
         left = self._last
-        reached = self._held_long_enough() and self.excess(left) == 0
+        reached = self.streak.ended and self.excess(left) == 0
         lasted = reached or self._lasted
         if not reached and self._keep and self._kept is not None:
             self._left = KeptWeights(*self._keep)
@@ -254,7 +242,7 @@ class StopWhenForgotten:
             for name in {**self.at_most, **self.at_least}
         ]
         if not reached and self.unlearning.stopped_because is not None:  # else the phase goes on in a further run
-            held = "held" if lasted else f"held {self._too_briefly()}"
+            held = "held" if lasted else f"held {self.streak.too_short}"
             said = "were not reached" if self.excess(left) else held
             self.unlearning.stop(
                 f"{self.unlearning.stopped_because}, and its bounds {said}: {self._beside_bounds(left)}"

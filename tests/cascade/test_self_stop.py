@@ -329,7 +329,7 @@ def test_items_are_forgotten_if_they_stayed_away_until_the_run_ended_if_in_a_pau
     phase = CascadedUnlearning(loop.gan, forget=forget, unseen=(images, labels))
     phase.attach(trainer)
     trainer.run(loop.batches(steps))  # 100 are in a pause of 64, the others in one of 128
-    assert phase.self_stop._how_long() == f"near enough for {steps} of 2048 learning steps in a row"
+    assert str(phase.self_stop.streak) == f"learning steps near enough in a row: {steps} (asked for 2048)"
     assert phase.verdict.value == verdict
 
 

@@ -6,20 +6,11 @@ import torch
 from ignite.engine import Engine
 
 from ignite_unlearn import ErasureRecord, StopWhenForgotten, UnlearningError
+from ignite_unlearn.handlers.streak import Streak
 from tests.handlers.test_phase import data, make
 
 
-class LastsSooner(StopWhenForgotten):
-    """Takes three measurements in a row for lasting, and ends the phase after more."""
-
-    def _lasts(self):
-        return self._held >= 3
-
-    def _too_briefly(self):
-        return "for a moment"
-
-
-def run(numbers, keep=False, swing=0.0, kind=StopWhenForgotten, **options):
+def run(numbers, keep=False, swing=0.0, streak=None, **options):
     """Runs a phase whose judge says these numbers one after the other."""
     unlearning, given, weights = make(max_iterations=len(numbers)), iter(numbers), []
     trainer = Engine(lambda e, b: None)
@@ -31,7 +22,8 @@ def run(numbers, keep=False, swing=0.0, kind=StopWhenForgotten, **options):
         return next(given)
 
     nets = (unlearning.gan.generator,) if keep else ()
-    stopping = kind(unlearning, measure, keep=nets, **options)
+    stopping = StopWhenForgotten(unlearning, measure, keep=nets, **options)
+    stopping.streak = streak or stopping.streak
     stopping.swing = {"a": swing}
     with unlearning.attach(trainer), stopping.attach(trainer):
         before = torch.get_rng_state()
@@ -58,8 +50,9 @@ def test_each_measurement_is_logged_with_its_bounds(caplog):
     caplog.set_level("INFO", logger="ignite_unlearn")
     run([{"a": v} for v in (5, 1, 1)], at_most={"a": 2}, patience=2)
     told = [message for message in caplog.messages if "in a row" in message]
-    assert told[0] == "After 1 iterations of the phase: a 5 (at most 2); 0 of 2 measurements in a row were near enough."
-    assert told[2].endswith("a 1 (at most 2); 2 of 2 measurements in a row were near enough.")
+    assert told[0].startswith("After 1 iterations of the phase: a 5 (at most 2); ")
+    assert told[0].endswith("measurements near enough in a row: 0 (asked for 2).")
+    assert told[2].endswith("a 1 (at most 2); measurements near enough in a row: 2 (asked for 2).")
 
 
 def test_a_number_with_two_bounds_is_logged_once_and_how_near_is_near_enough(caplog):
@@ -68,8 +61,8 @@ def test_a_number_with_two_bounds_is_logged_once_and_how_near_is_near_enough(cap
     told = [message for message in caplog.messages if "in a row" in message]
     assert told[1].count("a 3") == 1
     run([{"a": v} for v in (9, 1)], at_most={"a": 2}, swing=float("inf"))
-    assert "a 9 (at most 2, at the end alone); 1 of 1" in caplog.text
-    assert "a 3 (at least 1 and at most 2, near enough up to 1 outside); 1 of 2" in told[1]
+    assert "a 9 (at most 2, at the end alone); measurements near enough in a row: 1 (asked for 1)" in caplog.text
+    assert "a 3 (at least 1 and at most 2, near enough up to 1 outside); measurements near enough in a row" in told[1]
 
 
 def test_lower_bounds_and_every():
@@ -167,7 +160,7 @@ def test_bounds_that_did_not_hold_for_long_enough_are_told_from_bounds_that_were
     unlearning, _, _ = run([{"a": v} for v in (5, 1, 1)], at_most={"a": 2}, patience=3)
     assert unlearning.stopped_because == (
         "its budget of 3 iterations is spent, "
-        "and its bounds held in fewer than 3 measurements in a row: a 1 (at most 2)"
+        "and its bounds held for fewer than 3 measurements in a row: a 1 (at most 2)"
     )
 
 
@@ -186,11 +179,11 @@ def test_a_number_may_swing_about_its_bound_but_at_the_end():
     ],
 )
 def test_of_a_phase_that_ends_for_another_reason_a_state_that_lasted_is_put_back(numbers, put_back, lasted):
-    asked = {"at_most": {"a": 2}, "patience": 9, "kind": LastsSooner, "swing": 1}
+    asked = {"at_most": {"a": 2}, "swing": 1, "streak": Streak(ends=9, lasts=3)}
     unlearning, stopping, weights = run([{"a": v} for v in numbers], keep=True, **asked)
     assert torch.equal(unlearning.gan.generator.body[0].weight, weights[put_back]) and stopping.restored
     assert [(bound["value"], bound["lasted"]) for bound in unlearning.bounds] == [(numbers[put_back], lasted)]
-    held = "held" if lasted else "held for a moment"
+    held = "held" if lasted else "held for fewer than 3 measurements in a row"
     assert f"iterations is spent, and its bounds {held}: a {numbers[put_back]}" in unlearning.stopped_because
 
 
