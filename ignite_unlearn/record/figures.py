@@ -86,7 +86,7 @@ _LIST = (
     Figure("share_above_substitutes", "forgotten share above that of the substitutes", ".4f", "lower"),
     Figure("left_share", "forgotten latents that still show their image", ".4f", "lower"),
     Figure("preferred_share", "forgotten latents whose image is still preferred", ".4f", "lower"),
-    Figure("drift", "how far retained images moved", ".4f", "lower", quality=True),
+    Figure("drift", "how far retained images moved", ".4f", "lower", "as a share of their variance", quality=True),
     Figure("pul", "PUL", ".2f", "higher", "per cent", promised=True, benchmarked=True),
     Figure("pul_later", "the same, learning on", ".2f", "higher", "per cent"),
     Figure("retained_accuracy", "accuracy of the other classes", ".4f", "higher", quality=True, benchmarked=True),
