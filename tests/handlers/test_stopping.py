@@ -193,6 +193,13 @@ def test_of_equally_good_states_the_latest_is_put_back():
     assert not torch.equal(weights[0], weights[1])
 
 
+def test_a_state_that_is_taken_up_goes_on_counting_what_was_near():
+    _, stopping, _ = run([{"a": 1}], at_most={"a": 2}, patience=2)
+    other = StopWhenForgotten(stopping.unlearning, stopping.measure, at_most={"a": 2}, patience=2)
+    other.load_state_dict(stopping.state_dict())
+    assert other.streak.count == 1
+
+
 def test_a_phase_taken_up_from_its_state_knows_its_best_state(tmp_path):
     numbers = [{"a": v} for v in (9, 4, 7, 8, 6, 9)]
 
