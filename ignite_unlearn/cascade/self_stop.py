@@ -61,10 +61,10 @@ class SelfStop(StopWhenForgotten):
     ):
         nets = (unlearning.gan.generator, unlearning.gan.discriminator)
         of_class = unlearning.forget.describe().images is None
-        super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, patience=_PATIENCE, keep=nets)
+        super().__init__(unlearning, self._numbers, at_most={"drift": 1.0}, keep=nets)
         self._rhythm = None if of_class else Rhythm(unlearning.every)
-        if self._rhythm is not None:
-            self.streak = Streak(self._steps(_STAYS), self._steps(_LASTS), "learning steps")
+        stays = Streak(self._steps(_STAYS), self._steps(_LASTS), "learning steps")
+        self.streak = Streak(_PATIENCE) if of_class else stays
         self._learned = 0  # learning steps since the last measurement
         self._substitution, self._unseen, self._aimed = substitution, unseen, aimed
         self.expected = ExpectedPlace(unlearning.forget.describe().images, unseen)

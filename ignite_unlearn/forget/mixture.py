@@ -10,7 +10,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier, ForgetClasses, LatentRegions
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.latent_mixture import LatentMixture
+from ignite_unlearn.gan.latent_mixture import LatentMixture, mixture_in
 from ignite_unlearn.utils.asked import CALL, COUNT, asks, number
 
 _NEVER = -100.0  # far below what a normal latent can make up for
@@ -111,9 +111,9 @@ def mixture_of(gan: GAN) -> LatentMixture:
     Raises:
         UnlearningError: if it has none.
     """
-    for module in gan.generator.modules():
-        if isinstance(module, LatentMixture):
-            return module
+    mixture = mixture_in(gan.generator)
+    if mixture is not None:
+        return mixture
     raise UnlearningError(
         "The generator's latents are no LatentMixture: choose another `start` and another `substitution`, such as "
         "LatentDirection()."

@@ -40,3 +40,22 @@ class LatentMixture(nn.Module):
         rest = latents[:, len(self.offsets) :]
         code = one_hot(self.chosen(latents), len(self.offsets)).to(rest.dtype)
         return torch.cat([code * math.sqrt(rest.shape[1]), rest], 1)
+
+
+def mixture_in(generator: nn.Module) -> LatentMixture | None:
+    """Returns the mixture of a generator; None where it has none."""
+    return next((module for module in generator.modules() if isinstance(module, LatentMixture)), None)
+
+
+def codes(generator: nn.Module, latents: Tensor) -> Tensor:
+    """Returns latents ``(N, ...)`` as the generator's layers see them, ``(N, D)``; near codes are drawn alike.
+
+    Two latents of a mixture can be far apart and choose one component, or be near and choose two. Without a mixture
+    codes are the latents.
+
+    Example:
+        >>> codes(LatentMixture(2), torch.tensor([[0.1, 0.7, 3.0], [-9.0, 2.0, 3.0]])).tolist()
+        [[0.0, 1.0, 3.0], [0.0, 1.0, 3.0]]
+    """
+    mixture = mixture_in(generator)
+    return latents.flatten(1) if mixture is None else mixture(latents)

@@ -113,6 +113,14 @@ def test_regions_hold_what_mixed_components_show():
     assert (retained[chosen(retained) == 2][:, -1] <= 1).all()
 
 
+@pytest.mark.parametrize("substitution", [RetainedNeighbour(), LatentDirection()])
+def test_substitutes_are_near_by_the_component_and_not_by_what_chose_it(substitution):
+    teacher = make_gan(Levels()).teacher()
+    regions = ForgetFromMixture({1}, classifier=levels_as_scores, pool=100).regions(teacher)
+    latents, _ = regions.forgotten(100)
+    assert (substitution(teacher, latents, None, regions) == 2).all()  # the component that all of them are in
+
+
 def test_nothing_is_left_to_be_forgotten_where_no_component_is_mixed():
     teacher = make_gan(Levels()).teacher()
     regions = ForgetFromMixture({4}, classifier=levels_as_scores, pool=20).regions(teacher)

@@ -11,12 +11,15 @@ from torch.nn.functional import normalize
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.latent_mixture import codes
 from ignite_unlearn.utils.answers import answer, rows_of
 from ignite_unlearn.utils.asked import CALL, COUNT, asks, maybe
 
 
 class LatentDirection:
     """A walk in latent space to the nearest retained latent, ended where the image is another one.
+
+    Nearest is the one in the most similar direction, of a mixture that of its code.
 
     Args:
         left: ``(images, own images) -> bool mask``: which images are no longer what is to be forgotten, such as
@@ -40,7 +43,8 @@ class LatentDirection:
     def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
         """Returns the first images on the way that have left; see :class:`.Substitution`."""
         retained, retained_labels = regions.retained(self.samples)
-        nearest = torch.cdist(normalize(latents.flatten(1)), normalize(retained.flatten(1))).argmin(1)
+        start, end = (normalize(codes(teacher.generator, each)) for each in (latents, retained))
+        nearest = torch.cdist(start, end).argmin(1)
         # Where classes are what is forgotten, the walk is under the label that it leads to.
         asked = labels if regions.retained_classes is None or retained_labels is None else retained_labels[nearest]
         n, k = len(latents), self.steps

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.latent_mixture import codes
 from ignite_unlearn.utils.asked import COUNT, asks
 
 
@@ -14,8 +15,9 @@ class RetainedNeighbour:
     """The nearest retained image: the least change that forgets.
 
     For a class of a conditional GAN: of the same latent's images under all retained classes, the one nearest to the
-    image to be forgotten (pixels, L2). For an unconditional one, and for items: the image of the nearest latent (L2)
-    among retained latents, of those that are retained under the item's own label if there are any.
+    image to be forgotten (pixels, L2). For an unconditional one, and for items: the image of the nearest of retained
+    latents (L2; of a mixture the codes are compared), of those that are retained under the item's own label if there
+    are any.
 
     Args:
         samples: how many retained latents are looked at for an unconditional GAN.
@@ -36,7 +38,7 @@ class RetainedNeighbour:
             nearest = (candidates - own[:, None]).flatten(2).norm(dim=2).argmin(1)
             return candidates[torch.arange(len(latents), device=nearest.device), nearest]
         retained, asked = regions.retained(self.samples)
-        apart = torch.cdist(latents.flatten(1), retained.flatten(1))
+        apart = torch.cdist(codes(teacher.generator, latents), codes(teacher.generator, retained))
         if labels is not None and asked is not None:
             # What a latent makes under another label says nothing of this one, under which it may well make the item.
             other = labels[:, None] != asked[None]
