@@ -37,6 +37,16 @@ class LatentRegions(Protocol):
         """Returns ``n`` latents (and labels) whose images are to stay."""
 
 
+def substitutes(regions: LatentRegions, n: int) -> tuple[Tensor, Tensor | None]:
+    """Returns ``n`` latents (and labels) whose images may take the place of forgotten ones.
+
+    These are retained ones, but where regions offer ``substitutes(n)``: not all that is to stay is so far from what is
+    forgotten that it may stand for it.
+    """
+    offered: Callable[[int], tuple[Tensor, Tensor | None]] = getattr(regions, "substitutes", regions.retained)
+    return offered(n)
+
+
 class Forget(Protocol):
     """A request to forget: which rows of a batch it names, and which latents.
 

@@ -19,7 +19,7 @@ _ANGLE = 0.1  # radians, of neighbours
 _BRIEFLY = 256
 _AGAIN = 3000  # latents of a further look
 _REMEMBERED = 8192  # latents that were found
-_RETAINED = 0.5  # of the latents that make no item, at the least
+_RETAINED, _SUBSTITUTES = 0.5, 0.1  # of the latents that make no item, at the least
 SLACK = 0.05  # how far an AUC may lie above what is expected: retrained GANs of a request differ by as much
 
 
@@ -109,7 +109,7 @@ class SampledRegions:
     def __init__(self, search: LatentSearch, teacher: GAN, items: Tensor, labels: Tensor | None, unseen: Tensor):
         self._search, self._given = search, (items, labels, unseen)
         self._first = search.nearness(teacher, *self._given)
-        self._later = self._near = self._far = self._first[:0]
+        self._later = self._near = self._kept = self._far = self._first[:0]
         self._learn(None)
         self._choose()
         self.found = len(self._near.latents)
@@ -124,6 +124,10 @@ class SampledRegions:
         return latents, labels
 
     def retained(self, n: int) -> tuple[Tensor, Tensor | None]:
+        """Latents whose images make no item that the generator knows; those next to one are free to move."""
+        return _drawn(self._kept, n)
+
+    def substitutes(self, n: int) -> tuple[Tensor, Tensor | None]:
         """Latents whose images are far from each item that the generator knows."""
         return _drawn(self._far, n)
 
@@ -169,8 +173,11 @@ class SampledRegions:
                 "range, or forget less."
             )
         # A few latents that are farthest from all items are all alike, and would be all that the generator still makes.
-        margin = min(self._search.margin, float(outside[int(_RETAINED * len(outside))]))
-        self._far, looked = self._first[times >= margin], self._first + self._later
+        kept, far = (
+            self._first[times >= min(self._search.margin, float(outside[int(share * len(outside))]))]
+            for share in (_RETAINED, _SUBSTITUTES)
+        )
+        self._kept, self._far, looked = kept, far, self._first + self._later
         self._near = looked[(looked.apart < self.borders)[:, self._made].any(1)]
 
 
@@ -192,8 +199,9 @@ class LatentSearch:
 
     Args:
         draws: how many latents are drawn.
-        margin: images of retained latents are at least so many times farther from each item than its border is. Where
-            fewer than half of the latents that make no item are, it is the farther half of these.
+        margin: images of retained latents, and of substitutes, are at least so many times farther from each item than
+            its border is. Where these are too few of the latents that make no item, retained is the farther half of
+            them, and substitutes are the farthest tenth.
 
     Raises:
         UnlearningError: if a number does not fit.

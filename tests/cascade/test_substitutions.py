@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ignite_unlearn import GAN, ForgetClasses, ForgetItems, UnlearningError
-from ignite_unlearn.cascade import MeanImage, Noise, OtherClass, RetainedNeighbour
+from ignite_unlearn.cascade import LatentDirection, MeanImage, Noise, OtherClass, RetainedNeighbour
 from ignite_unlearn.cascade.substitutions.unlike import Unlike
 from ignite_unlearn.forget import Inversion
 from tests.loops.nets import Discriminator, Generator, Z, bright_corner
@@ -171,6 +171,25 @@ def test_a_latent_that_is_retained_under_another_label_says_nothing_of_this_one(
     assert torch.allclose(found, under(teacher, nearer[None], 4))
     alone = RetainedNeighbour()(teacher, item, torch.tensor([2]), Regions())  # no latent is retained under its label
     assert torch.allclose(alone, under(teacher, latents[:1], 1))
+
+
+@pytest.mark.parametrize("substitution", [RetainedNeighbour(), LatentDirection()])
+def test_substitutes_are_those_that_the_request_offers_and_not_all_that_is_to_stay(unconditional, substitution):
+    teacher, _ = unconditional
+    near, far = torch.zeros(1, Z), torch.ones(1, Z)
+
+    class Regions:
+        retained_classes = None
+
+        def retained(self, n):
+            return near.expand(n, -1), None
+
+        def substitutes(self, n):
+            return far.expand(n, -1), None
+
+    images = substitution(teacher, 0.01 * torch.ones(1, Z), None, Regions())
+    ends = [teacher.sample(1, latents=latents) for latents in (near, far)]
+    assert (images - ends[1]).norm() < (images - ends[0]).norm()
 
 
 def test_a_class_that_the_gan_draws_like_the_forgotten_one_is_no_substitute(conditional):

@@ -186,7 +186,7 @@ def test_with_more_retained_images_seen_less_is_forgotten_around_an_item_that_li
     assert len(regions.retained(5)[0]) == 5
 
 
-def test_retained_latents_are_at_least_half_of_those_that_make_no_item():
+def test_retained_are_at_least_half_of_the_latents_that_make_no_item_and_substitutes_the_farthest_tenth():
     torch.manual_seed(0)
     item, unseen = gan().generate(torch.zeros(1, 2), None), torch.zeros(8, 1, 2, 2)
     unseen[:, 0, 0] = torch.linspace(0.9, 1.1, 8)[:, None]  # so that most latents are near to the item
@@ -194,6 +194,16 @@ def test_retained_latents_are_at_least_half_of_those_that_make_no_item():
     apart = regions._first.apart[:, 0].detach()
     outside = apart[apart >= regions.borders]
     assert outside.max() < 9 * regions.borders  # none is as far as was asked
-    far = (gan().generate(regions.retained(3000)[0], None) - item).flatten(1).norm(dim=1)
-    assert far.min() >= outside.median() and len(regions._far.latents) == pytest.approx(len(outside) / 2, abs=1)
-    assert len(torch.unique(far)) > len(outside) / 3
+    for drawn, share in ((regions.retained, 0.5), (regions.substitutes, 0.1)):
+        far = (gan().generate(drawn(6000)[0], None) - item).flatten(1).norm(dim=1).detach()
+        assert far.min() >= outside.quantile(1 - share) and far.max() == pytest.approx(float(outside.max()))
+        assert len(torch.unique(far)) == pytest.approx(share * len(outside), rel=0.02)
+
+
+def test_where_enough_latents_are_far_from_items_retained_and_substitutes_are_the_same_ones():
+    torch.manual_seed(0)
+    item, unseen = gan().generate(torch.zeros(1, 2), None), torch.zeros(8, 1, 2, 2)
+    unseen[:, 0, 0] = torch.linspace(0.3, 0.4, 8)[:, None]
+    regions = LatentSearch(draws=400, margin=1.5)(gan(), item, None, unseen)
+    retained, substitutes = (torch.unique(drawn(20000)[0], dim=0) for drawn in (regions.retained, regions.substitutes))
+    assert torch.equal(retained, substitutes) and 300 < len(retained) < 400

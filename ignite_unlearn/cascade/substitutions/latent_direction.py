@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.forget import LatentRegions
+from ignite_unlearn.forget.forget import LatentRegions, substitutes
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.latent_mixture import codes
 from ignite_unlearn.utils.answers import answer, rows_of
@@ -42,7 +42,7 @@ class LatentDirection:
 
     def __call__(self, teacher: GAN, latents: Tensor, labels: Tensor | None, regions: LatentRegions) -> Tensor:
         """Returns the first images on the way that have left; see :class:`.Substitution`."""
-        retained, retained_labels = regions.retained(self.samples)
+        retained, retained_labels = substitutes(regions, self.samples)
         start, end = (normalize(codes(teacher.generator, each)) for each in (latents, retained))
         nearest = torch.cdist(start, end).argmin(1)
         # Where classes are what is forgotten, the walk is under the label that it leads to.

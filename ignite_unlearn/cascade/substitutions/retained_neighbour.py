@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ignite_unlearn.forget.forget import LatentRegions
+from ignite_unlearn.forget.forget import LatentRegions, substitutes
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.latent_mixture import codes
 from ignite_unlearn.utils.asked import COUNT, asks
@@ -37,7 +37,7 @@ class RetainedNeighbour:
             own = teacher.sample(len(latents), labels, latents=latents)
             nearest = (candidates - own[:, None]).flatten(2).norm(dim=2).argmin(1)
             return candidates[torch.arange(len(latents), device=nearest.device), nearest]
-        retained, asked = regions.retained(self.samples)
+        retained, asked = substitutes(regions, self.samples)
         apart = torch.cdist(codes(teacher.generator, latents), codes(teacher.generator, retained))
         if labels is not None and asked is not None:
             # What a latent makes under another label says nothing of this one, under which it may well make the item.
