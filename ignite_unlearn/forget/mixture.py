@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.forget.forget import Classifier, ForgetClasses, LatentRegions
+from ignite_unlearn.forget.forget import Classifier, ForgetClasses
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.latent_mixture import LatentMixture, mixture_in
 from ignite_unlearn.utils.asked import CALL, COUNT, asks, number
 
-_NEVER = -100.0  # far below what a normal latent can make up for
 _PURE = 0.5  # of a component's images
 _SAMPLES = 4096  # of these a component's share is estimated
 _CHUNK = 512
@@ -118,12 +117,6 @@ def mixture_of(gan: GAN) -> LatentMixture:
         "The generator's latents are no LatentMixture: choose another `start` and another `substitution`, such as "
         "LatentDirection()."
     )
-
-
-def _dropped(regions: LatentRegions) -> list[int]:
-    if not isinstance(regions, MixtureRegions):
-        raise UnlearningError("DropComponents needs forget=ForgetFromMixture(...), or leave `start` out.")
-    return regions.dropped
 
 
 def _draw(pool: Tensor, n: int) -> Tensor:

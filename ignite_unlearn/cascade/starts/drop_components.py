@@ -10,15 +10,18 @@ from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.forget.mixture import MixtureRegions, mixture_of
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import readers
+from ignite_unlearn.gan.precision import full
 
 _NEVER = -100.0  # far below what a normal latent can make up for
 
 
 class DropComponents:
-    """Components that make forgotten images are chosen no more, and their codes are erased from what reads them.
+    """Components that make forgotten images are chosen no more, and what their codes make is drawn anew.
 
     Each of their latents goes to the retained component that it would have chosen next, so forgotten latents spread
-    over all retained components as these are spread themselves, and no retained image changes.
+    over all retained components as these are spread themselves, and no retained image changes. The weights by which
+    layers read the code of a dropped component are drawn anew, as large as those of the retained ones: zeros would tell
+    what was erased. That components are dropped is told by the mixture's offsets.
 
     Raises:
         UnlearningError: when called for another request than :class:`.ForgetFromMixture`.
@@ -29,9 +32,12 @@ class DropComponents:
         dropped, mixture = _dropped(regions), mixture_of(gan)
         found = readers(gan, mixture, teacher.sample_latents(16))
         with torch.no_grad():
+            retained = [k for k in range(len(mixture.offsets)) if k not in dropped]
             mixture.offsets[dropped] = _NEVER
             for weight, columns in found:
-                weight[:, columns][:, dropped] = 0
+                codes = weight[:, columns]
+                size = full(codes[:, retained]).square().mean().sqrt()
+                codes[:, dropped] = (size * torch.randn(len(codes), len(dropped)).to(size)).to(codes)
 
 
 def _dropped(regions: LatentRegions) -> list[int]:
