@@ -24,7 +24,11 @@ Classifier = Callable[[Tensor], Tensor]
 
 
 class LatentRegions(Protocol):
-    """Where, in the latent space of the original generator, forgotten and retained images are made."""
+    """Where, in the latent space of the original generator, forgotten and retained images are made.
+
+    One of your own may offer ``substitutes(n)`` too, as ``retained(n)``: latents whose images may take the place of
+    forgotten ones. Without it all retained ones may.
+    """
 
     @property
     def retained_classes(self) -> tuple[int, ...] | None:
