@@ -124,7 +124,7 @@ class SampledRegions:
         return latents, labels
 
     def retained(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Latents whose images make no item that the generator knows; those next to one are free to move."""
+        """Latents whose images are far from all items that the generator knows; nearer ones are free to move."""
         return _drawn(self._kept, n)
 
     def substitutes(self, n: int) -> tuple[Tensor, Tensor | None]:
@@ -165,20 +165,28 @@ class SampledRegions:
     def _choose(self) -> None:
         """Chooses latents on either side of the borders."""
         times = torch.where(self.borders > 0, self._first.apart / self.borders, torch.inf).detach().amin(1)
-        outside = times[times >= 1].sort(descending=True).values
-        if not len(outside):
+        if not bool((times >= 1).any()):
             raise UnlearningError(
                 f"Images of all {self._search.draws} latents drawn are as near to an item as the generator comes to "
                 "unseen images: there is nothing to lead them to. Check that unseen images have the items' value "
                 "range, or forget less."
             )
-        # A few latents that are farthest from all items are all alike, and would be all that the generator still makes.
-        kept, far = (
-            self._first[times >= min(self._search.margin, float(outside[int(share * len(outside))]))]
-            for share in (_RETAINED, _SUBSTITUTES)
-        )
+        kept, far = (self._first[self._far_enough(times, share)] for share in (_RETAINED, _SUBSTITUTES))
         self._kept, self._far, looked = kept, far, self._first + self._later
         self._near = looked[(looked.apart < self.borders)[:, self._made].any(1)]
+
+    def _far_enough(self, times: Tensor, share: float) -> Tensor:
+        """Returns which latents are, or of those that make no item a share, the farthest; of each label's own.
+
+        A few latents that are farthest from all items are all alike, and would be all that the generator still makes.
+        Under a label without items all are infinitely far, and would be all that is taken of labels with some.
+        """
+        labels, chosen = self._first.labels, torch.zeros_like(times, dtype=torch.bool)
+        for own in [~chosen] if labels is None else [labels == label for label in labels.unique()]:
+            outside = times[own & (times >= 1)].sort(descending=True).values
+            if len(outside):
+                chosen |= own & (times >= min(self._search.margin, float(outside[int(share * len(outside))])))
+        return chosen
 
 
 def _drawn(pool: Nearness, n: int) -> tuple[Tensor, Tensor | None]:
@@ -200,8 +208,8 @@ class LatentSearch:
     Args:
         draws: how many latents are drawn.
         margin: images of retained latents, and of substitutes, are at least so many times farther from each item than
-            its border is. Where these are too few of the latents that make no item, retained is the farther half of
-            them, and substitutes are the farthest tenth.
+            its border is. Where these are too few of a label's latents that make no item, retained is the farther half
+            of them, and substitutes are the farthest tenth.
 
     Raises:
         UnlearningError: if a number does not fit.

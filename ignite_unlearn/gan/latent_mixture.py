@@ -51,11 +51,11 @@ def codes(generator: nn.Module, latents: Tensor) -> Tensor:
     """Returns latents ``(N, ...)`` as the generator's layers see them, ``(N, D)``; near codes are drawn alike.
 
     Two latents of a mixture can be far apart and choose one component, or be near and choose two. Without a mixture
-    codes are the latents.
+    codes are the latents, and so they are where these are too short for what the mixture reads.
 
     Example:
         >>> codes(LatentMixture(2), torch.tensor([[0.1, 0.7, 3.0], [-9.0, 2.0, 3.0]])).tolist()
         [[0.0, 1.0, 3.0], [0.0, 1.0, 3.0]]
     """
-    mixture = mixture_in(generator)
-    return latents.flatten(1) if mixture is None else mixture(latents)
+    mixture, flat = mixture_in(generator), latents.flatten(1)
+    return flat if mixture is None or flat.shape[1] < len(mixture.offsets) else mixture(flat)

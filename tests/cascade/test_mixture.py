@@ -129,6 +129,14 @@ def test_substitutes_are_near_by_the_component_and_not_by_what_chose_it(substitu
     assert (substitution(teacher, latents, None, regions) == 2).all()  # the component that all of them are in
 
 
+@pytest.mark.parametrize("substitution", [RetainedNeighbour(), LatentDirection()])
+def test_latents_of_another_shape_are_compared_too(substitution):
+    generator = nn.Sequential(nn.Flatten(), StridedGenerator(LATENT, None, size=8, width=8, components=COMPONENTS))
+    teacher = GAN(generator, nn.Sequential(nn.Flatten(), nn.Linear(64, 1)), latents=(LATENT, 1, 1)).teacher()
+    regions = ForgetClasses({1}, classifier=lambda images: images.flatten(1)[:, :3], pool=32).regions(teacher)
+    assert substitution(teacher, regions.forgotten(4)[0], None, regions).shape == (4, 1, 8, 8)
+
+
 def test_nothing_is_left_to_be_forgotten_where_no_component_is_mixed():
     teacher = make_gan(Levels()).teacher()
     regions = ForgetFromMixture({4}, classifier=levels_as_scores, pool=20).regions(teacher)

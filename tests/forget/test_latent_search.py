@@ -207,3 +207,20 @@ def test_where_enough_latents_are_far_from_items_retained_and_substitutes_are_th
     regions = LatentSearch(draws=400, margin=1.5)(gan(), item, None, unseen)
     retained, substitutes = (torch.unique(drawn(20000)[0], dim=0) for drawn in (regions.retained, regions.substitutes))
     assert torch.equal(retained, substitutes) and 300 < len(retained) < 400
+
+
+@pytest.mark.parametrize("without", [1, 2, 5])
+def test_each_label_has_retained_latents_and_substitutes_of_its_own(without):
+    torch.manual_seed(0)
+    conditional, labels = gan(labels=10), torch.arange(10 - without)
+    items, unseen = conditional.generate(torch.zeros(len(labels), 2), labels), torch.zeros(8, 1, 2, 2)
+    unseen[:, 0, 0] = torch.linspace(0.9, 1.1, 8)[:, None]
+    regions = LatentSearch(draws=4000, margin=9.0)(conditional, items, labels, unseen)
+    for drawn, share in ((regions.retained, 0.5), (regions.substitutes, 0.1)):
+        latents, asked = drawn(20000)
+        for label in labels:
+            own = regions._first[regions._first.labels == label].apart[:, label].detach()
+            outside = own[own >= regions.borders[label]]
+            found = torch.unique(latents[asked == label], dim=0)
+            apart = (conditional.generate(found, None) - items[label]).flatten(1).norm(dim=1)
+            assert len(found) == pytest.approx(share * len(outside), abs=2) and apart.min() >= regions.borders[label]
