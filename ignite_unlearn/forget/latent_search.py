@@ -128,7 +128,7 @@ class SampledRegions:
         return _drawn(self._kept, n)
 
     def substitutes(self, n: int) -> tuple[Tensor, Tensor | None]:
-        """Latents whose images are far from each item that the generator knows."""
+        """Those of them, or the farthest, whose images may take the place of an item."""
         return _drawn(self._far, n)
 
     def look_again(self, gan: GAN, expected: Expected | None = None) -> None:

@@ -20,8 +20,9 @@ class DropComponents:
 
     Each of their latents goes to the retained component that it would have chosen next, so forgotten latents spread
     over all retained components as these are spread themselves, and no retained image changes. The weights by which
-    layers read the code of a dropped component are drawn anew, as large as those of the retained ones: zeros would tell
-    what was erased. That components are dropped is told by the mixture's offsets.
+    plain linear layers read the code of a dropped component are drawn anew, as large as those of the retained ones:
+    zeros would tell what was erased. Convolutions and layers under spectral norm stay as they are. That components are
+    dropped is told by the mixture's offsets.
 
     Raises:
         UnlearningError: when called for another request than :class:`.ForgetFromMixture`.
