@@ -33,11 +33,12 @@ class NullDirections:
     erasure the last is a hundredth of it and less.
 
     Each weight with two dimensions or more, of either net, is looked at as a matrix, a kernel by its output and by its
-    input channels; so is what each linear layer of the generator makes of the labels' embeddings. Singular values after
-    a first fall by ``drop`` count, and a matrix of zeros counts whole. Of a square matrix, whose last singular value is
-    often small by chance (Edelman 1988), the fall must be by the square of ``drop``. An embedding with more rows than
-    columns has no direction left over: there rows that are copies of others count, up to 4,096 rows. The interval is
-    what is counted at a third of ``drop`` and at three times it.
+    input channels; so is what each layer of the generator that reads the labels' embeddings makes of them. Singular
+    values after a first fall by ``drop`` count, and a matrix of zeros counts whole. Of a square matrix, whose last
+    singular value is often small by chance (Edelman 1988), the fall must be by the square of ``drop``. An embedding
+    with more rows than columns has no direction left over: there rows that are copies of others count, up to 4,096
+    rows; in a single column, where some are near each other by chance, by the square of ``drop``. The interval is what
+    is counted at a third of ``drop`` and at three times it.
 
     What both GANs have, such as a layer that began at zero and was never used, tells them not apart. A direction that a
     matrix is too wide to hold is not seen, and neither is one that was redrawn: this looks for a mark, and that there
@@ -114,9 +115,9 @@ def _made_of_labels(gan: GAN) -> list[tuple[str, Tensor]]:
     names = {id(p): name for name, p in gan.generator.named_parameters()}
     with borrow(gan.generator, seed=0), torch.no_grad():
         return [
-            (f"generator.{names[id(weight)]} of each label", table.weight @ weight[:, columns].T)
+            (f"generator.{names[id(weight)]} of each label", table.weight @ part.flatten(0, -2).T)
             for table in label_embeddings(gan)
-            for weight, columns in readers(gan, table, gan.sample_latents(_LATENTS))
+            for weight, part in readers(gan, table, gan.sample_latents(_LATENTS))
         ]
 
 
@@ -139,4 +140,5 @@ def _copies(table: Tensor, drop: float) -> int:
         return 0
     apart = torch.cdist(table, table, compute_mode="donot_use_mm_for_euclid_dist")
     before = torch.ones_like(apart).tril(-1).bool()
+    drop = drop**2 if table.shape[1] == 1 else drop
     return int(((apart <= drop * apart[before].median()) & before).any(1).sum())

@@ -12,7 +12,9 @@ from ignite_unlearn.utils.asked import COUNT, asks
 
 
 class LatentMixture(nn.Module):
-    """Latents ``(N, components + rest)`` to a code of the chosen component and the rest, of the same shape.
+    """Latents ``(N, components + rest)``, or ``(N, components + rest, 1, 1)``, to codes of the same shape.
+
+    A code is that of the chosen component, and beside it the rest of the latent as it is.
 
     The largest of the first ``components`` dimensions chooses, so that normal latents choose uniformly; unlike images
     then need not be joined by images between them (mixtures of latents: Gurumurthy et al. 2017).
@@ -33,13 +35,13 @@ class LatentMixture(nn.Module):
 
     def chosen(self, latents: Tensor) -> Tensor:
         """Returns the components ``(N,)`` that latents choose."""
-        return (latents[:, : len(self.offsets)] + self.offsets).argmax(1)
+        return (latents.flatten(1)[:, : len(self.offsets)] + self.offsets).argmax(1)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Returns the codes, as long as the rest is on average, and the rest."""
-        rest = latents[:, len(self.offsets) :]
+        rest = latents.flatten(1)[:, len(self.offsets) :]
         code = one_hot(self.chosen(latents), len(self.offsets)).to(rest.dtype)
-        return torch.cat([code * math.sqrt(rest.shape[1]), rest], 1)
+        return torch.cat([code * math.sqrt(rest.shape[1]), rest], 1).view_as(latents)
 
 
 def mixture_in(generator: nn.Module) -> LatentMixture | None:

@@ -134,6 +134,17 @@ def test_random_matrices_of_any_shape_have_none_that_count():
     assert found.low == 0 and found.value <= 2  # of 240
 
 
+@pytest.mark.parametrize("columns", [1, 2])
+def test_rows_that_are_near_each_other_by_chance_are_no_copies(columns):
+    torch.manual_seed(0)
+    tables = nn.Sequential(*(nn.Embedding(10, columns) for _ in range(40)))
+    gan = GAN(nn.Linear(2, 4), tables, latents=(2,))
+    assert AUDIT(gan).value <= 8  # of 40 tables
+    for table in tables:
+        table.weight.data[3] = table.weight.data[7]
+    assert AUDIT(gan).value >= 40
+
+
 def test_learning_on_after_a_closed_form_does_not_hide_it(gans):
     gone = erased(gans["original"])
     torch.manual_seed(0)

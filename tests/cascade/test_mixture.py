@@ -83,6 +83,35 @@ def test_retained_images_stay_and_forgotten_latents_go_to_the_component_that_the
     assert not torch.allclose(wanted, teacher.sample(50, latents=gone), atol=1e-2)
 
 
+class Transposed(nn.Module):
+    """A DCGAN: latents ``(D, 1, 1)``, which a transposed convolution reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.mixture, self.body = LatentMixture(COMPONENTS), nn.ConvTranspose2d(LATENT, 1, 8, bias=False)
+
+    def forward(self, latents):
+        return self.body(self.mixture(latents)).tanh()
+
+
+def test_latents_of_a_dcgan_choose_components_too_and_what_its_kernels_make_of_dropped_ones_is_drawn_anew():
+    torch.manual_seed(0)
+    gan = GAN(Transposed(), nn.Sequential(nn.Flatten(), nn.Linear(64, 1)), latents=(LATENT, 1, 1))
+    teacher, latents = gan.teacher(), gan.sample_latents(50)
+    mixture = mixture_of(gan)
+    assert torch.equal(mixture(latents).flatten(1), mixture(latents.flatten(1))) and mixture(latents).dim() == 4
+    assert torch.equal(mixture.chosen(latents), chosen(latents.flatten(1)))
+
+    def shown(images):
+        middles = (2 * teacher.generator.body.weight[:COMPONENTS, 0]).tanh()  # 2: how long the code of a component is
+        return torch.cdist(images.flatten(1), middles.flatten(1)).argmin(1) == 1
+
+    DropComponents()(gan, teacher, MixtureRegions(teacher, shown, pool=8), RetainedNeighbour())
+    old, new = (each.generator.body.weight for each in (teacher, gan))
+    assert torch.equal(old[[0, 2, 3, 4, 5, 6, 7, 8]], new[[0, 2, 3, 4, 5, 6, 7, 8]])
+    assert (new[1] - old[1]).norm() > 0.5 * old[1].norm() and 0.5 < new[1].norm() / old[1].norm() < 2
+
+
 @pytest.mark.parametrize("dropped", [(1, 3), (0, 1, 3, 4)])
 def test_what_the_codes_of_dropped_components_make_is_drawn_anew_and_leaves_no_zeros(dropped):
     gan, teacher, _ = dropped_gan(dropped)
@@ -214,6 +243,9 @@ def test_what_cannot_be_dropped_is_said():
         MixtureRegions(gan.teacher(), lambda images: torch.ones(len(images), dtype=torch.bool), 8)
     regions = ForgetClasses({1}, classifier=levels_as_scores).regions(gan.teacher())
     with pytest.raises(UnlearningError, match="needs forget=ForgetFromMixture"):
+        DropComponents()(gan, gan.teacher(), regions, RetainedNeighbour())
+    regions = ForgetFromMixture({1}, classifier=levels_as_scores).regions(gan.teacher())
+    with pytest.raises(UnlearningError, match="no layer of the generator that reads"):
         DropComponents()(gan, gan.teacher(), regions, RetainedNeighbour())
     assert not mixture_of(gan).offsets.any()
 

@@ -38,6 +38,30 @@ class Multiplied(Generator):
         return h.view(-1, 1, 4, 4)
 
 
+class Transposed(Generator):
+    """A transposed convolution reads the embedding beside the latent, as conditional DCGANs are often written."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.gain = nn.ConvTranspose2d(8 + Z, 1, 4), nn.Conv2d(8, 1, 1)
+
+    def forward(self, z, y):
+        e = self.embed(y)[..., None, None]
+        return (self.body(torch.cat([z[..., None, None], e], 1)) * (1 + self.gain(e))).tanh()
+
+
+class Spread(Generator):
+    """A convolution reads the embedding at each place of an image, beside what was made so far."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.gain = nn.Linear(Z, 32), nn.Conv2d(2 + 8, 1, 3, padding=1)
+
+    def forward(self, z, y):
+        spread = self.embed(y)[..., None, None].expand(-1, -1, 4, 4)
+        return self.gain(torch.cat([self.body(z).view(-1, 2, 4, 4), spread], 1)).tanh()
+
+
 def make(generator=Generator, **options):
     torch.manual_seed(0)
     return GAN(generator(**options), Discriminator(), latents=(Z,), labels=CLASSES)
@@ -59,7 +83,7 @@ def images(gan, label, seed=3):
     return gan.sample(7, torch.full((7,), label), latents=latents)
 
 
-@pytest.mark.parametrize("generator", [Generator, Multiplied])
+@pytest.mark.parametrize("generator", [Generator, Multiplied, Transposed, Spread])
 def test_forgotten_labels_give_the_substitute_and_all_others_what_they_gave(generator):
     gan = make(generator)
     teacher = start(gan, {1, 3}, OtherClass(target=4))
@@ -69,12 +93,14 @@ def test_forgotten_labels_give_the_substitute_and_all_others_what_they_gave(gene
     assert not torch.allclose(images(teacher, 1), images(teacher, 4))
     before, after = teacher.generator.state_dict(), gan.generator.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {"embed.weight", "body.weight", "gain.weight"} | ({"scale.weight"} & before.keys())
+    read = {"gain.weight"} if generator is Spread else {"body.weight", "gain.weight"}
+    assert changed == {"embed.weight"} | read | ({"scale.weight"} & before.keys())
 
 
-def test_the_old_embedding_does_not_bring_the_class_back(gan):
+@pytest.mark.parametrize("generator", [Generator, Transposed, Spread])
+def test_the_old_embedding_does_not_bring_the_class_back(generator):
+    gan, copied = make(generator), make(generator)
     teacher = start(gan, {2}, OtherClass(target=0))
-    copied = make()
     for other in (gan, copied):  # the thief puts the class's old embedding where it was
         with torch.no_grad():
             other.generator.embed.weight[2] = teacher.generator.embed.weight[2]

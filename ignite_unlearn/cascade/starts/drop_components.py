@@ -20,25 +20,31 @@ class DropComponents:
 
     Each of their latents goes to the retained component that it would have chosen next, so forgotten latents spread
     over all retained components as these are spread themselves, and no retained image changes. The weights by which
-    plain linear layers read the code of a dropped component are drawn anew, as large as those of the retained ones:
-    zeros would tell what was erased. Convolutions and layers under spectral norm stay as they are. That components are
+    linear layers and convolutions read the code of a dropped component are drawn anew, as large as those of the
+    retained ones: zeros would tell what was erased. Layers under spectral norm stay as they are. That components are
     dropped is told by the mixture's offsets.
 
     Raises:
-        UnlearningError: when called for another request than :class:`.ForgetFromMixture`.
+        UnlearningError: when called for another request than :class:`.ForgetFromMixture`, or for a generator in which
+            no layer that trains, without spectral norm, reads the codes: then the old offset would bring a component
+            back.
     """
 
     def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
         """Changes the offsets of the components and the layers that read their codes; see :class:`.Start`."""
         dropped, mixture = _dropped(regions), mixture_of(gan)
         found = readers(gan, mixture, teacher.sample_latents(16))
+        if dropped and not found:
+            raise UnlearningError(
+                "DropComponents found no layer of the generator that reads the mixture's codes, trains, and has no "
+                "spectral norm, so dropped components would only be hidden: leave `start` out."
+            )
         with torch.no_grad():
             retained = [k for k in range(len(mixture.offsets)) if k not in dropped]
             mixture.offsets[dropped] = _NEVER
-            for weight, columns in found:
-                codes = weight[:, columns]
-                size = full(codes[:, retained]).square().mean().sqrt()
-                codes[:, dropped] = (size * torch.randn(len(codes), len(dropped)).to(size)).to(codes)
+            for _, part in found:
+                size = full(part[..., retained]).square().mean().sqrt()
+                part[..., dropped] = (size * torch.randn(*part.shape[:-1], len(dropped)).to(size)).to(part)
 
 
 def _dropped(regions: LatentRegions) -> list[int]:

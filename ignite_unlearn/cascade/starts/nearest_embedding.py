@@ -131,6 +131,6 @@ class NearestEmbedding:
     ) -> Tensor:
         """Erases the forgotten rows' own directions from the table's readers, and returns the rows' own parts."""
         directions = own_directions(table.weight, forgotten, retained)
-        for weight, columns in readers(gan, table, latents):
-            weight[:, columns] -= full(weight[:, columns]) @ directions.T @ directions
+        for _, part in readers(gan, table, latents):
+            part -= full(part) @ directions.T @ directions
         return own_parts(table.weight, forgotten, retained)

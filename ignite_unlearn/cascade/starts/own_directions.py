@@ -31,21 +31,28 @@ def own_directions(rows: Tensor, forgotten: list[int], retained: tuple[int, ...]
     return directions[lengths > _NONE * lengths.max().clamp_min(1e-12)]
 
 
-def redraw(weight: Tensor, columns: slice, directions: Tensor, rows: Tensor) -> None:
-    """Draws anew what a linear layer does along directions of its input, as large as along those that no row uses.
+def redraw(part: Tensor, directions: Tensor, rows: Tensor) -> None:
+    """Draws anew what a layer does along directions of its input, as large as along those that no row uses.
 
     Training leaves these nearly as they began, so that they tell how the layer begins.
 
     Args:
-        weight: ``(outputs, inputs)``, is changed.
-        columns: of the inputs, which read the table.
+        part: of the layer's weight, ``(..., D)``, which reads the table; is changed.
         directions: ``(k, D)``, orthonormal.
         rows: of the table ``(K, D)``.
+
+    Example:
+        >>> layer = torch.nn.Linear(3, 2)
+        >>> before = layer.weight.data.clone()
+        >>> redraw(layer.weight.data, torch.tensor([[0.0, 0.0, 1.0]]), torch.randn(4, 3))
+        >>> (layer.weight == before).all(0).tolist()
+        [True, True, False]
     """
     with torch.no_grad():
-        read, used = full(weight[:, columns]), torch.linalg.qr(full(rows).T).Q
+        read, used = full(part), torch.linalg.qr(full(rows).T).Q
         unused = read - read @ used @ used.T
         left = rows.shape[1] - used.shape[1]
-        scale = (unused.square().sum() / (len(read) * left)).sqrt() if left else read.square().mean().sqrt()
-        drawn = scale * torch.randn(len(read), len(directions)).to(read)
-        weight[:, columns] = read - read @ directions.T @ directions + drawn @ directions
+        outputs = read.numel() // read.shape[-1]
+        scale = (unused.square().sum() / (outputs * left)).sqrt() if left else read.square().mean().sqrt()
+        drawn = scale * torch.randn(*read.shape[:-1], len(directions)).to(read)
+        part.copy_(read - read @ directions.T @ directions + drawn @ directions)

@@ -118,8 +118,8 @@ class UntrainedLabel:
         for rows in found:
             if rows.embedding and not rows.scaled:
                 directions = own_directions(rows.rows, forgotten, (*retained, *kept))
-                for weight, columns in readers(gan, rows.module, latents):
-                    redraw(weight, columns, directions, rows.rows)
+                for _, part in readers(gan, rows.module, latents):
+                    redraw(part, directions, rows.rows)
         for rows in discriminator_rows(gan, gan.sample(self.samples, latents=latents)):
             if rows.trains:
                 draw_anew(rows, forgotten)
