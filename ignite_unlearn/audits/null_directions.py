@@ -115,9 +115,9 @@ def _made_of_labels(gan: GAN) -> list[tuple[str, Tensor]]:
     names = {id(p): name for name, p in gan.generator.named_parameters()}
     with borrow(gan.generator, seed=0), torch.no_grad():
         return [
-            (f"generator.{names[id(weight)]} of each label", table.weight @ part.flatten(0, -2).T)
+            (f"generator.{names[id(reader.weight)]} of each label", table.weight @ reader.part.flatten(0, -2).T)
             for table in label_embeddings(gan)
-            for weight, part in readers(gan, table, gan.sample_latents(_LATENTS))
+            for reader in readers(gan, table, gan.sample_latents(_LATENTS))
         ]
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
-from torch.nn.utils import parametrize
 
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.gan.layers import weight_of
 from ignite_unlearn.gan.nets import uncompiled
 from ignite_unlearn.gan.precision import full
 from ignite_unlearn.gan.trained import trained_parameters
@@ -134,7 +134,7 @@ def _labels(gan: GAN) -> Tensor:
 def _found(net: nn.Module, calls: _Calls, labels: Tensor, classes: int) -> Iterator[LabelRows]:
     trained = {id(p) for p in trained_parameters(net)}
     for module, given in calls.inputs.items():
-        weight, scaled = _weight(module)
+        weight, scaled = weight_of(module)
         if weight is None or len(given) != len(labels):
             continue
         if isinstance(module, nn.Embedding):
@@ -144,15 +144,6 @@ def _found(net: nn.Module, calls: _Calls, labels: Tensor, classes: int) -> Itera
             inputs = weight.data if isinstance(module, nn.ConvTranspose2d) else weight.data.transpose(0, 1)
             for at in _one_hot_columns(given, labels, classes):
                 yield LabelRows(module, inputs[at : at + classes], scaled, id(weight) in trained)
-
-
-def _weight(module: nn.Module) -> tuple[Tensor | None, bool]:
-    """Returns the parameter that a weight is or is computed from, and whether it is computed."""
-    if parametrize.is_parametrized(module, "weight"):
-        found = module.parametrizations.weight._parameters.get("original")  # type: ignore[union-attr]
-        return found, True
-    plain = module._parameters.get("weight")
-    return (plain, False) if plain is not None else (module._parameters.get("weight_orig"), True)
 
 
 def _one_hot_columns(given: Tensor, labels: Tensor, classes: int) -> list[int]:

@@ -2,26 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.nets import uncompiled
+from ignite_unlearn.gan.precision import full
+from ignite_unlearn.gan.spectral import slope_of_norm
 from ignite_unlearn.gan.trained import trained_parameters
 
-_Reader = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+_Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 
-def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Returns what layers of the generator read by what a module gives: weights, and the part of each that reads it.
+@dataclass(frozen=True)
+class Reader:
+    """The part of a layer's weight that reads vectors ``(N, D)``.
 
-    A part is ``(..., D)``, a view: what is written into it is written into the weight. Its last dimension is that of
-    the vectors; along others lie outputs, and places of a kernel.
+    Attributes:
+        weight: the parameter; under spectral norm the one that is divided by its norm.
+        part: ``(..., D)``, a view of it: outputs, and places of a kernel, lie along its other dimensions.
+        slope: as ``part``, by how much the spectral norm grows with each number; None without spectral norm.
+    """
+
+    weight: Tensor
+    part: Tensor
+    slope: Tensor | None
+
+    def change(self, by: Tensor, directions: Tensor) -> None:
+        """Changes what the layer makes of a part of its input, and of nothing else.
+
+        Spectral norm divides all of the weight. There a change leaves out what would change the norm, one number of all
+        that are changed, so that other inputs are read as before.
+
+        Args:
+            by: what is added to what is made of each direction, ``(..., k)``.
+            directions: of the input, orthonormal, ``(k, D)``.
+
+        Example:
+            >>> layer = nn.Linear(3, 2, bias=False)
+            >>> before = layer.weight.clone()
+            >>> Reader(layer.weight, layer.weight.data, None).change(torch.ones(2, 1), torch.tensor([[0.0, 1.0, 0.0]]))
+            >>> (layer.weight - before).round(decimals=4).tolist()
+            [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
+        """
+        if self.slope is not None:
+            steepest = full(self.slope) @ directions.T
+            by = by - steepest * (by * steepest).sum() / steepest.square().sum().clamp_min(1e-12)
+        self.part.add_((by @ directions).to(self.part))
+
+
+def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[Reader]:
+    """Returns the parts of the generator's layers that read what a module gives.
 
     Layers are found by what they are given when images are made: linear ones that are given the vectors, alone or
     beside other inputs, and convolutions that are given them at each place of an image. Layers whose weight is computed
-    from others (spectral norm) or does not train are left out, and so are convolutions in groups.
+    in another way than by spectral norm or does not train are left out, and so are convolutions in groups.
 
     Args:
         gan: the GAN.
@@ -29,17 +67,17 @@ def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[tuple[Tensor, 
             labels.
         latents: ``(N, ...)``, what images are made of.
     """
-    given: dict[_Reader, Tensor] = {}  # of the first part of the images, as what is made
+    given: dict[_Layer, Tensor] = {}  # of the first part of the images, as what is made
     made: list[Tensor] = []
     trained = {id(p) for p in trained_parameters(gan.generator)}
-    plain = [m for m in gan.generator.modules() if isinstance(m, _Reader) and not parametrize.is_parametrized(m)]
-    plain = [m for m in plain if id(m.weight) in trained and getattr(m, "groups", 1) == 1]
+    layers = [m for m in gan.generator.modules() if isinstance(m, _Layer) and getattr(m, "groups", 1) == 1]
+    layers = [m for m in layers if not weight_of(m)[1] or slope_of_norm(m) is not None]
 
-    def keep(module: _Reader, args: tuple[Tensor, ...]) -> None:
+    def keep(module: _Layer, args: tuple[Tensor, ...]) -> None:
         given.setdefault(module, args[0])
 
     handles = [source.register_forward_hook(lambda module, args, output: made.append(output))]
-    handles += [m.register_forward_pre_hook(keep) for m in plain]
+    handles += [m.register_forward_pre_hook(keep) for m in layers if id(weight_of(m)[0]) in trained]
     try:
         labels = None if gan.labels is None else torch.arange(len(latents), device=gan.device) % gan.labels
         with uncompiled(gan.generator):
@@ -47,13 +85,37 @@ def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[tuple[Tensor, 
     finally:
         for handle in handles:
             handle.remove()
-    found: list[tuple[Tensor, Tensor]] = []
+    found: list[Reader] = []
     for module, inputs in given.items() if made else ():
         vectors = made[0].flatten(1)
         if inputs.dim() == (2 if isinstance(module, nn.Linear) else 4) and len(inputs) == len(vectors):
-            read = module.weight.data.movedim(0 if isinstance(module, nn.ConvTranspose2d) else 1, -1)
-            found += [(module.weight, read[..., at : at + vectors.shape[1]]) for at in _places(inputs, vectors)]
+            found += [_reader(module, at, vectors.shape[1]) for at in _places(inputs, vectors)]
     return found
+
+
+def _reader(module: _Layer, at: int, size: int) -> Reader:
+    weight, slope = weight_of(module)[0], slope_of_norm(module)
+    assert weight is not None
+    inputs = 0 if isinstance(module, nn.ConvTranspose2d) else 1
+    part, steepness = (None if w is None else w.movedim(inputs, -1)[..., at : at + size] for w in (weight.data, slope))
+    assert part is not None
+    return Reader(weight, part, steepness)
+
+
+def weight_of(module: nn.Module) -> tuple[nn.Parameter | None, bool]:
+    """Returns the parameter that a module's weight is or is computed from, and whether it is computed.
+
+    Example:
+        >>> layer = nn.Linear(3, 2)
+        >>> weight, computed = weight_of(layer)
+        >>> weight is layer.weight, computed, weight_of(nn.utils.parametrizations.spectral_norm(layer))[1]
+        (True, False, True)
+    """
+    if parametrize.is_parametrized(module, "weight"):
+        found = module.parametrizations.weight._parameters.get("original")  # type: ignore[union-attr]
+        return found, True
+    plain = module._parameters.get("weight")
+    return (plain, False) if plain is not None else (module._parameters.get("weight_orig"), True)
 
 
 def _places(inputs: Tensor, vectors: Tensor) -> list[int]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.spectral_norm import SpectralNorm as _OldForm
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,34 @@ def spectral_norm_of(layer: nn.Module) -> SpectralNorm | None:
     if original is None or u is None or v is None or len(u) != len(original):
         return None
     return SpectralNorm(original, u, v)
+
+
+def slope_of_norm(layer: nn.Module) -> Tensor | None:
+    """Returns by how much the spectral norm grows with each number of a weight.
+
+    A change at right angles to it leaves the norm as it is: in eval mode, which keeps its vectors, and in training to
+    first order.
+
+    Returns:
+        Of the original weight's shape; None where it is not spectral norm alone that computes the weight.
+
+    Example:
+        >>> layer = nn.utils.parametrizations.spectral_norm(nn.ConvTranspose2d(3, 2, 4)).eval()
+        >>> original = layer.parametrizations.weight.original
+        >>> torch.allclose((slope_of_norm(layer) * original).sum() * layer.weight, original, atol=1e-5)
+        True
+    """
+    if parametrize.is_parametrized(layer, "weight"):
+        chain: Any = layer.parametrizations.weight  # type: ignore[union-attr]
+        norm = chain[0]
+        if len(chain) > 1 or type(norm) is not _SpectralNorm or not hasattr(norm, "_u"):
+            return None
+        return _slope(chain.original, norm._u, norm._v, norm.dim)
+    hooks = layer._forward_pre_hooks.values()
+    forms = [hook for hook in hooks if isinstance(hook, _OldForm) and hook.name == "weight"]
+    old: Any = layer
+    return _slope(old.weight_orig, old.weight_u, old.weight_v, forms[0].dim) if forms else None
+
+
+def _slope(original: Tensor, u: Tensor, v: Tensor, dim: int) -> Tensor:
+    return u.outer(v).view(original.movedim(dim, 0).shape).movedim(0, dim)

@@ -79,14 +79,17 @@ def test_the_walk_is_a_compromise_between_the_image_and_the_end(classes):
     z, y = regions.forgotten(6)
     images = LatentDirection(steps=4)(teacher, z, y, regions)
     assert images.shape == (6, 1, 6, 6) and not torch.equal(images, own(teacher, z, y))
-    # Where nothing counts as left, the retained latent itself is the answer.
+    # Where nothing counts as left, the retained latent itself is the answer, one that is retained under the same label.
     torch.manual_seed(3)
     end = LatentDirection(lambda images, own: torch.zeros(len(images), dtype=torch.bool))(teacher, z, y, regions)
     torch.manual_seed(3)
-    retained, _ = regions.retained(512)
+    retained, asked = regions.retained(512)
     unit = torch.nn.functional.normalize
-    nearest = retained[torch.cdist(unit(z), unit(retained)).argmin(1)]
-    assert torch.allclose(end, own(teacher, nearest, y), atol=1e-4)
+    for i, latent in enumerate(unit(z)):
+        alike = retained if classes is None else retained[asked == y[i]]
+        nearest = alike[(unit(alike) - latent).norm(dim=1).argmin()][None]
+        label = None if classes is None else y[i : i + 1]
+        assert torch.allclose(end[i], own(teacher, nearest, label)[0], atol=1e-4)
 
 
 def test_slerp_keeps_to_the_great_circle():

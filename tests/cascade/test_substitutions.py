@@ -155,7 +155,11 @@ def test_substitutes_of_items_keep_the_label_and_are_other_images(classes):
         )
 
 
-def test_a_latent_that_is_retained_under_another_label_says_nothing_of_this_one():
+TO_THE_END = LatentDirection(lambda images, own: torch.zeros(len(images), dtype=torch.bool))
+
+
+@pytest.mark.parametrize("substitution", [RetainedNeighbour(), TO_THE_END])
+def test_a_latent_that_is_retained_under_another_label_says_nothing_of_this_one(substitution):
     teacher = GAN(Generator(K), Discriminator(), latents=(Z,), labels=K).teacher()
     latents = torch.randn(3, Z)
 
@@ -166,9 +170,10 @@ def test_a_latent_that_is_retained_under_another_label_says_nothing_of_this_one(
             return latents, torch.tensor([1, 4, 4])
 
     item = latents[:1] + 1e-3  # makes the item under 4; nearest to a latent that is retained under 1
-    found = RetainedNeighbour()(teacher, item, torch.tensor([4]), Regions())
-    nearer = latents[1:][(latents[1:] - item).norm(dim=1).argmin()]
-    assert torch.allclose(found, under(teacher, nearer[None], 4))
+    found = substitution(teacher, item, torch.tensor([4]), Regions())
+    unit = (lambda z: z) if substitution is not TO_THE_END else torch.nn.functional.normalize
+    nearer = latents[1:][(unit(latents[1:]) - unit(item)).norm(dim=1).argmin()]
+    assert torch.allclose(found, under(teacher, nearer[None], 4), atol=1e-6)
     alone = RetainedNeighbour()(teacher, item, torch.tensor([2]), Regions())  # no latent is retained under its label
     assert torch.allclose(alone, under(teacher, latents[:1], 1))
 

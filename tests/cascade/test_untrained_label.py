@@ -4,12 +4,14 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import spectral_norm as old_spectral_norm
+from torch.nn.utils.parametrizations import spectral_norm
 
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError
 from ignite_unlearn.audits import NullDirections
 from ignite_unlearn.cascade import Fixed, NearestEmbedding, OtherClass, UntrainedLabel
 from ignite_unlearn.cascade.substitutions import untrained_label
-from ignite_unlearn.gan.layers import readers
+from ignite_unlearn.gan.layers import readers, weight_of
 from tests.audits.gans import Discriminator
 from tests.cascade.test_starts import CLASSES, Generator, Spread, Transposed, Z, images, make
 from tests.gan.test_label_rows import OneHot, Projection
@@ -53,10 +55,30 @@ def test_layers_read_the_direction_as_they_read_those_that_no_label_uses():
     found = readers(gan, gan.generator.embed, torch.randn(8, Z))
     assert len(found) == 2
     several = readers(gan, gan.generator.embed, torch.randn(300, Z))  # images that are not made in one go
-    assert [part.data_ptr() for _, part in several] == [part.data_ptr() for _, part in found]
-    for _, part in found:
-        read, unused = part @ own, part.std()
+    assert [reader.part.data_ptr() for reader in several] == [reader.part.data_ptr() for reader in found]
+    for reader in found:
+        read, unused = reader.part @ own, reader.part.std()
         assert 0.4 < float(read.square().mean().sqrt() / unused) < 1.6
+
+
+@pytest.mark.parametrize("norm", [spectral_norm, old_spectral_norm])
+@pytest.mark.parametrize("table", [False, True])
+@pytest.mark.parametrize("generator", [Generator, Transposed])
+def test_under_spectral_norm_it_does_not_either_and_layers_do_not_change_retained_images(norm, table, generator):
+    gan = make(generator)
+    net = gan.generator
+    for layer in (net.body, net.gain, *([net.embed] if table else [])):
+        norm(layer)
+    net(torch.randn(8, Z), torch.arange(8) % CLASSES)  # the old form computes the weight in a call
+    gan.generator.eval()
+    teacher = start(gan, {2}, UntrainedLabel())
+    whole = (images(teacher, 2) - images(teacher, 0)).abs().mean()
+    for label in {*range(CLASSES)} - {2} if not table else ():
+        torch.testing.assert_close(images(gan, label), images(teacher, label), rtol=0, atol=1e-5)
+    with torch.no_grad():
+        new, old = (weight_of(each.generator.embed)[0] for each in (gan, teacher))
+        new[2] = old[2]
+    assert (images(gan, 2) - images(teacher, 2)).abs().mean() > 0.2 * whole
 
 
 @pytest.mark.parametrize("generator", [Generator, Transposed, Spread])

@@ -21,13 +21,11 @@ class DropComponents:
     Each of their latents goes to the retained component that it would have chosen next, so forgotten latents spread
     over all retained components as these are spread themselves, and no retained image changes. The weights by which
     linear layers and convolutions read the code of a dropped component are drawn anew, as large as those of the
-    retained ones: zeros would tell what was erased. Layers under spectral norm stay as they are. That components are
-    dropped is told by the mixture's offsets.
+    retained ones: zeros would tell what was erased. That components are dropped is told by the mixture's offsets.
 
     Raises:
         UnlearningError: when called for another request than :class:`.ForgetFromMixture`, or for a generator in which
-            no layer that trains, without spectral norm, reads the codes: then the old offset would bring a component
-            back.
+            no layer that trains reads the codes: then the old offset would bring a component back.
     """
 
     def __call__(self, gan: GAN, teacher: GAN, regions: LatentRegions, substitution: Substitution) -> None:
@@ -36,15 +34,16 @@ class DropComponents:
         found = readers(gan, mixture, teacher.sample_latents(16))
         if dropped and not found:
             raise UnlearningError(
-                "DropComponents found no layer of the generator that reads the mixture's codes, trains, and has no "
-                "spectral norm, so dropped components would only be hidden: leave `start` out."
+                "DropComponents found no layer of the generator that reads the mixture's codes and trains, so dropped "
+                "components would only be hidden: leave `start` out."
             )
         with torch.no_grad():
             retained = [k for k in range(len(mixture.offsets)) if k not in dropped]
             mixture.offsets[dropped] = _NEVER
-            for _, part in found:
-                size = full(part[..., retained]).square().mean().sqrt()
-                part[..., dropped] = (size * torch.randn(*part.shape[:-1], len(dropped)).to(size)).to(part)
+            for reader in found:
+                size = full(reader.part[..., retained]).square().mean().sqrt()
+                drawn = (size * torch.randn(*reader.part.shape[:-1], len(dropped)).to(size)).to(reader.part)
+                reader.change(drawn - reader.part[..., dropped], torch.eye(reader.part.shape[-1]).to(drawn)[dropped])
 
 
 def _dropped(regions: LatentRegions) -> list[int]:

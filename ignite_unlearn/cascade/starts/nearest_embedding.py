@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from ignite_unlearn.cascade.starts.own_directions import own_directions, own_parts
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.layers import label_embeddings, readers
+from ignite_unlearn.gan.layers import label_embeddings, readers, weight_of
 from ignite_unlearn.gan.noise import same_noise
 from ignite_unlearn.gan.precision import full
 from ignite_unlearn.gan.trained import trained_parameters
@@ -70,7 +69,7 @@ class NearestEmbedding:
                 "NearestEmbedding needs a class request and a generator with an nn.Embedding of its labels: leave "
                 "`start` out."
             )
-        if any(parametrize.is_parametrized(table) for table in tables):
+        if any(weight_of(table)[1] for table in tables):
             raise UnlearningError(
                 "NearestEmbedding cannot change one row of a label embedding under spectral norm, which scales all "
                 "rows alike: leave `start` out."
@@ -131,6 +130,6 @@ class NearestEmbedding:
     ) -> Tensor:
         """Erases the forgotten rows' own directions from the table's readers, and returns the rows' own parts."""
         directions = own_directions(table.weight, forgotten, retained)
-        for _, part in readers(gan, table, latents):
-            part -= full(part) @ directions.T @ directions
+        for reader in readers(gan, table, latents):
+            reader.change(-full(reader.part) @ directions.T, directions)
         return own_parts(table.weight, forgotten, retained)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ignite_unlearn.gan.layers import Reader
 from ignite_unlearn.gan.precision import full
 
 _NONE = 1e-3  # of a row's length: less is no direction of its own
@@ -31,28 +32,29 @@ def own_directions(rows: Tensor, forgotten: list[int], retained: tuple[int, ...]
     return directions[lengths > _NONE * lengths.max().clamp_min(1e-12)]
 
 
-def redraw(part: Tensor, directions: Tensor, rows: Tensor) -> None:
+def redraw(reader: Reader, directions: Tensor, rows: Tensor) -> None:
     """Draws anew what a layer does along directions of its input, as large as along those that no row uses.
 
     Training leaves these nearly as they began, so that they tell how the layer begins.
 
     Args:
-        part: of the layer's weight, ``(..., D)``, which reads the table; is changed.
+        reader: of the table; is changed.
         directions: ``(k, D)``, orthonormal.
         rows: of the table ``(K, D)``.
 
     Example:
         >>> layer = torch.nn.Linear(3, 2)
         >>> before = layer.weight.data.clone()
-        >>> redraw(layer.weight.data, torch.tensor([[0.0, 0.0, 1.0]]), torch.randn(4, 3))
+        >>> reader = Reader(layer.weight, layer.weight.data, None)
+        >>> redraw(reader, torch.tensor([[0.0, 0.0, 1.0]]), torch.randn(4, 3))
         >>> (layer.weight == before).all(0).tolist()
         [True, True, False]
     """
     with torch.no_grad():
-        read, used = full(part), torch.linalg.qr(full(rows).T).Q
+        read, used = full(reader.part), torch.linalg.qr(full(rows).T).Q
         unused = read - read @ used @ used.T
         left = rows.shape[1] - used.shape[1]
         outputs = read.numel() // read.shape[-1]
         scale = (unused.square().sum() / (outputs * left)).sqrt() if left else read.square().mean().sqrt()
         drawn = scale * torch.randn(*read.shape[:-1], len(directions)).to(read)
-        part.copy_(read - read @ directions.T @ directions + drawn @ directions)
+        reader.change(drawn - read @ directions.T, directions)

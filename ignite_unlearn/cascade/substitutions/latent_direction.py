@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from ignite_unlearn.cascade.substitutions.own_label import under_own_label
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions, substitutes
 from ignite_unlearn.gan.gan import GAN
@@ -19,7 +20,8 @@ from ignite_unlearn.utils.asked import CALL, COUNT, asks, maybe
 class LatentDirection:
     """A walk in latent space to the nearest retained latent, ended where the image is another one.
 
-    Nearest is the one in the most similar direction, of a mixture that of its code.
+    Nearest is the one in the most similar direction, of a mixture that of its code; for items, of those that are
+    retained under the item's own label if there are any.
 
     Args:
         left: ``(images, own images) -> bool mask``: which images are no longer what is to be forgotten, such as
@@ -44,7 +46,7 @@ class LatentDirection:
         """Returns the first images on the way that have left; see :class:`.Substitution`."""
         retained, retained_labels = substitutes(regions, self.samples)
         start, end = (normalize(codes(teacher.generator, each)) for each in (latents, retained))
-        nearest = torch.cdist(start, end).argmin(1)
+        nearest = under_own_label(torch.cdist(start, end), labels, retained_labels).argmin(1)
         # Where classes are what is forgotten, the walk is under the label that it leads to.
         asked = labels if regions.retained_classes is None or retained_labels is None else retained_labels[nearest]
         n, k = len(latents), self.steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ignite_unlearn.cascade.substitutions.own_label import under_own_label
 from ignite_unlearn.forget.forget import LatentRegions, substitutes
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.latent_mixture import codes
@@ -39,11 +40,7 @@ class RetainedNeighbour:
             return candidates[torch.arange(len(latents), device=nearest.device), nearest]
         retained, asked = substitutes(regions, self.samples)
         apart = torch.cdist(codes(teacher.generator, latents), codes(teacher.generator, retained))
-        if labels is not None and asked is not None:
-            # What a latent makes under another label says nothing of this one, under which it may well make the item.
-            other = labels[:, None] != asked[None]
-            apart = apart.masked_fill(other & ~other.all(1, keepdim=True), torch.inf)
-        nearest = apart.argmin(1)
+        nearest = under_own_label(apart, labels, asked).argmin(1)
         return teacher.sample(len(latents), labels if asked is None else asked[nearest], latents=retained[nearest])
 
 

@@ -28,9 +28,9 @@ class UntrainedLabel:
     After retraining, a label that was never asked for still has what it began with: a row of noise, which layers read
     with the noise that they began with in its direction. So it is here, in closed form: what both nets hold for the
     forgotten label is drawn anew, and so is what the generator's layers do along the direction that this label alone
-    had. No retained label has a part in it, so no retained image changes. Only under spectral norm, which scales a
-    table as a whole, retained rows change a little, and the direction is left as it is. :meth:`start` gives the GAN
-    these weights at once; without it the generator is only led to their images.
+    had. No retained label has a part in it, so no retained image changes. Only where a table is under spectral norm,
+    which scales it as a whole, retained rows change a little. :meth:`start` gives the GAN these weights at once;
+    without it the generator is only led to their images.
 
     Erasing the direction instead, as relatives do with those of activations (Kodge et al. 2024, TMLR), would leave a
     zero that one look at the singular values finds (:class:`.NullDirections`).
@@ -116,10 +116,10 @@ class UntrainedLabel:
         kept = [label for label in before if self._still_forgotten(_images(teacher, latents, label))]
         forgotten = sorted(set(range(gan.labels)) - {*retained, *kept})
         for rows in found:
-            if rows.embedding and not rows.scaled:
+            if rows.embedding:
                 directions = own_directions(rows.rows, forgotten, (*retained, *kept))
-                for _, part in readers(gan, rows.module, latents):
-                    redraw(part, directions, rows.rows)
+                for reader in readers(gan, rows.module, latents):
+                    redraw(reader, directions, rows.rows)
         for rows in discriminator_rows(gan, gan.sample(self.samples, latents=latents)):
             if rows.trains:
                 draw_anew(rows, forgotten)
