@@ -13,7 +13,8 @@ from ignite_unlearn.audits.result import AuditResult, verdict
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.layers import label_embeddings, readers
+from ignite_unlearn.gan.label_rows import label_embeddings
+from ignite_unlearn.gan.layers import readers
 from ignite_unlearn.utils.asked import asks, number
 
 _ABOUT = 3  # the interval is what is counted at a third and at three times the threshold
@@ -115,9 +116,9 @@ def _made_of_labels(gan: GAN) -> list[tuple[str, Tensor]]:
     names = {id(p): name for name, p in gan.generator.named_parameters()}
     with borrow(gan.generator, seed=0), torch.no_grad():
         return [
-            (f"generator.{names[id(reader.weight)]} of each label", table.weight @ reader.part.flatten(0, -2).T)
+            (f"generator.{names[id(reader.weight)]} of each label", table.rows @ reader.part.flatten(0, -2).T)
             for table in label_embeddings(gan)
-            for reader in readers(gan, table, gan.sample_latents(_LATENTS))
+            for reader in readers(gan, table.module, gan.sample_latents(_LATENTS))
         ]
 
 

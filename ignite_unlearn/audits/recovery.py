@@ -17,7 +17,7 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Classifier
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.layers import label_embeddings
+from ignite_unlearn.gan.label_rows import LabelRows, label_embeddings
 from ignite_unlearn.metrics.intervals import wilson
 from ignite_unlearn.utils.answers import answer, rows_of, scores_of
 from ignite_unlearn.utils.asked import BOOL, CALL, CLASSES, COUNT, SEED, asks, maybe, number
@@ -112,7 +112,7 @@ class Recovery:
 
 
 def _search(
-    gan: GAN, classifier: Classifier, wanted: Tensor, tables: list[nn.Embedding], steps: int, lr: float, progress: bool
+    gan: GAN, classifier: Classifier, wanted: Tensor, tables: list[LabelRows], steps: int, lr: float, progress: bool
 ) -> Tensor:
     n, half = len(wanted), len(wanted) // 2 if tables else len(wanted)
     latents = gan.sample_latents(n)
@@ -138,17 +138,18 @@ def _search(
         return images()
 
 
-def _start(table: nn.Embedding, n: int) -> Tensor:
+def _start(table: LabelRows, n: int) -> Tensor:
     """Returns ``n`` new embeddings ``(n, E)``, spread as those of the table are."""
-    weight = table.weight.detach()
+    assert isinstance(table.module, nn.Embedding)
+    weight = table.module.weight.detach()[: len(table.rows)]  # as the generator uses it, under spectral norm too
     return (weight.mean(0) + weight.std(0) * torch.randn(n, weight.shape[1]).to(weight)).requires_grad_(True)
 
 
 @contextmanager
-def _in_place_of(tables: list[nn.Embedding], own: list[Tensor], first: int) -> Iterator[None]:
+def _in_place_of(tables: list[LabelRows], own: list[Tensor], first: int) -> Iterator[None]:
     """Has the tables answer with our embeddings for all rows from ``first`` on."""
     handles = [
-        table.register_forward_hook(lambda module, given, made, ours=ours: torch.cat([made[:first], ours]))
+        table.module.register_forward_hook(lambda module, given, made, ours=ours: torch.cat([made[:first], ours]))
         for table, ours in zip(tables, own, strict=True)
     ]
     try:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.layers import weight_of
 from ignite_unlearn.gan.nets import uncompiled
@@ -62,6 +63,21 @@ def generator_rows(gan: GAN, latents: Tensor) -> list[LabelRows]:
     with _Calls(gan.generator) as calls, uncompiled(gan.generator):
         gan.sample(len(labels), labels, latents=latents[rows], batch_size=len(labels))
     return list(_found(gan.generator, calls, labels, gan.labels))
+
+
+def label_embeddings(gan: GAN) -> list[LabelRows]:
+    """Returns the tables in which the generator looks labels up; none for one without labels. Nothing is drawn for it.
+
+    Example:
+        >>> def generate(net, latents, labels):
+        ...     return latents + net(labels)
+        >>> table = nn.Embedding(4, 2)  # of three labels, and one more row
+        >>> [found] = label_embeddings(GAN(table, nn.Linear(2, 1), latents=(2,), labels=3, generate=generate))
+        >>> found.module is table, found.rows.shape
+        (True, torch.Size([3, 2]))
+    """
+    with borrow(gan.generator, seed=0):
+        return [rows for rows in generator_rows(gan, gan.sample_latents(_LEAST)) if rows.embedding]
 
 
 def discriminator_rows(gan: GAN, images: Tensor) -> list[LabelRows]:

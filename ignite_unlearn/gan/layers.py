@@ -1,4 +1,4 @@
-"""Layers of a generator, found by their use: embeddings of labels, and what reads them."""
+"""Layers of a generator that read what another module gives, found by their use."""
 
 from __future__ import annotations
 
@@ -126,9 +126,3 @@ def _places(inputs: Tensor, vectors: Tensor) -> list[int]:
     flat = inputs.flatten(2) if inputs.dim() == 4 else inputs[:, :, None]
     alike = (flat[:, :, 0].unfold(1, size, 1) == vectors[:, None]).all(2).all(0).nonzero().flatten().tolist()
     return [at for at in alike if bool((flat[:, at : at + size] == vectors[:, :, None]).all())]
-
-
-def label_embeddings(gan: GAN) -> list[nn.Embedding]:
-    """Returns the generator's embeddings of class labels; none for an unconditional GAN."""
-    tables = [module for module in gan.generator.modules() if isinstance(module, nn.Embedding)]
-    return [table for table in tables if gan.labels is not None and table.num_embeddings == gan.labels]

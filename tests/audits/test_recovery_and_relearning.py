@@ -55,6 +55,24 @@ def test_a_confirming_classifier_decides(gans):
     assert none.value == 0
 
 
+def test_a_table_with_a_row_for_no_label_is_searched_too_and_what_is_no_table_of_labels_is_not():
+    class Generator(torch.nn.Module):
+        def __init__(self, rows):
+            super().__init__()
+            self.rows, self.body = rows, torch.nn.Linear(Z, 16)
+            self.embed, self.other = torch.nn.Embedding(CLASSES + 1, 16), torch.nn.Embedding(CLASSES, 16)
+
+        def forward(self, z, y):
+            looked_up = self.embed(y) if self.rows else self.other(torch.zeros_like(y))
+            return (self.body(z) + looked_up).view(-1, 1, 4, 4)
+
+    for rows in (True, False):
+        gan = GAN(Generator(rows), torch.nn.Linear(16, 1), latents=(Z,), labels=CLASSES)
+        before = torch.get_rng_state()
+        assert searching()(gan).details["embedding_searched"] is rows
+        assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_without_an_embedding_the_search_says_so():
     plain = torch.nn.Sequential(torch.nn.Linear(Z, 16), torch.nn.Unflatten(1, (1, 4, 4)))
     found = search(GAN(plain, torch.nn.Linear(16, 1), latents=(Z,)))

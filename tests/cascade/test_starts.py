@@ -198,6 +198,22 @@ def test_what_does_not_fit_is_said(gan):
         start(bare, {2}, OtherClass(target=0))
 
 
+class Null(Generator):
+    """A table with a row more, for images without a label."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(CLASSES + 1, 8)
+
+
+def test_a_table_with_more_rows_than_labels_is_one_too():
+    gan = make(Null)
+    teacher = start(gan, {2}, OtherClass(target=0))
+    old, new = teacher.generator.embed.weight, gan.generator.embed.weight
+    assert torch.equal(old[[0, 1, 3, 4, 5]], new[[0, 1, 3, 4, 5]])
+    torch.testing.assert_close(images(gan, 2), images(teacher, 0), rtol=0, atol=1e-5)
+
+
 def test_a_label_embedding_that_does_not_train_is_left_alone_and_said_so(gan):
     gan.generator.embed.requires_grad_(False)
     before = copy.deepcopy(gan.generator.state_dict())

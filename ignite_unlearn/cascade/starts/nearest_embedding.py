@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ignite_unlearn.cascade.starts.own_directions import own_directions, own_parts
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import LatentRegions
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.layers import label_embeddings, readers, weight_of
+from ignite_unlearn.gan.label_rows import LabelRows, label_embeddings
+from ignite_unlearn.gan.layers import readers
 from ignite_unlearn.gan.noise import same_noise
 from ignite_unlearn.gan.precision import full
-from ignite_unlearn.gan.trained import trained_parameters
 from ignite_unlearn.utils.asked import COUNT, asks, number
 
 
@@ -69,13 +69,12 @@ class NearestEmbedding:
                 "NearestEmbedding needs a class request and a generator with an nn.Embedding of its labels: leave "
                 "`start` out."
             )
-        if any(weight_of(table)[1] for table in tables):
+        if any(table.scaled for table in tables):
             raise UnlearningError(
                 "NearestEmbedding cannot change one row of a label embedding under spectral norm, which scales all "
                 "rows alike: leave `start` out."
             )
-        trained = {id(p) for p in trained_parameters(gan.generator)}
-        if any(id(table.weight) not in trained for table in tables):
+        if not all(table.trains for table in tables):
             raise UnlearningError(
                 "NearestEmbedding changes the label embedding, but the loop does not train it: leave `start` out, or "
                 "give what trains, GAN(..., trained=...)."
@@ -90,7 +89,7 @@ class NearestEmbedding:
         gan: GAN,
         teacher: GAN,
         latents: Tensor,
-        tables: list[nn.Embedding],
+        tables: list[LabelRows],
         retained: tuple[int, ...],
         substitution: Substitution,
         regions: LatentRegions,
@@ -101,13 +100,13 @@ class NearestEmbedding:
         with torch.no_grad():
             own_parts = [self._erase(gan, table, latents, forgotten, retained) for table in tables]
             for table, parts in zip(tables, own_parts, strict=True):
-                table.weight[forgotten] = (table.weight[nearest] + self.own * parts).to(table.weight)
+                table.rows[forgotten] = (table.rows[nearest] + self.own * parts).to(table.rows)
             # Where something else reads the embedding, the own part is not without effect: then go without it.
-            near = max(1e-3, 2 * torch.finfo(tables[0].weight.dtype).eps)  # what rounding leaves of the erased part
+            near = max(1e-3, 2 * torch.finfo(tables[0].rows.dtype).eps)  # what rounding leaves of the erased part
             for label, model in zip(forgotten, nearest, strict=True):
                 if not torch.allclose(self._images(gan, latents, label), self._images(gan, latents, model), atol=near):
                     for table in tables:
-                        table.weight[label] = table.weight[model]
+                        table.rows[label] = table.rows[model]
 
     def _nearest(
         self,
@@ -126,10 +125,10 @@ class NearestEmbedding:
         return gan.sample(len(latents), torch.full((len(latents),), label, device=gan.device), latents=latents)
 
     def _erase(
-        self, gan: GAN, table: nn.Embedding, latents: Tensor, forgotten: list[int], retained: tuple[int, ...]
+        self, gan: GAN, table: LabelRows, latents: Tensor, forgotten: list[int], retained: tuple[int, ...]
     ) -> Tensor:
         """Erases the forgotten rows' own directions from the table's readers, and returns the rows' own parts."""
-        directions = own_directions(table.weight, forgotten, retained)
-        for reader in readers(gan, table, latents):
+        directions = own_directions(table.rows, forgotten, retained)
+        for reader in readers(gan, table.module, latents):
             reader.change(-full(reader.part) @ directions.T, directions)
-        return own_parts(table.weight, forgotten, retained)
+        return own_parts(table.rows, forgotten, retained)

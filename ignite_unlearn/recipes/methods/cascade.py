@@ -17,7 +17,7 @@ from ignite_unlearn.cascade.step import DiscriminatorStep
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.layers import label_embeddings
+from ignite_unlearn.gan.label_rows import label_embeddings
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.recipes.data.split import Split
 from ignite_unlearn.recipes.methods.choices import (
@@ -163,7 +163,8 @@ class CascadeOnClasses(CascadeOnFoundClasses):
         )
 
     def _optimizer(self, gan: GAN) -> OptimizerFactory:
-        return _adam(self.unlearning_lr, self.unlearning_eps, label_embeddings(gan), self.embedding_lr)
+        tables = [rows.module for rows in label_embeddings(gan)]
+        return _adam(self.unlearning_lr, self.unlearning_eps, tables, self.embedding_lr)
 
 
 @dataclass(frozen=True)
