@@ -112,7 +112,7 @@ def _matrices(gan: GAN) -> Iterator[tuple[str, Tensor, bool]]:
 
 
 def _made_of_labels(gan: GAN) -> list[tuple[str, Tensor]]:
-    """Returns what each linear layer of the generator makes of each label's embedding, ``(labels, outputs)``."""
+    """Returns what each layer that reads labels' embeddings makes of each of them, ``(labels, outputs)``."""
     names = {id(p): name for name, p in gan.generator.named_parameters()}
     with borrow(gan.generator, seed=0), torch.no_grad():
         return [

@@ -114,7 +114,8 @@ def draw_anew(rows: LabelRows, labels: Sequence[int]) -> None:
         True
     """
     kept = full(rows.rows[[label for label in range(len(rows.rows)) if label not in labels]])
-    spread = kept.std(0) if len(kept) > 1 else kept.std().expand(kept.shape[1:])
+    one = kept.std() if kept.numel() > 1 else kept.abs().mean()  # of a single row, that of its numbers
+    spread = kept.std(0) if len(kept) > 1 else one.expand(kept.shape[1:])
     for label in labels:
         rows.rows[label] = kept.mean(0) + spread * torch.randn(kept.shape[1:]).to(kept)
 

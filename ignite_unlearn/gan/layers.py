@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,10 +12,12 @@ from torch.nn.utils import parametrize
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.nets import uncompiled
 from ignite_unlearn.gan.precision import full
-from ignite_unlearn.gan.spectral import slope_of_norm
+from ignite_unlearn.gan.spectral import spectral_norm_of
 from ignite_unlearn.gan.trained import trained_parameters
 
-_Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED)
+_FORWARDS = {kind.forward for kind in _KINDS}  # a layer class of somebody else's may use its weight in another way
 
 
 @dataclass(frozen=True)
@@ -55,51 +58,75 @@ class Reader:
 
 
 def readers(gan: GAN, source: nn.Module, latents: Tensor) -> list[Reader]:
-    """Returns the parts of the generator's layers that read what a module gives.
+    """Returns the parts of the generator's layers that read what a module gives, and nothing else.
 
-    Layers are found by what they are given when images are made: linear ones that are given the vectors, alone or
-    beside other inputs, and convolutions that are given them at each place of an image. Layers whose weight is computed
-    in another way than by spectral norm or does not train are left out, and so are convolutions in groups.
+    Layers are found by what they are given when images are made: PyTorch's linear ones that are given the vectors,
+    alone or beside other inputs, and its convolutions that are given them at each place of an image. Layers whose
+    weight is computed in another way than by spectral norm, does not train, or is used for something else too are left
+    out, and so are convolutions in groups.
 
     Args:
         gan: the GAN.
-        source: a module of its generator that gives vectors ``(N, D)`` or ``(N, D, 1, 1)``, such as an embedding of
-            labels.
+        source: a module of its generator that gives vectors ``(N, D)``, such as an embedding of labels; behind ``D``
+            there may be dimensions of size 1.
         latents: ``(N, ...)``, what images are made of.
     """
-    given: dict[_Layer, Tensor] = {}  # of the first part of the images, as what is made
+    layers = _layers(gan)
     made: list[Tensor] = []
-    trained = {id(p) for p in trained_parameters(gan.generator)}
-    layers = [m for m in gan.generator.modules() if isinstance(m, _Layer) and getattr(m, "groups", 1) == 1]
-    layers = [m for m in layers if not weight_of(m)[1] or slope_of_norm(m) is not None]
+    places: dict[int, set[int]] = {}  # by weight, which several layers may share, those of all calls
 
-    def keep(module: _Layer, args: tuple[Tensor, ...]) -> None:
-        given.setdefault(module, args[0])
+    def keep(module: nn.Module, args: tuple[object, ...], named: Mapping[str, object]) -> None:
+        given, weight = args[0] if args else named.get("input"), layers[module]
+        at = {at for vectors in made for at in _places(module, given, vectors)}
+        places[id(weight)] = places.get(id(weight), at) & at
 
-    handles = [source.register_forward_hook(lambda module, args, output: made.append(output))]
-    handles += [m.register_forward_pre_hook(keep) for m in layers if id(weight_of(m)[0]) in trained]
+    handles = [source.register_forward_hook(lambda module, args, output: made.append(output.clone()))]
+    handles += [layer.register_forward_pre_hook(keep, with_kwargs=True) for layer in layers]
+    labels = None if gan.labels is None else torch.arange(len(latents), device=gan.device) % gan.labels
     try:
-        labels = None if gan.labels is None else torch.arange(len(latents), device=gan.device) % gan.labels
         with uncompiled(gan.generator):
             gan.sample(len(latents), labels, latents=latents)
     finally:
         for handle in handles:
             handle.remove()
-    found: list[Reader] = []
-    for module, inputs in given.items() if made else ():
-        vectors = made[0].flatten(1)
-        if inputs.dim() == (2 if isinstance(module, nn.Linear) else 4) and len(inputs) == len(vectors):
-            found += [_reader(module, at, vectors.shape[1]) for at in _places(inputs, vectors)]
+    trained = {id(p) for p in trained_parameters(gan.generator)}
+    by_weight = {id(weight): module for module, weight in layers.items() if id(weight) in trained}
+    return [
+        _reader(by_weight[key], layers[by_weight[key]], slice(at, at + made[0].flatten(1).shape[1]))
+        for key, found in places.items()
+        for at in sorted(found)
+        if key in by_weight
+    ]
+
+
+def _layers(gan: GAN) -> dict[nn.Module, nn.Parameter]:
+    """Returns the layers whose weight can be changed in part, and the parameter that it is or is divided from."""
+    found: dict[nn.Module, nn.Parameter] = {}
+    for module in gan.generator.modules():
+        weight, computed = weight_of(module)
+        simple = type(module).forward in _FORWARDS and getattr(module, "groups", 1) == 1
+        if simple and weight is not None and (not computed or spectral_norm_of(module) is not None):
+            found[module] = weight
     return found
 
 
-def _reader(module: _Layer, at: int, size: int) -> Reader:
-    weight, slope = weight_of(module)[0], slope_of_norm(module)
-    assert weight is not None
-    inputs = 0 if isinstance(module, nn.ConvTranspose2d) else 1
-    part, steepness = (None if w is None else w.movedim(inputs, -1)[..., at : at + size] for w in (weight.data, slope))
-    assert part is not None
-    return Reader(weight, part, steepness)
+def _reader(module: nn.Module, weight: nn.Parameter, columns: slice) -> Reader:
+    norm, inputs = spectral_norm_of(module), 0 if isinstance(module, _TRANSPOSED) else 1
+    slope = None if norm is None else norm.slope.movedim(inputs, -1)[..., columns]
+    return Reader(weight, weight.data.movedim(inputs, -1)[..., columns], slope)
+
+
+def _places(module: nn.Module, inputs: object, made: Tensor) -> list[int]:
+    """Returns from which columns or channels on vectors ``(N, D)`` are, at each place, in what a layer is given."""
+    vectors = made.flatten(1)
+    size = vectors.shape[1]
+    if not isinstance(inputs, Tensor) or inputs.dim() < 2 or len(inputs) != len(vectors) or inputs.shape[1] < size:
+        return []
+    if isinstance(module, nn.Linear) and inputs.dim() > 2:  # its columns are not the second dimension
+        return []
+    flat, vectors = inputs.flatten(2) if inputs.dim() > 2 else inputs[:, :, None], vectors.to(inputs)
+    alike = (flat[:, :, 0].unfold(1, size, 1) == vectors[:, None]).all(2).all(0).nonzero().flatten().tolist()
+    return [at for at in alike if bool((flat[:, at : at + size] == vectors[:, :, None]).all())]
 
 
 def weight_of(module: nn.Module) -> tuple[nn.Parameter | None, bool]:
@@ -116,13 +143,3 @@ def weight_of(module: nn.Module) -> tuple[nn.Parameter | None, bool]:
         return found, True
     plain = module._parameters.get("weight")
     return (plain, False) if plain is not None else (module._parameters.get("weight_orig"), True)
-
-
-def _places(inputs: Tensor, vectors: Tensor) -> list[int]:
-    """Returns from which columns or channels on vectors ``(N, D)`` are, at each place, in what a layer is given."""
-    size = vectors.shape[1]
-    if inputs.shape[1] < size:
-        return []
-    flat = inputs.flatten(2) if inputs.dim() == 4 else inputs[:, :, None]
-    alike = (flat[:, :, 0].unfold(1, size, 1) == vectors[:, None]).all(2).all(0).nonzero().flatten().tolist()
-    return [at for at in alike if bool((flat[:, at : at + size] == vectors[:, :, None]).all())]

@@ -58,12 +58,12 @@ class ScoreGradients:
     @property
     def weight(self) -> Tensor:
         """The layer's weight that is learned; under spectral norm the original one."""
-        normed = spectral_norm_of(self.layer)
+        normed = _normed(self.layer)
         return self.layer.weight if normed is None else normed.original
 
     def move(self, change: Tensor) -> None:
         """Adds a change, in the shape of the weight or flattened, to the layer's weight."""
-        normed, weight = spectral_norm_of(self.layer), self.weight
+        normed, weight = _normed(self.layer), self.weight
         weight.data.add_((1.0 if normed is None else normed.sigma) * change.view_as(weight))
 
     def covariances(self) -> tuple[Tensor, Tensor]:
@@ -152,7 +152,7 @@ def score_gradients(gan: GAN, images: Tensor, labels: Tensor | None, layer: nn.M
         assert not isinstance(chosen.padding, str)
         inwards = unfold(given, chosen.kernel_size, chosen.dilation, chosen.padding, chosen.stride)
         outwards = outwards.flatten(2)
-    normed = spectral_norm_of(chosen)
+    normed = _normed(chosen)
     if normed is not None:
         inwards, outwards = _with_norm(chosen, normed, inwards, outwards)
     return ScoreGradients(scores.detach(), inwards, outwards, chosen)
@@ -247,10 +247,16 @@ def _choose(calls: list[Call], layer: nn.Module | None) -> tuple[nn.Linear | nn.
 
 
 def _fits(layer: nn.Module) -> bool:
-    normed = spectral_norm_of(layer)
+    normed = _normed(layer)
     weight = layer._parameters.get("weight") if normed is None else normed.original
     if weight is None or not weight.requires_grad:  # computed from others, as by weight norm; or frozen
         return False
     return not isinstance(layer, nn.Conv2d) or (
         layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
     )
+
+
+def _normed(layer: nn.Module) -> SpectralNorm | None:
+    """Returns the spectral norm of a layer whose outputs are the rows of its matrix; others cannot be moved."""
+    found = spectral_norm_of(layer)
+    return found if found is not None and found.dim == 0 else None

@@ -9,6 +9,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError, UnlearningEvents
 from ignite_unlearn.cascade import Fixed, MeanImage, NearestEmbedding, OtherClass
+from ignite_unlearn.cascade.starts.own_directions import own_parts
 from tests.audits.gans import Discriminator
 
 CLASSES, Z = 5, 4
@@ -120,6 +121,19 @@ def test_the_new_embedding_has_a_part_of_its_own_where_that_has_no_effect(gan):
     start(multiplied, {2}, OtherClass(target=0), own=2.0)
     for table in (multiplied.generator.embed.weight, multiplied.generator.scale.weight):
         assert torch.equal(table[2], table[0])
+
+
+@pytest.mark.parametrize("alike", [(0, 1), (0, 1, 3, 4)])
+def test_where_retained_rows_are_alike_all_of_the_own_direction_goes(alike):
+    gan = make(embedding=CLASSES)
+    with torch.no_grad():
+        gan.generator.embed.weight[list(alike)] = gan.generator.embed.weight[0].clone()
+    teacher = start(gan, {2}, OtherClass(target=0))
+    rows = teacher.generator.embed.weight.detach()
+    kept = rows[[0, 1, 3, 4]].T
+    own = rows[2] - kept @ torch.linalg.lstsq(kept, rows[2], driver="gelsd").solution
+    torch.testing.assert_close(gan.generator.gain.weight @ own, torch.zeros(16), rtol=0, atol=1e-5)
+    torch.testing.assert_close(own_parts(rows, [2], (0, 1, 3, 4)), own[None], rtol=0, atol=1e-5)
 
 
 def test_a_class_without_a_direction_of_its_own_is_given_a_copy_alone():

@@ -8,7 +8,7 @@ from torch.nn.utils import spectral_norm as old_spectral_norm
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ignite_unlearn import GAN
-from ignite_unlearn.gan.label_rows import discriminator_rows, draw_anew, generator_rows
+from ignite_unlearn.gan.label_rows import LabelRows, discriminator_rows, draw_anew, generator_rows
 
 CLASSES, Z = 5, 4
 
@@ -124,6 +124,13 @@ def test_what_does_not_train_says_so_and_a_gan_without_labels_has_none():
     assert [rows.trains for rows in generator_rows(gan, torch.randn(3, Z))] == [True, False]
     bare = GAN(nn.Linear(Z, 16), nn.Linear(16, 1), latents=(Z,))
     assert generator_rows(bare, torch.randn(3, Z)) == [] == discriminator_rows(bare, torch.randn(3, 16))
+
+
+def test_a_table_of_a_single_retained_number_gives_numbers_too():
+    torch.manual_seed(0)
+    table = nn.Embedding(2, 1)
+    draw_anew(LabelRows(table, table.weight.data, scaled=False, trains=True), [1])
+    assert table.weight.isfinite().all() and table.weight[0] != table.weight[1]
 
 
 def test_rows_are_drawn_as_the_others_lie():

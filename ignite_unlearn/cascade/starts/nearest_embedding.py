@@ -21,10 +21,11 @@ class NearestEmbedding:
     """The label embedding of a forgotten class becomes that of the class whose images come nearest to substitutes.
 
     For :class:`.OtherClass` the forgotten labels then give their substitutes exactly. That alone would hide the class
-    behind its label; so the direction in which its embedding differed from all retained ones is erased from the linear
-    layers that read the embedding. No retained label has a part in that direction, so none changes. In the erased
-    direction the new embedding differs from its model, without any effect as yet: a class that could be told from
-    another only by layers they share would be learned anew more slowly than one that was never seen.
+    behind its label; so the direction in which its embedding differed from all retained ones is erased from the layers
+    that read the embedding (:func:`.readers` says which). No retained label has a part in that direction, so none
+    changes. In the erased direction the new embedding differs from its model, without any effect as yet: a class that
+    could be told from another only by layers they share would be learned anew more slowly than one that was never seen.
+    Where something is left in that direction, as under spectral norm, the new embedding is a copy of its model.
 
     Args:
         own: length of the new embedding's part in the erased direction, as a multiple of the old one's; 1.5 was chosen

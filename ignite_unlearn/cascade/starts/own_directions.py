@@ -9,6 +9,7 @@ from ignite_unlearn.gan.layers import Reader
 from ignite_unlearn.gan.precision import full
 
 _NONE = 1e-3  # of a row's length: less is no direction of its own
+_ALIKE = 1e-5  # of the longest of rows' directions: less is rounding
 
 
 def own_parts(rows: Tensor, forgotten: list[int], retained: tuple[int, ...]) -> Tensor:
@@ -19,9 +20,8 @@ def own_parts(rows: Tensor, forgotten: list[int], retained: tuple[int, ...]) -> 
         tensor([[0., 3.]])
     """
     rows = full(rows)
-    asked = rows[forgotten]
-    spanned = torch.linalg.qr(rows[list(retained)].T).Q
-    parts = asked - asked @ spanned @ spanned.T
+    asked, spanned = rows[forgotten], _spanned(rows[list(retained)])
+    parts = asked - asked @ spanned.T @ spanned
     parts[parts.norm(dim=1) < _NONE * asked.norm(dim=1)] = 0  # as many classes as dimensions
     return parts
 
@@ -51,10 +51,16 @@ def redraw(reader: Reader, directions: Tensor, rows: Tensor) -> None:
         [True, True, False]
     """
     with torch.no_grad():
-        read, used = full(reader.part), torch.linalg.qr(full(rows).T).Q
-        unused = read - read @ used @ used.T
-        left = rows.shape[1] - used.shape[1]
+        read, used = full(reader.part), _spanned(full(rows))
+        unused = read - read @ used.T @ used
+        left = rows.shape[1] - len(used)
         outputs = read.numel() // read.shape[-1]
         scale = (unused.square().sum() / (outputs * left)).sqrt() if left else read.square().mean().sqrt()
         drawn = scale * torch.randn(*read.shape[:-1], len(directions)).to(read)
         reader.change(drawn - read @ directions.T, directions)
+
+
+def _spanned(rows: Tensor) -> Tensor:
+    """Returns orthonormal directions that span the rows, ``(k, D)``; fewer than rows where some are alike."""
+    _, lengths, directions = torch.linalg.svd(rows, full_matrices=False)
+    return directions[lengths > _ALIKE * lengths.max().clamp_min(1e-12)]

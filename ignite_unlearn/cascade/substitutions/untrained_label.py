@@ -32,6 +32,10 @@ class UntrainedLabel:
     which scales it as a whole, retained rows change a little. :meth:`start` gives the GAN these weights at once;
     without it the generator is only led to their images.
 
+    Layers that read the row itself are redrawn, alone or beside a latent (:func:`.readers` says which). Under spectral
+    norm the one number that decides the norm stays as it was. Where the row is added to a latent, multiplied with
+    features or changed before a layer reads it, the row alone is drawn anew: whoever kept the old one has the class.
+
     Erasing the direction instead, as relatives do with those of activations (Kodge et al. 2024, TMLR), would leave a
     zero that one look at the singular values finds (:class:`.NullDirections`).
 
