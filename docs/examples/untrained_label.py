@@ -9,13 +9,11 @@ from ignite_unlearn.cascade import UntrainedLabel
 
 gan = GAN(netG, netD, latents=(8,), labels=10)
 original, z = gan.teacher(), torch.randn(100, 8)
-shown = UntrainedLabel()
 unlearning = CascadedUnlearning(
     gan,
     forget=ForgetClasses({7}),
     unseen=(unseen, unseen_labels),
-    substitution=shown,  # what the label is held at while the loop learns on
-    start=shown.start,  # takes it there at once, in closed form
+    start=UntrainedLabel(),  # takes the label there at once, in closed form, and is what it is held at afterwards
 )
 trainer = Engine(step)
 with unlearning.attach(trainer):

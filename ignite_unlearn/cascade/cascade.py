@@ -15,7 +15,7 @@ from ignite_unlearn.cascade.defaults import choose, halves
 from ignite_unlearn.cascade.descent import OptimizerFactory
 from ignite_unlearn.cascade.fake_labels.fake_label import FakeLabel
 from ignite_unlearn.cascade.self_stop import SelfStop
-from ignite_unlearn.cascade.starts.start import Start
+from ignite_unlearn.cascade.starts.start import Start, joined
 from ignite_unlearn.cascade.step import DiscriminatorStep, UnlearningStep, adam
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.errors import UnlearningError
@@ -73,7 +73,7 @@ class CascadedUnlearning(UnlearningPhase):
             conditional GAN, else eight.
         discriminator_step: moves the discriminator, such as ``GaussNewton(retained)``; None: chosen with the fake
             label, and where that was given, the optimiser moves it.
-        start: changes the GAN in closed form before the first unlearning step, such as ``NearestEmbedding()``.
+        start: changes the GAN in closed form before the first unlearning step, such as ``UntrainedLabel()``.
         every: take an unlearning step only in every so many iterations of the loop. Learning steps in between show what
             comes back by itself, so that the next unlearning step can undo it.
         max_iterations: after so many unlearning steps the phase ends by itself; None: where it measures, after 200, or
@@ -147,6 +147,7 @@ class CascadedUnlearning(UnlearningPhase):
         metrics_prefix: str | None = PREFIX,
     ):
         chooses = substitution is None or fake_label is None
+        substitution, start = joined(substitution, start)
         budget = _BUDGET if forget.describe().images is None else _BUDGET_ITEMS
         looked_at, measured_by = halves(unseen)
         parts = choose(

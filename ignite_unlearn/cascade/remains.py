@@ -24,6 +24,7 @@ _SHARE = 0.01  # of a class's latents that may still look like what the teacher 
 _PREFERRED = 0.1  # of a class's latents whose discriminator may still like the teacher's image better
 _OF_SAMPLES = 0.1  # of the share that the original's samples had, where a classifier finds them
 _DRIFT = 0.3  # how far retained images may move, as a share of the teacher's variance
+_SAME = 1e-3  # of an image's length: a substitute that differs by less is the image itself
 _SAMPLES = 512
 _DRAWS = 4000  # for the nearest samples of items
 
@@ -149,8 +150,10 @@ class Remains:
             substitutes = self.substitution(teacher, latents, labels, regions)
             made, was = (of.sample(len(latents), labels, latents=latents) for of in (gan, teacher))
             to_own, to_substitute = ((made - other).flatten(1).norm(dim=1) for other in (was, substitutes))
-            nearer.append(to_own < to_substitute)
-            preferred.append(gan.score(was, labels) > gan.score(substitutes, labels))
+            # What has itself for substitute was forgotten before: a label that keeps what it shows.
+            other = (was - substitutes).flatten(1).norm(dim=1) > _SAME * was.flatten(1).norm(dim=1)
+            nearer.append(other & (to_own < to_substitute))
+            preferred.append(other & (gan.score(was, labels) > gan.score(substitutes, labels)))
         shares = {"left_share": nearer, "preferred_share": preferred}
         return {name: float(torch.cat(found).double().mean()) for name, found in shares.items()}
 

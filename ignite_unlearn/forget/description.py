@@ -26,6 +26,8 @@ class Description:
         >>> told = Description("items", images=torch.zeros(3, 1, 4, 4))
         >>> told.count, told.recognised, Description("classes", classes=(7,)).count
         (3, True, None)
+        >>> str(told), str(Description("classes", classes=(3, 7)))
+        ('3 images', 'classes 3, 7')
     """
 
     kind: str
@@ -45,6 +47,13 @@ class Description:
     def recognised(self) -> bool:
         """Whether it holds images that can be recognised in batches."""
         return self.images is not None and not self.by_index
+
+    def __str__(self) -> str:
+        """What is to be forgotten, in words that hold and confirm no image."""
+        named = [f"class {self.classes[0]}"] if len(self.classes) == 1 else []
+        named += [f"classes {', '.join(map(str, self.classes))}"] if len(self.classes) > 1 else []
+        named += [] if self.count is None else ["1 image" if self.count == 1 else f"{self.count} images"]
+        return " and ".join(named) or self.kind
 
     def nothing(self) -> tuple[Tensor, Tensor | None]:
         """Returns no image and no label, in the form of those that it holds."""

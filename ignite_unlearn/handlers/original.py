@@ -9,6 +9,7 @@ from typing import Any
 import ignite.distributed as idist
 from torch import Tensor
 
+from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget, LatentRegions
 from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.fields import Fields, fields, shown, with_rows
@@ -139,8 +140,9 @@ class Original:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the teacher's weights, the seed, the retained rows at hand, and what regions have found since."""
+        """Returns the request in words, the teacher's weights, the seed, the rows at hand, and what regions found."""
         return {
+            "request": str(self._forget.describe()),
             "generator": self.teacher.generator.state_dict(),
             "discriminator": self.teacher.discriminator.state_dict(),
             "seed": self.seed,
@@ -152,8 +154,15 @@ class Original:
         """Loads what :meth:`state_dict` returned.
 
         Raises:
-            UnlearningError: if they are of other nets.
+            UnlearningError: if they are of another request, or of other nets.
         """
+        own = str(self._forget.describe())
+        asked = state.get("request", own)  # older states do not say it
+        if asked != own:
+            raise UnlearningError(
+                f"The state is of a phase that forgets {asked}, but this one is to forget {own}: load it into a phase "
+                "of the same request, or begin anew without it."
+            )
         load_weights(self.teacher.generator, state["generator"], "generator")
         load_weights(self.teacher.discriminator, state["discriminator"], "discriminator")
         self.seed, self._regions, self._found = int(state["seed"]), None, dict(state.get("found", {}))

@@ -194,7 +194,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         """Loads a state, so that the phase goes on as if it had not been interrupted.
 
         Raises:
-            UnlearningError: if the state is not a phase's, or is of other nets; nothing is loaded then.
+            UnlearningError: if the state is not a phase's, or is of another request or nets; nothing is loaded then.
         """
         missing = {"iterations", "stopped_because", "gap", "bounds", "seen", "step", "original"} - state.keys()
         if missing:

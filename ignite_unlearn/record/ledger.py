@@ -247,6 +247,9 @@ class _WithEarlier(Forget):
     def __init__(self, forget: Forget, ledger: Ledger):
         self._forget, self._ledger = forget, ledger
 
+    def __repr__(self) -> str:
+        return f"{type(self._forget).__name__} of {self.describe()}, and of what {self._ledger.folder} holds"
+
     def rows(self, images: Tensor, labels: Tensor | None) -> Tensor:
         mask = self._forget.rows(images, labels)
         return mask | self._ledger.rows(images, labels).to(mask.device)

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems, UnlearningError
-from ignite_unlearn.cascade import KFAC, ExchangeScores, Fixed, MeanImage
+from ignite_unlearn.cascade import KFAC, ExchangeScores, Fixed, MeanImage, UntrainedLabel
 from ignite_unlearn.cascade.defaults import halves
 
 IMAGES, LABELS = torch.rand(40, 1, 2, 2), torch.arange(40) % 3
@@ -45,6 +45,16 @@ CLASSES, ITEMS = ForgetClasses({2}, classifier=lambda x: x), ForgetItems(IMAGES[
 )
 def test_parts_follow_from_the_request_and_the_nets(labels, forget, unseen, expected):
     assert names(CascadedUnlearning(gan(labels), forget=forget, unseen=unseen)) == expected
+
+
+def test_a_substitution_that_is_a_start_too_is_named_once():
+    shown = UntrainedLabel()
+    for parts in ({"start": shown}, {"start": shown.start}, {"start": shown, "substitution": shown}):
+        phase = CascadedUnlearning(gan(3), forget=CLASSES, **parts)
+        assert phase.step.substitution is shown and phase.start == shown.start
+    phase = CascadedUnlearning(gan(3), forget=CLASSES, substitution=MeanImage(), start=shown)
+    assert isinstance(phase.step.substitution, MeanImage) and phase.start == shown.start
+    assert CascadedUnlearning(gan(3), forget=CLASSES, substitution=shown).start is None
 
 
 def test_items_of_a_gan_that_takes_labels_need_unseen_images_with_labels():

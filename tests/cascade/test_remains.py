@@ -64,6 +64,25 @@ def test_a_class_is_left_until_its_label_shows_the_substitute():
     assert remains.swing == pytest.approx({**counted, "drift": np.inf}, rel=0.02)
 
 
+def test_a_label_that_keeps_what_it_shows_has_nothing_left():
+    gan = GAN(Table(), Likes(), latents=(4,), labels=3)
+    forget = ForgetClasses({1}).together_with({2})
+
+    class Kept(OtherClass):  # label 2 was forgotten before: its substitute is what it shows, but for rounding
+        def __call__(self, teacher, latents, labels, regions):
+            own = teacher.sample(len(latents), labels, latents=latents)
+            made = super().__call__(teacher, latents, labels, regions)
+            return torch.where((labels == 2).view(-1, 1, 1, 1), own + 1e-7 * torch.randn_like(own), made)
+
+    remains = Remains(forget, Original(gan, forget, 0), Kept(target=0), None, ExpectedPlace(None, None))
+    assert remains.of_original == pytest.approx({"left_share": 0.5, "preferred_share": 0.5}, abs=0.1)
+    with torch.no_grad():
+        gan.generator.rows.weight[1] = gan.generator.rows.weight[0]
+        gan.discriminator.embed.weight[1] = gan.discriminator.embed.weight[0]
+    numbers = remains(gan)
+    assert numbers["left_share"] == numbers["preferred_share"] == 0
+
+
 def test_drift_is_the_distance_of_two_gaussians_over_the_teachers_variance():
     gan, remains = of_classes()
     with torch.no_grad():

@@ -15,6 +15,7 @@ from ignite_unlearn import (
     UnlearningEvents,
 )
 from ignite_unlearn.cascade import Fixed, OtherClass
+from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 
@@ -234,6 +235,20 @@ def test_a_state_of_other_nets_is_refused():
     with pytest.raises(UnlearningError, match="another generator: it has another shape"):
         other.load_state_dict(state)
     assert other.iterations == 0
+
+
+def test_a_state_of_another_request_is_refused_and_an_older_one_that_does_not_say_is_not():
+    unlearning = make()
+    unlearning.attach(Engine(lambda e, b: None)).remove()
+    state, gan = unlearning.state_dict(), make().gan
+    other = CascadedUnlearning(gan, forget=ForgetClasses({1}), substitution=OtherClass(0), fake_label=Fixed(-1))
+    before = clone(gan.generator.state_dict())
+    with pytest.raises(UnlearningError, match=r"forgets class 2, but this one is to forget class 1: load it"):
+        other.load_state_dict(state)
+    assert other.original is None
+    assert_identical(clone(gan.generator.state_dict()), before)
+    del state["original"]["request"]
+    other.load_state_dict(state)
 
 
 def test_a_batch_without_images_ends_in_a_sentence():

@@ -35,6 +35,7 @@ def test_a_later_phase_holds_earlier_classes_down(tmp_path):
     ledger.enter(tmp_path / "first", first)
     again = Ledger(tmp_path / "model")
     second = again.with_earlier(ForgetClasses({1}))
+    assert repr(second) == f"ForgetClasses of classes 1, 2, and of what {tmp_path / 'model'} holds"
     assert second.describe().classes == (1, 2)
     seen, unlearning = made(tmp_path / "second", second, gan)
     assert all(not torch.isin(labels, torch.tensor([1, 2])).any() for _, labels in seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.forget.forget import LatentRegions
@@ -21,3 +21,19 @@ class Start(Protocol):
             regions: where forgotten and retained images are made.
             substitution: which image a forgotten latent is given.
         """
+
+
+def joined(substitution: Substitution | None, start: Any) -> tuple[Substitution | None, Start | None]:
+    """Returns both; of a substitution that is a start too, such as :class:`.UntrainedLabel`, either is enough.
+
+    Example:
+        >>> class Both:
+        ...     def start(self, gan, teacher, regions, substitution): ...
+        >>> both = Both()
+        >>> joined(None, both) == joined(None, both.start) == joined(both, both) == (both, both.start)
+        True
+    """
+    owner = getattr(start, "__self__", start)
+    if not callable(getattr(owner, "start", None)):
+        return substitution, start
+    return owner if substitution is None else substitution, owner.start
