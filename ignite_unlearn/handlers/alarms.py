@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 from ignite.engine import Engine
 
@@ -38,6 +39,11 @@ class Alarms:
             sentence = seen.surprise(engine.state.dataloader)
             if sentence is not None:
                 self._say("seen", sentence)
+
+    def guesses(self, sentences: Sequence[str]) -> None:
+        """Says what of a batch is guessed, of the first one that the phase is given."""
+        for number, sentence in enumerate(sentences):
+            self._say(f"guess {number}", sentence)
 
     def labels(self, asked: int) -> None:
         """Looks at how many labels of forgotten classes the loop's own step gave the generator."""

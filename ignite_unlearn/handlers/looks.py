@@ -15,6 +15,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.fields import Leaf, leaves, shown
 from ignite_unlearn.gan.gan import GAN
+from ignite_unlearn.handlers.guesses import candidates, guesses, listed
 from ignite_unlearn.handlers.replaced_dataset import ReplacedDataset
 from ignite_unlearn.utils.answers import first_line
 
@@ -86,20 +87,8 @@ def look_at_dataset(look: Look, gan: GAN, forget: Forget, loader: Any) -> None:
 
 def look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> None:
     """Looks where a batch keeps images and labels, and says so: a guess between several tensors is no knowledge."""
-    form, images = gan.batch, gan.batch.image_leaves(batch)
-    if len(images) > 1:
-        look.problems.append(
-            f"The batch holds {len(images)} tensors that may be its images, at {_listed(images)}, and the first would "
-            f"be taken: say which, such as GAN(..., image={shown(images[0].path)})."
-        )
-    labels = form.label_leaves(batch)
-    # An index of rows that follows the labels holds numbers that no class has.
-    labels = labels[:1] + [leaf for leaf in labels[1:] if gan.labels is None or int(leaf.tensor.max()) < gan.labels]
-    if len(labels) > 1 and (gan.labels is not None or forget.describe().classes):
-        look.problems.append(
-            f"The batch holds {len(labels)} tensors that may be its class labels, at {_listed(labels)}, and the first "
-            f"would be taken: say which, such as GAN(..., label={shown(labels[-1].path)})."
-        )
+    form, (images, labels) = gan.batch, candidates(gan, batch)
+    look.problems += guesses(gan, forget, batch)
     taken = _taken(images, form.images(batch), "image"), _taken(labels, form.labels(batch), "label")
     look.notes.append(f"The images are {taken[0]}, the class labels {taken[1]}.")
     more, n = form.more(batch), len(form.images(batch))
@@ -110,7 +99,7 @@ def look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> None:
         )
     left = [leaf for leaf in leaves(batch) if leaf.tensor.dim() and len(leaf.tensor) != n and leaf.tensor.numel()]
     if left:
-        look.notes.append(f"The batch's tensors at {_listed(left)} do not have {n} rows, and stay as they are.")
+        look.notes.append(f"The batch's tensors at {listed(left)} do not have {n} rows, and stay as they are.")
 
 
 def look_at_labels(look: Look, gan: GAN, forget: Forget, loader: Any, batches: list[Any]) -> None:
@@ -288,7 +277,3 @@ def _taken(found: list[Leaf], got: Tensor | None, argument: str) -> str:
         return f"what GAN(..., {argument}=(get, put)) gets, of shape {tuple(got.shape)}"
     path, tensor = found[0]
     return f"{f'at {shown(path)}' if path else 'the batch itself'}, of shape {tuple(tensor.shape)}"
-
-
-def _listed(found: list[Leaf]) -> str:
-    return ", ".join(shown(leaf.path) for leaf in found)

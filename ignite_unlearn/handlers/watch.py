@@ -15,6 +15,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.alarms import Alarms
 from ignite_unlearn.handlers.asked_labels import AskedLabels
+from ignite_unlearn.handlers.guesses import guesses
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.seen import Seen
 
@@ -40,6 +41,7 @@ class Watch:
         self.alarms = Alarms()
         self.finite: Tensor | None = None
         self._finite: Tensor | None = None  # of the last batch
+        self._looked = False  # at how the loop's batches are built
         self._asked: AskedLabels | None = None
         classes = forget.describe().classes
         if gan.labels is not None and classes:
@@ -67,6 +69,9 @@ class Watch:
             # A loop that fetches its images inside the step, from a ReplacedDataset: the request has its own images.
             return self.no_rows()
         images, labels = form.images(batch), form.labels(batch)
+        if not self._looked:
+            self._looked = True
+            self.alarms.guesses(guesses(self._gan, self._forget, batch))
         if self._finite is not None:
             self.finite = self._finite if self.finite is None else self.finite & self._finite
         self._finite = images.detach().isfinite().all()  # asked for only where something went wrong

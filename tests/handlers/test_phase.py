@@ -251,6 +251,15 @@ def test_a_state_of_another_request_is_refused_and_an_older_one_that_does_not_sa
     other.load_state_dict(state)
 
 
+def test_where_labels_are_a_guess_the_phase_says_so_once():
+    trainer = Engine(lambda e, b: None)
+    batches = [{"img": x, "writer": y.flip(0), "digit": y} for x, y in data(2)]
+    guess = "2 tensors that may be its class labels, at 'writer', 'digit'"
+    with pytest.warns(UserWarning, match=guess) as said, make().attach(trainer):
+        trainer.run(batches)
+    assert len([one for one in said if "may be its" in str(one.message)]) == 1
+
+
 def test_a_batch_without_images_ends_in_a_sentence():
     trainer = Engine(lambda e, b: None)
     with make().attach(trainer), pytest.raises(UnlearningError, match="holds no images"):
