@@ -66,7 +66,9 @@ def generator_rows(gan: GAN, latents: Tensor) -> list[LabelRows]:
 
 
 def label_embeddings(gan: GAN) -> list[LabelRows]:
-    """Returns the tables in which the generator looks labels up; none for one without labels. Nothing is drawn for it.
+    """Returns the tables in which the generator looks labels up; none for one without labels.
+
+    Random streams stay as they are.
 
     Example:
         >>> def generate(net, latents, labels):

@@ -13,7 +13,7 @@ def candidates(gan: GAN, batch: Any) -> tuple[list[Leaf], list[Leaf]]:
     """Returns the tensors of a batch that may be its images, and those that may be its class labels."""
     labels = gan.batch.label_leaves(batch)
     # An index of rows that follows the labels holds numbers that no class has.
-    others = [leaf for leaf in labels[1:] if gan.labels is None or int(leaf.tensor.max()) < gan.labels]
+    others = [leaf for leaf in labels[1:] if gan.labels is None or bool((leaf.tensor < gan.labels).all())]
     return gan.batch.image_leaves(batch), labels[:1] + others
 
 

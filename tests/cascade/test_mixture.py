@@ -4,6 +4,7 @@ import pytest
 import torch
 from ignite.engine import Engine
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, UnlearningError
 from ignite_unlearn.audits import NullDirections
@@ -110,6 +111,24 @@ def test_latents_of_a_dcgan_choose_components_too_and_what_its_kernels_make_of_d
     old, new = (each.generator.body.weight for each in (teacher, gan))
     assert torch.equal(old[[0, 2, 3, 4, 5, 6, 7, 8]], new[[0, 2, 3, 4, 5, 6, 7, 8]])
     assert (new[1] - old[1]).norm() > 0.5 * old[1].norm() and 0.5 < new[1].norm() / old[1].norm() < 2
+
+
+def test_under_spectral_norm_codes_are_drawn_anew_too_and_retained_images_stay():
+    gan = make_gan()
+    readers = [m for m in gan.generator.modules() if isinstance(m, nn.Linear) and m.in_features == LATENT]
+    for layer in readers:
+        spectral_norm(layer)
+    gan.generator.eval()
+    teacher, kept = gan.teacher(), latents_of((0, 2, 3, 4), 50)
+    old = [layer.parametrizations.weight.original.detach().clone() for layer in readers]
+    regions = MixtureRegions(teacher, lambda images: torch.zeros(len(images), dtype=torch.bool), pool=8)
+    regions.dropped = [1]
+    DropComponents()(gan, teacher, regions, RetainedNeighbour())
+    torch.testing.assert_close(gan.sample(50, latents=kept), teacher.sample(50, latents=kept), rtol=0, atol=1e-5)
+    for before, layer in zip(old, readers, strict=True):
+        moved = layer.parametrizations.weight.original.detach() - before
+        assert moved[:, 1].norm() > 0.5 * before[:, 1].norm()
+        assert moved[:, [0, *range(2, LATENT)]].abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("dropped", [(1, 3), (0, 1, 3, 4)])

@@ -15,6 +15,7 @@ from ignite_unlearn import (
     UnlearningEvents,
 )
 from ignite_unlearn.cascade import Fixed, OtherClass
+from ignite_unlearn.handlers.guesses import guesses
 from ignite_unlearn.utils.identical import assert_identical, clone
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
@@ -254,6 +255,8 @@ def test_a_state_of_another_request_is_refused_and_an_older_one_that_does_not_sa
 def test_where_labels_are_a_guess_the_phase_says_so_once():
     trainer = Engine(lambda e, b: None)
     batches = [{"img": x, "writer": y.flip(0), "digit": y} for x, y in data(2)]
+    nobody = {name: value[:0] for name, value in batches[0].items()}
+    assert guesses(make().gan, ForgetClasses({2}), nobody) == guesses(make().gan, ForgetClasses({2}), batches[0])
     guess = "2 tensors that may be its class labels, at 'writer', 'digit'"
     with pytest.warns(UserWarning, match=guess) as said, make().attach(trainer):
         trainer.run(batches)
