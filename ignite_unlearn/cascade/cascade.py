@@ -146,8 +146,8 @@ class CascadedUnlearning(UnlearningPhase):
         seed: int = 0,
         metrics_prefix: str | None = PREFIX,
     ):
-        chooses = substitution is None or fake_label is None
         substitution, start = joined(substitution, start)
+        chooses = substitution is None or fake_label is None
         budget = _BUDGET if forget.describe().images is None else _BUDGET_ITEMS
         looked_at, measured_by = halves(unseen)
         parts = choose(

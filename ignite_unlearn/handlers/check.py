@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -139,8 +139,11 @@ def _look_at_batches(
     images = look.try_to(lambda: gan.batch.images(batch))
     if images is None:
         return
-    look.try_to(lambda: look_at_form(look, gan, forget, batch))
+    found = len(look.problems)
     labels = look.try_to(lambda: gan.batch.labels(batch))
+    if len(look.problems) > found:  # all that follows would fail for the same reason
+        return
+    look.try_to(lambda: look_at_form(look, gan, forget, batch))
     look.notes.append(f"The first batch holds {len(images)} images of shape {tuple(images.shape[1:])}.")
     if labels is not None and len(labels) and gan.labels is not None:
         low, high = int(labels.min()), int(labels.max())
@@ -151,13 +154,14 @@ def _look_at_batches(
             )
             return
     rows = look.try_to(lambda: forget.rows(images, labels), "The request")
-    if rows is not None:
-        n = int(rows.sum())
-        look.notes.append(f"{n} of its rows {'belongs' if n == 1 else 'belong'} to the forget set.")
-        if len(rows) and bool(rows.all()):
-            look.notes.append(
-                "No row of it is retained: if all batches are like this, give the loop the retained images too."
-            )
+    if rows is None:
+        return
+    n = int(rows.sum())
+    look.notes.append(f"{n} of its rows {'belongs' if n == 1 else 'belong'} to the forget set.")
+    if len(rows) and bool(rows.all()):
+        look.notes.append(
+            "No row of it is retained: if all batches are like this, give the loop the retained images too."
+        )
     look.try_to(lambda: look_at_labels(look, gan, forget, loader, batches), "The classifier")
     on_device = images.to(gan.device), None if labels is None else labels.to(gan.device)
     look.try_to(lambda: gan.score(*on_device), "The discriminator")
@@ -185,6 +189,10 @@ def _first_batches(loader: Any, forget: Forget) -> list[Any]:
         raise UnlearningError(
             f"check() got a data set, {type(loader).__name__}: give it the loader that the trainer gets."
         )
+    if _is_one_batch(loader):
+        raise UnlearningError(
+            "check() got a single batch: give it the loader that the trainer gets, or the batch in a list, [batch]."
+        )
     try:
         iterator = iter(loader)
     except TypeError:
@@ -200,3 +208,13 @@ def _first_batches(loader: Any, forget: Forget) -> list[Any]:
     if not batches:
         raise UnlearningError("The data is empty: expected at least one batch.")
     return [] if forget.describe().by_index and batches[0] is None else batches
+
+
+def _is_one_batch(loader: Any) -> bool:
+    """Returns whether this is one batch: tensors by name, one tensor, or a row of them of which one has no images."""
+    if isinstance(loader, Mapping):
+        return any(isinstance(one, Tensor) for one in loader.values())
+    if isinstance(loader, Tensor):
+        return True
+    row = loader if isinstance(loader, (tuple, list)) else ()
+    return len(row) > 1 and all(isinstance(one, Tensor) for one in row) and any(one.dim() < 2 for one in row)

@@ -1,8 +1,9 @@
-"""Two phases on one trainer: they share neither nets nor the place of their numbers."""
+"""Two phases on one trainer share neither nets nor the place of their numbers; one that has ended takes no steps."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import warnings
+from typing import Any, Protocol
 
 from ignite.engine import Engine
 
@@ -16,6 +17,8 @@ class Company(Protocol):
 
     gan: GAN
     metrics_prefix: str | None
+    stopped_because: str | None
+    handle: Any
 
 
 def refuse_company(phase: Company, trainer: Engine) -> None:
@@ -43,6 +46,19 @@ def refuse_company(phase: Company, trainer: Engine) -> None:
                 f"{there}, and shows its numbers as {other.metrics_prefix!r}: {way_out} give this one a place of "
                 "its own, metrics_prefix='second/'."
             )
+
+
+def warn_of_end(phase: Company) -> None:
+    """Warns where a phase that was attached before has ended: a run would then unlearn nothing, without a word.
+
+    A state that is loaded says itself that its phase has ended, so a run that is resumed is not warned of.
+    """
+    if phase.handle is not None and phase.stopped_because is not None:
+        warnings.warn(
+            f"This {type(phase).__name__} has ended ({phase.stopped_because}): attached again, it replaces rows and "
+            "takes no unlearning step. To unlearn more, make a new one.",
+            stacklevel=3,
+        )
 
 
 def _parameters(gan: GAN) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ignite_unlearn.forget.forget import Forget
-from ignite_unlearn.gan.fields import Leaf, shown
+from ignite_unlearn.gan.fields import Leaf, leaves, shown
 from ignite_unlearn.gan.gan import GAN
 
 
@@ -28,6 +28,21 @@ def guesses(gan: GAN, forget: Forget, batch: Any) -> list[str]:
         f"taken: say which, such as GAN(..., {argument}={shown(such.path)})."
         for what, found, such, argument in said
     ]
+
+
+def unasked(gan: GAN, batch: Any) -> str | None:
+    """Returns a sentence on whole numbers of a float dtype, where nothing else of a batch may be its labels."""
+    if gan.batch.label_leaves(batch):
+        return None
+    shapes = {(n := len(gan.batch.images(batch)),), (n, 1)}
+    for leaf in leaves(batch):
+        numbers = leaf.tensor
+        if tuple(numbers.shape) in shapes and numbers.is_floating_point() and bool((numbers == numbers.round()).all()):
+            return (
+                f"The whole numbers at {shown(leaf.path)} are of {numbers.dtype}, so they are not taken for class "
+                f"labels unasked: if they are, say so, GAN(..., label={shown(leaf.path)})."
+            )
+    return None
 
 
 def listed(found: list[Leaf]) -> str:

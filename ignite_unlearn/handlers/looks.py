@@ -15,7 +15,7 @@ from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.forget.image_index import ImageIndex
 from ignite_unlearn.gan.fields import Leaf, leaves, shown
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.handlers.guesses import candidates, guesses, listed
+from ignite_unlearn.handlers.guesses import candidates, guesses, listed, unasked
 from ignite_unlearn.handlers.replaced_dataset import ReplacedDataset
 from ignite_unlearn.utils.answers import first_line
 
@@ -91,6 +91,8 @@ def look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> None:
     look.problems += guesses(gan, forget, batch)
     taken = _taken(images, form.images(batch), "image"), _taken(labels, form.labels(batch), "label")
     look.notes.append(f"The images are {taken[0]}, the class labels {taken[1]}.")
+    if (said := unasked(gan, batch)) is not None and (gan.labels is not None or forget.describe().classes):
+        look.notes.append(said)
     more, n = form.more(batch), len(form.images(batch))
     if more:
         look.notes.append(

@@ -43,7 +43,10 @@ def answer(whose: str, expected: Asked, call: Callable[..., Any], *given: Any, *
         if speaks_for_itself(error):
             raise
         told = ", ".join(map(shown, given))
-        raise UnlearningError(f"{whose} cannot be called with ({told}): {first_line(error)}") from error
+        if _refused(error):
+            raise UnlearningError(f"{whose} cannot be called with ({told}): {first_line(error)}") from error
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise UnlearningError(f"{whose}, called with ({told}), ended in {said}") from error
     if not suits(expected, made):
         raise UnlearningError(f"{whose}(...) returned {shown(made)}: expected {expected.words}.")
     return made
@@ -75,6 +78,11 @@ def indexable(n: int) -> Asked:
 def first_line(error: BaseException) -> str:
     """Returns the first line of an error's message, ended with a full stop."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."
+
+
+def _refused(error: BaseException) -> bool:
+    """Returns whether Python refused a call, such as for its arguments' number: no frame follows the caller's then."""
+    return error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
 def speaks_for_itself(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems, StopWhenForgotten
-from ignite_unlearn.cascade import OtherClass, Unseen
+from ignite_unlearn.cascade import OtherClass, Unseen, UntrainedLabel
 
 LEVELS = torch.tensor([-0.8, 0.0, 0.8])
 
@@ -163,6 +163,10 @@ def test_what_was_chosen_is_said(loop):
         loop.gan, forget=ForgetClasses({2}), substitution=OtherClass(), fake_label=Unseen(*unseen())
     )
     assert given.self_stop is None and not given.chosen
+    both = CascadedUnlearning(
+        loop.gan, forget=ForgetClasses({2}), start=UntrainedLabel(), fake_label=Unseen(*unseen())
+    )  # a start that is a substitution gives both
+    assert both.self_stop is None and not both.chosen
 
 
 def test_a_removed_handle_takes_all_off_so_that_the_phase_can_be_attached_again(loop):

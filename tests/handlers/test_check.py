@@ -96,6 +96,39 @@ def items(discriminator, retained=X[2:], inversion=None):
     )  # fmt: skip
 
 
+def labelled(**where):
+    return GAN(Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES, **where)
+
+
+@pytest.mark.parametrize(
+    ("where", "data", "problem"),
+    [
+        ({"label": "lab"}, [{"image": X, "label": Y}], "The batch has no labels where"),
+        ({"label": 2}, [(X, Y)], "The batch has no labels where"),
+        ({"image": "img"}, [{"image": X, "label": Y}], "The batch has no images where"),
+        ({}, [X], "The batch holds no class labels"),
+        ({}, {"image": X, "label": Y}, "check() got a single batch"),
+        ({}, (X, Y), "check() got a single batch"),
+        ({}, X, "check() got a single batch"),
+    ],
+    ids=["no such key", "no such place", "no such image", "no labels", "a dict", "a pair", "a tensor"],
+)
+def test_one_fault_is_one_problem(where, data, problem):
+    problems = make(labelled(**where)).check(data).problems
+    assert len(problems) == 1
+    assert problems[0].startswith(problem)
+
+
+def test_labels_as_floats_are_pointed_at_and_taken_where_one_says_so():
+    data = [(X, Y.float())]
+    said = "The whole numbers at 1 are of torch.float32, so they are not taken for class labels unasked: if they are"
+    assert any(note.startswith(said) for note in make(labelled()).check(data).notes)
+    report = make(labelled(label=1)).check(data)
+    assert report
+    assert not any(note.startswith("The whole numbers") for note in report.notes)
+    assert not any(note.startswith("The whole numbers") for note in make(labelled()).check([(X, Y)]).notes)
+
+
 def test_a_request_for_items_is_looked_at_too_and_nothing_is_moved():
     plain = Discriminator()
     plain.conv = torch.nn.Conv2d(1, 8, 3, stride=2, padding=1)

@@ -1,0 +1,37 @@
+import warnings
+
+import pytest
+from ignite.engine import Engine
+
+from tests.handlers.test_phase import data, make
+
+
+def learning_step(engine, batch):
+    return None
+
+
+def test_a_phase_that_has_ended_says_so_where_it_is_attached_again():
+    unlearning, trainer = make(max_iterations=1), Engine(learning_step)
+    with unlearning.attach(trainer):
+        trainer.run(data(2))
+    assert unlearning.iterations == 1
+    with pytest.warns(UserWarning, match=r"has ended \(its budget of 1 iterations is spent\): attached again"):
+        handle = unlearning.attach(Engine(learning_step))
+    handle.remove()
+
+
+def test_one_that_goes_on_and_one_that_is_taken_up_from_a_state_are_not_warned_of():
+    unlearning, trainer = make(max_iterations=3), Engine(learning_step)
+    taken_up = make(max_iterations=3)
+    unlearning.measured = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with unlearning.attach(trainer):
+            trainer.run(data(2))
+        with unlearning.attach(trainer):
+            trainer.run(data(2))
+        assert unlearning.iterations == 3
+        taken_up.load_state_dict(unlearning.state_dict())
+        with taken_up.attach(Engine(learning_step)):
+            pass
+    assert taken_up.stopped_because is not None
