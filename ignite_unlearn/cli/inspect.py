@@ -121,10 +121,14 @@ def report(folder: Path, show: bool, verify: bool, fail_on: str | None, as_json:
 @click.argument("file", type=Named())
 @in_one_sentence
 def weights(file: Path) -> None:
-    """Print the SHA-256 of a file of weights as records name it: of its tensors, whatever the file's format."""
-    from ignite_unlearn.record.keys import file_weights_sha256
+    """Print the SHA-256 of a file of weights as records name it: of its tensors, whatever the file's format.
 
-    say(f"{file_weights_sha256(file)}  {file}")
+    Of both nets, and of the generator alone, which is all that some release.
+    """
+    from ignite_unlearn.record.weights import hashes_of_file
+
+    for name, sha256 in hashes_of_file(file).items():
+        say(f"{sha256}  {name}")
 
 
 @main.command()

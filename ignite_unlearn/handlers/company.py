@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from typing import Any, Protocol
 
 from ignite.engine import Engine
@@ -10,6 +10,8 @@ from ignite.engine import Engine
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.handle import phases_on
+
+logger = logging.getLogger(__name__)
 
 
 class Company(Protocol):
@@ -48,16 +50,17 @@ def refuse_company(phase: Company, trainer: Engine) -> None:
             )
 
 
-def warn_of_end(phase: Company) -> None:
-    """Warns where a phase that was attached before has ended: a run would then unlearn nothing, without a word.
+def tell_of_end(phase: Company) -> None:
+    """Logs that a phase that was attached before has ended: a run unlearns nothing then.
 
-    A state that is loaded says itself that its phase has ended, so a run that is resumed is not warned of.
+    To attach it again is no slip where a loop learns on and forgotten rows are to stay away, so this is no warning.
     """
     if phase.handle is not None and phase.stopped_because is not None:
-        warnings.warn(
-            f"This {type(phase).__name__} has ended ({phase.stopped_because}): attached again, it replaces rows and "
-            "takes no unlearning step. To unlearn more, make a new one.",
-            stacklevel=3,
+        logger.info(
+            "This %s has ended (%s): attached again, it replaces rows and takes no unlearning step. To unlearn more, "
+            "make a new one.",
+            type(phase).__name__,
+            phase.stopped_because,
         )
 
 

@@ -15,7 +15,7 @@ from ignite_unlearn.gan.borrow import step_seed
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.weights import KeptWeights
 from ignite_unlearn.handlers.check import CheckReport, check_loop
-from ignite_unlearn.handlers.company import refuse_company, warn_of_end
+from ignite_unlearn.handlers.company import refuse_company, tell_of_end
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents, fire
 from ignite_unlearn.handlers.faults import renew, unharmed
 from ignite_unlearn.handlers.handle import PhaseHandle
@@ -130,7 +130,7 @@ class UnlearningPhase(UnlearningMethod, Watching):
         refuse_nets(self.gan)
         self.gan.decide_trained(trainer)
         refuse_company(self, trainer)
-        warn_of_end(self)
+        tell_of_end(self)
         self.original = self.original or Original(self.gan, self.forget, self.seed)
         self.handle = PhaseHandle(
             self,

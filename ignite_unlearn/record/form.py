@@ -49,6 +49,7 @@ RECORD: Form = {
     "created?": str,
     "request?": {"id?": str, "asked_by?": str, "run_by?": str},
     "weights_sha256?": str,
+    "generator_sha256?": str,
     "page_sha256?": str,
     "files?": ByName(str),
     "versions": ByName(str),

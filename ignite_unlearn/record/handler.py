@@ -26,13 +26,14 @@ from ignite_unlearn.handlers.handle import PhaseHandle
 from ignite_unlearn.handlers.phase import UnlearningPhase
 from ignite_unlearn.metrics.features import FeatureExtractor
 from ignite_unlearn.record.folder import write_record
-from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
+from ignite_unlearn.record.keys import keyed_sha256, make_key
 from ignite_unlearn.record.limits import limits
 from ignite_unlearn.record.numbers import as_numbers
 from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.pictures import blanked
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
+from ignite_unlearn.record.weights import generator_sha256, weights_sha256
 from ignite_unlearn.utils.asked import KINDS, MEASURE, PATH, TEXT, asks, kind, maybe, number, several, whole
 from ignite_unlearn.utils.distributed import together
 from ignite_unlearn.utils.pictures import side_by_side
@@ -268,6 +269,7 @@ class ErasureRecord:
             found=read_rows_met(unlearning.found),
             request=self._request,
             weights_sha256=weights_sha256(gans["unlearned"]),
+            generator_sha256=generator_sha256(gans["unlearned"]),
         )
 
     def _picture(self, gans: Mapping[str, GAN]) -> Image.Image | None:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from ignite_unlearn.errors import UnlearningError
-from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.utils.files import read_released, read_weights, write_whole
+from ignite_unlearn.utils.files import write_whole
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.opened import read_bytes
 
@@ -76,46 +73,3 @@ def keyed_sha256(key: bytes, images: Tensor) -> str:
     """
     each = sorted(tensors_sha256(image) for image in images)
     return hmac.new(key, "".join(each).encode(), hashlib.sha256).hexdigest()
-
-
-def weights_sha256(gan: GAN) -> str:
-    """Returns the hash of a GAN's weights, whatever file holds them: of all tensors' types, shapes and values.
-
-    Example:
-        >>> import torch
-        >>> gan = GAN(torch.nn.Linear(2, 4), torch.nn.Linear(4, 1), latents=(2,))
-        >>> len(weights_sha256(gan))
-        64
-    """
-    return state_sha256(gan.generator.state_dict(), gan.discriminator.state_dict())
-
-
-def state_sha256(generator: Mapping[str, Tensor], discriminator: Mapping[str, Tensor]) -> str:
-    """Returns the hash of :func:`weights_sha256` of two state dicts, in the order of their names."""
-    return tensors_sha256(*(state[name] for state in (generator, discriminator) for name in sorted(state)))
-
-
-def file_weights_sha256(file: Path) -> str:
-    """Returns the hash of :func:`weights_sha256` of a file that holds a GAN's weights.
-
-    Args:
-        file: ``.pt`` with state dicts ``generator`` and ``discriminator``, or ``.safetensors`` with their tensors under
-            names that begin so.
-
-    Raises:
-        UnlearningError: if it cannot be read, or holds something else.
-    """
-    state = read_released(file) if file.suffix == ".safetensors" else read_weights(file)
-    if not all(_is_state(state.get(net)) for net in ("generator", "discriminator")):
-        raise UnlearningError(
-            f"{file} holds no weights of a generator and a discriminator: expected a dict of two state dicts, "
-            "'generator' and 'discriminator', as save_weights() writes it and a run leaves it in unlearned.pt."
-        )
-    return state_sha256(state["generator"], state["discriminator"])
-
-
-def _is_state(state: Any) -> bool:
-    """Whether this is a state dict that holds something."""
-    if not isinstance(state, dict) or not state:
-        return False
-    return all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items())

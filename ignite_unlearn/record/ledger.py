@@ -23,8 +23,9 @@ from ignite_unlearn.forget.examples import Examples
 from ignite_unlearn.forget.forget import Forget, LatentRegions
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.record.folder import file_sha256
-from ignite_unlearn.record.keys import file_weights_sha256, keyed_sha256, make_key
+from ignite_unlearn.record.keys import keyed_sha256, make_key
 from ignite_unlearn.record.record import Record
+from ignite_unlearn.record.weights import file_weights_sha256
 from ignite_unlearn.utils.asked import PATH, asks
 from ignite_unlearn.utils.files import write_json
 from ignite_unlearn.utils.json_files import ByName, Form, ListOf, misfit, read_json

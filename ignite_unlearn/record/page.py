@@ -132,6 +132,7 @@ def _facts(record: Record) -> list[list[str]]:
         ("asked by", request.get("asked_by")),
         ("run by", request.get("run_by")),
         ("SHA-256 of the weights to release", record.weights_sha256),
+        ("SHA-256 of the generator alone", record.generator_sha256),
         *((f"SHA-256 of {name}", sha256) for name, sha256 in record.files.items() if name.startswith("unlearned.")),
     ]
     return [[name, str(value)] for name, value in rows if value]

@@ -53,7 +53,9 @@ class Record:
         found: what of the request the phase's batches held.
         created: when it was written, UTC, ISO 8601.
         request: ``id``, ``asked_by`` and ``run_by``, as far as the user gave them.
-        weights_sha256: of the weights to release: their types, shapes and values; see :func:`weights_sha256`.
+        weights_sha256: of the weights to release: their types, shapes and values; see
+            :func:`~ignite_unlearn.record.weights.weights_sha256`.
+        generator_sha256: of the generator alone among them, for where the discriminator is left out.
         files: SHA-256 of the files beside the record, as they were when the run ended.
         versions: of Python and of the packages that a result depends on.
     """
@@ -78,6 +80,7 @@ class Record:
     created: str = field(default_factory=lambda: now())
     request: Mapping[str, str | None] = field(default_factory=dict)
     weights_sha256: str | None = None
+    generator_sha256: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=lambda: versions())
 

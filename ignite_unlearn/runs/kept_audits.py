@@ -11,7 +11,7 @@ from typing import Any
 
 from ignite_unlearn.audits import Audit, AuditResult
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.record.keys import weights_sha256
+from ignite_unlearn.record.weights import weights_sha256
 from ignite_unlearn.runs.audit_times import Around, AuditTimes
 from ignite_unlearn.runs.provenance import Fingerprint
 from ignite_unlearn.utils.files import write_json

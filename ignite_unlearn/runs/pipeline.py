@@ -17,10 +17,11 @@ from ignite_unlearn.recipes.tasks.instruments import Instruments
 from ignite_unlearn.recipes.tasks.task import Evaluation
 from ignite_unlearn.record.figures import later_numbers
 from ignite_unlearn.record.folder import finish_record, write_record
-from ignite_unlearn.record.keys import keyed_sha256, make_key, weights_sha256
+from ignite_unlearn.record.keys import keyed_sha256, make_key
 from ignite_unlearn.record.phase_facts import read_bound, read_rows_met
 from ignite_unlearn.record.record import Record
 from ignite_unlearn.record.scores import score_histogram
+from ignite_unlearn.record.weights import generator_sha256, weights_sha256
 from ignite_unlearn.runs.checkpoints import checkpoint_path
 from ignite_unlearn.runs.done import done
 from ignite_unlearn.runs.folder import RunFolder, Trained
@@ -81,6 +82,7 @@ def _carry_out(run: Run) -> Record:
         bounds=tuple(map(read_bound, unlearned.bounds)),
         found=read_rows_met(unlearned.found),
         weights_sha256=weights_sha256(unlearned.gan),
+        generator_sha256=generator_sha256(unlearned.gan),
     )
     written = write_record(run.out, record, shown)
     logger.info("%s is written: %s.", run.out / "record.json", written.verdict.headline)

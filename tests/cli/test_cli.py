@@ -210,7 +210,8 @@ def test_report_and_evaluate_of_a_finished_run(tmp_path, monkeypatch):
     # A file that was changed is not taken into the record by an audit.
     assert_refused(call("audit", tmp_path, "--device", "cpu", "--quiet"), "is not what was there when the run ended")
     hashed = call("weights", tmp_path / "unlearned.pt")
-    assert hashed.output.split()[0] == json.loads((tmp_path / "record.json").read_text())["weights_sha256"]
+    content = json.loads((tmp_path / "record.json").read_text())
+    assert hashed.output.splitlines() == [f"{content[n]}  {n}" for n in ("weights_sha256", "generator_sha256")]
 
 
 def test_audit_says_what_it_will_do_and_makes_only_what_is_asked_for(tmp_path, monkeypatch):

@@ -19,9 +19,10 @@ from ignite_unlearn.cascade import Fixed, MeanImage, OtherClass
 from ignite_unlearn.record import handler
 from ignite_unlearn.record import record as record_module
 from ignite_unlearn.record.folder import verify
-from ignite_unlearn.record.keys import keyed_sha256, read_key, weights_sha256
+from ignite_unlearn.record.keys import keyed_sha256, read_key
 from ignite_unlearn.record.phase_facts import Bound, RowsMet
 from ignite_unlearn.record.record import Record
+from ignite_unlearn.record.weights import weights_sha256
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.pictures import side_by_side
 

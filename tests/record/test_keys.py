@@ -2,11 +2,9 @@ import stat
 
 import pytest
 import torch
-from torch import nn
 
-from ignite_unlearn import GAN, UnlearningError
-from ignite_unlearn.record.keys import file_weights_sha256, keyed_sha256, make_key, read_key, weights_sha256
-from ignite_unlearn.utils.files import save_released, save_weights
+from ignite_unlearn import UnlearningError
+from ignite_unlearn.record.keys import keyed_sha256, make_key, read_key
 from ignite_unlearn.utils.hashing import tensors_sha256
 
 IMAGES = torch.rand(4, 1, 3, 3, generator=torch.Generator().manual_seed(0))
@@ -32,18 +30,3 @@ def test_a_key_that_is_none_is_refused(tmp_path, content):
         (tmp_path / "forget.key").write_text(content)
     with pytest.raises(UnlearningError, match=r"forget\.key holds"):
         read_key(tmp_path)
-
-
-def test_weights_have_one_hash_whatever_holds_them(tmp_path):
-    gan = GAN(nn.Linear(2, 4), nn.Linear(4, 1), latents=(2,))
-    state = {"generator": gan.generator.state_dict(), "discriminator": gan.discriminator.state_dict()}
-    save_weights(tmp_path / "w.pt", state)
-    assert file_weights_sha256(tmp_path / "w.pt") == weights_sha256(gan)
-    save_released(tmp_path / "w.safetensors", state)
-    assert file_weights_sha256(tmp_path / "w.safetensors") == weights_sha256(gan)
-    with torch.no_grad():
-        gan.generator.weight[0, 0] += 1e-3
-    assert file_weights_sha256(tmp_path / "w.pt") != weights_sha256(gan)
-    save_weights(tmp_path / "half.pt", {"generator": state["generator"]})
-    with pytest.raises(UnlearningError, match="holds no weights of a generator and a discriminator"):
-        file_weights_sha256(tmp_path / "half.pt")

@@ -53,6 +53,7 @@ def everywhere(text):
         "forget": {"kind": text, "classes": [text], "count": text, "hmac_sha256": text},
         "request": {"id": text, "asked_by": text, "run_by": text},
         "weights_sha256": text,
+        "generator_sha256": text,
         "files": {"unlearned.pt": text},
         "created": text,
         "bounds": [{"name": text, "value": 1.0, "at_most": 2.0, "at_least": None}],

@@ -16,7 +16,7 @@ def test_the_json_follows_the_contract(tmp_path):
     contract = {
         "schema", "recipe", "seed", "device", "versions", "data", "forget", "method", "seconds", "iterations",
         "speedup", "metrics", "stopped_because", "limits", "verdict", "reasons", "bounds", "found", "created",
-        "request", "weights_sha256",
+        "request", "weights_sha256", "generator_sha256",
     }  # fmt: skip
     assert content.keys() == contract | {"audits", "scores", "curves", "files", "page_sha256"}
     assert content["seconds"] == {"original": 50.0, "unlearning": 0.5, "retraining": 60.0, "inversion": None}

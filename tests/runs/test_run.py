@@ -14,8 +14,8 @@ from ignite_unlearn.recipes.stock.digits_class import RECIPE
 from ignite_unlearn.recipes.tasks import instruments as instruments_module
 from ignite_unlearn.recipes.training.gan_training import GANTraining
 from ignite_unlearn.record.folder import kept_aside
-from ignite_unlearn.record.keys import file_weights_sha256
 from ignite_unlearn.record.record import now
+from ignite_unlearn.record.weights import file_weights_sha256
 from ignite_unlearn.runs.long_training import train_long
 from ignite_unlearn.runs.pictures import picture, safe_picture
 from ignite_unlearn.runs.pipeline import carry_out, original_of, retrained_of
