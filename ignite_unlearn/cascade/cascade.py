@@ -149,7 +149,7 @@ class CascadedUnlearning(UnlearningPhase):
         substitution, start = joined(substitution, start)
         chooses = substitution is None or fake_label is None
         budget = _BUDGET if forget.describe().images is None else _BUDGET_ITEMS
-        looked_at, measured_by = halves(unseen)
+        looked_at, measured_by = halves(unseen, gan.labels)
         parts = choose(
             gan, forget, looked_at,
             substitution=substitution, fake_label=fake_label, discriminator_step=discriminator_step,

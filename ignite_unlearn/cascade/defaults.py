@@ -22,6 +22,7 @@ from ignite_unlearn.cascade.substitutions.substitution import Substitution
 from ignite_unlearn.cascade.substitutions.unlike import Unlike
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
+from ignite_unlearn.gan.calling import outside
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.utils.asked import KINDS
 
@@ -96,11 +97,15 @@ def choose(
     return Choice(substitution, fake_label, discriminator_step, generator_steps, expected, why)
 
 
-def halves(unseen: Tensor | Images | None) -> tuple[Images | None, Images | None]:
+def halves(unseen: Tensor | Images | None, classes: int | None = None) -> tuple[Images | None, Images | None]:
     """Returns unseen images for the phase to look at, and others to measure it by; all for both where they are few.
 
+    Args:
+        unseen: images ``(K, ...)``, or a pair of them and their labels ``(K,)``.
+        classes: how many the GAN knows.
+
     Raises:
-        UnlearningError: if there are no images, or not one label for each.
+        UnlearningError: if there are no images, not one label for each, or labels of other classes.
     """
     if unseen is None:
         return None, None
@@ -111,6 +116,8 @@ def halves(unseen: Tensor | Images | None) -> tuple[Images | None, Images | None
             "CascadedUnlearning(unseen=...) needs real images that the GAN was never trained on, as a tensor (K, ...), "
             "or a pair of them and their class labels (K,)."
         )
+    if (said := outside(labels, classes)) is not None:
+        raise UnlearningError(f"The unseen images' {said}: give them as the loop's batches hold them.")
     if len(images) < _ENOUGH:
         return (images, labels), (images, labels)
     # Every other one: data sets are often sorted by class.

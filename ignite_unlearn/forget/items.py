@@ -21,6 +21,7 @@ from ignite_unlearn.forget.item_regions import ItemRegions, discoveries
 from ignite_unlearn.forget.latent_search import LatentSearch
 from ignite_unlearn.forget.looks import changes, with_mirrored
 from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.calling import outside
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.utils.asked import BOOL, CALL, IMAGES, LABELS, asks, kind, maybe, number
 from ignite_unlearn.utils.image_files import find_files
@@ -207,6 +208,8 @@ class ForgetItems(Forget):
         """
         if teacher.labels is not None and self.labels is None:
             raise UnlearningError("The GAN is conditional: give the items' class labels, ForgetItems(images, labels).")
+        if (said := outside(self.labels, teacher.labels)) is not None:
+            raise UnlearningError(f"The items' {said}: give them as the loop's batches hold them.")
         if self.search is not None and self.unseen is not None:
             found_regions = self.search(teacher, self.images, self.labels, self.unseen)
             logger.info("Search: %d of %d latents drawn make an item.", found_regions.found, self.search.draws)

@@ -53,8 +53,28 @@ def shape_of(output: Any) -> str:
 _ONE_HOT = ", for one-hot labels lambda net, z, y: net(z, torch.nn.functional.one_hot(y, classes).float())"
 
 
-def generator_refused(error: BaseException, latents: Any, conditional: bool) -> UnlearningError:
+def outside(labels: Tensor | None, classes: int | None) -> str | None:
+    """Returns a sentence's begin on class labels that no class has, such as the request's; None where there are none.
+
+    Example:
+        >>> outside(torch.tensor([0, 5]), classes=4)
+        'labels go from 0 to 5, but GAN(..., labels=4) expects 0 to 3'
+    """
+    if labels is None or classes is None or not len(labels):
+        return None
+    low, high = int(labels.min()), int(labels.max())
+    if 0 <= low <= high < classes:
+        return None
+    return f"labels go from {low} to {high}, but GAN(..., labels={classes}) expects 0 to {classes - 1}"
+
+
+def generator_refused(
+    error: BaseException, latents: Any, labels: Tensor | None, classes: int | None
+) -> UnlearningError:
     """Returns what to say of a generator that cannot be called."""
+    if (said := outside(labels, classes)) is not None:
+        return UnlearningError(f"The generator is asked for classes that it does not have: {said}.")
+    conditional = classes is not None
     return UnlearningError(
         f"The generator cannot be called with latents of shape {tuple(latents.shape)}"
         f"{' and labels' if conditional else ''}: {first_line(error)} Check GAN(..., latents=..., labels=...), or pass "
@@ -63,10 +83,14 @@ def generator_refused(error: BaseException, latents: Any, conditional: bool) -> 
 
 
 def discriminator_refused(
-    error: BaseException, images: Tensor, labels: Tensor | None, conditional: bool
+    error: BaseException, images: Tensor, labels: Tensor | None, classes: int | None
 ) -> UnlearningError:
     """Returns what to say of a discriminator that cannot be called."""
-    unlabelled = conditional and labels is None
+    if (said := outside(labels, classes)) is not None:
+        return UnlearningError(
+            f"The discriminator is shown {len(images)} images whose {said}: give them as the loop's batches hold them."
+        )
+    unlabelled = classes is not None and labels is None
     advice = (
         "It takes labels: give them beside the images, such as Unseen(images, labels)."
         if unlabelled

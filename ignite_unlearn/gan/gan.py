@@ -158,7 +158,7 @@ class GAN:
         except CALL_ERRORS as error:
             if speaks_for_itself(error):
                 raise
-            raise generator_refused(error, latents, self.labels is not None) from error
+            raise generator_refused(error, latents, labels, self.labels) from error
         if not isinstance(images, Tensor) or len(images) != len(latents):
             raise UnlearningError("The generator must return one tensor of N images; pass GAN(..., generate=...).")
         return full(images)
@@ -221,7 +221,7 @@ class GAN:
         except CALL_ERRORS as error:
             if speaks_for_itself(error):
                 raise
-            raise discriminator_refused(error, images, labels, self.labels is not None) from error
+            raise discriminator_refused(error, images, labels, self.labels) from error
         scores = read_scores(output)
         if not scores or any(score.dim() == 0 or len(score) != len(images) for score in scores):
             raise UnlearningError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -50,7 +50,7 @@ class KeptWeights:
     @property
     def live_are_finite(self) -> bool:
         """Whether the present weights are."""
-        return _is_finite([t for t in self._live() if t.is_floating_point() and t.numel()])
+        return are_finite(self._live())
 
     def restore(self) -> None:
         """Puts the copied weights back into the nets."""
@@ -76,9 +76,16 @@ class KeptWeights:
         return [t.data for net in self._nets for t in (*net.parameters(), *net.buffers())]
 
 
-def _is_finite(tensors: list[Tensor]) -> bool:
+def are_finite(tensors: Iterable[Tensor]) -> bool:
+    """Returns whether all numbers of tensors are finite.
+
+    Example:
+        >>> are_finite([torch.ones(2), torch.arange(3)]), are_finite([torch.tensor([1.0, float("nan")])])
+        (True, False)
+    """
+    real = [t for t in tensors if t.is_floating_point() and t.numel()]
     # The largest magnitude of each tensor in one fused call; NaN and infinity both show in it.
-    largest = torch._foreach_norm(tensors, float("inf"))
+    largest = torch._foreach_norm(real, float("inf")) if real else [torch.zeros(1)]
     return bool(torch.stack([value.double().cpu() for value in largest]).isfinite().all())
 
 

@@ -15,16 +15,17 @@ from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.gan.batch import WITHOUT_BATCH
 from ignite_unlearn.gan.borrow import borrow
+from ignite_unlearn.gan.calling import outside
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.proof import doubts
+from ignite_unlearn.handlers.image_looks import look_at_shapes, look_at_values
 from ignite_unlearn.handlers.looks import (
     Look,
     look_at_dataset,
     look_at_form,
     look_at_labels,
-    look_at_values,
 )
-from ignite_unlearn.handlers.original import Original
+from ignite_unlearn.handlers.original import Original, refuse_broken
 from ignite_unlearn.handlers.replicas import refuse_nets
 from ignite_unlearn.handlers.rows import Rows
 from ignite_unlearn.handlers.untouched import untouched
@@ -81,27 +82,27 @@ def check_loop(
         try_out: tries the method, as :func:`~ignite_unlearn.handlers.rehearsal.rehearse` does.
     """
     look = Look()
-    look.try_to(lambda: refuse_nets(gan))
-    if look.problems:  # such nets cannot be borrowed for a look
+    if not look.passes(lambda: refuse_nets(gan)):  # such nets cannot be borrowed for a look
         return CheckReport(tuple(look.problems), ())
     look.notes += gan.said_of_training()
     with untouched(loader), borrow(gan.generator, gan.discriminator, seed=seed):
         batches = look.try_to(lambda: _first_batches(loader, forget), "The loader")
-        n = _rows_of(gan, batches)
-        made = look.try_to(lambda: gan.sample(n), "The generator")
+        n, batch = _rows_of(gan, batches), batches[0] if batches else None
+        made = look.try_to(lambda: gan.sample(n), "The generator") if look.passes(lambda: refuse_broken(gan)) else None
+        fit = True
         if made is not None:
             labels = gan.sample_labels(n)
             look.try_to(lambda: gan.score(made, labels), "The discriminator")
+            fit = not batches or look.passes(lambda: look_at_shapes(gan, forget, unseen, made, batch), "The images")
         if not look.problems:
+            assert made is not None, "else there is a problem"
             look.notes += look.try_to(lambda: gan.heads(made, labels), "The discriminator") or []
             look.problems += look.try_to(lambda: doubts(gan, n), "A copy of the nets") or []
         tried = forget.trial(_ROWS)
         original = None if look.problems else look.try_to(lambda: Original(gan, tried, seed), "A copy of the nets")
         regions = None if original is None else look.try_to(lambda: original.regions, "The request")
         look.try_to(lambda: look_at_dataset(look, gan, forget, loader), "The data set")
-        batch = None
-        if batches:
-            batch = batches[0]
+        if batches and _look_at_form(look, gan, forget, batch) and fit:
             _look_at_batches(look, gan, forget, unseen, loader, None if regions is None else original, made, batches)
         if original is not None and regions is not None and not look.problems and try_out is not None:
             rows = None if batch is None else look.try_to(lambda: _some_forgotten(gan, forget, batch), "The batch")
@@ -125,6 +126,19 @@ def _some_forgotten(gan: GAN, forget: Forget, batch: Any) -> Rows:
     return Rows(images, labels, forgotten, forget.examples(len(images)))
 
 
+def _look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> bool:
+    """Returns whether images and labels of a batch were found, those that its GAN has classes for."""
+    found = look.try_to(lambda: (gan.batch.images(batch), gan.batch.labels(batch)))
+    if found is None:
+        return False
+    images, labels = found
+    look.try_to(lambda: look_at_form(look, gan, forget, batch))
+    look.notes.append(f"The first batch holds {len(images)} images of shape {tuple(images.shape[1:])}.")
+    if (said := outside(labels, gan.labels)) is not None:
+        look.problems.append(f"The batch's {said}: give the number of classes, or say where the labels are, label=...")
+    return said is None
+
+
 def _look_at_batches(
     look: Look,
     gan: GAN,
@@ -136,23 +150,7 @@ def _look_at_batches(
     batches: list[Any],
 ) -> None:
     batch = batches[0]
-    images = look.try_to(lambda: gan.batch.images(batch))
-    if images is None:
-        return
-    found = len(look.problems)
-    labels = look.try_to(lambda: gan.batch.labels(batch))
-    if len(look.problems) > found:  # all that follows would fail for the same reason
-        return
-    look.try_to(lambda: look_at_form(look, gan, forget, batch))
-    look.notes.append(f"The first batch holds {len(images)} images of shape {tuple(images.shape[1:])}.")
-    if labels is not None and len(labels) and gan.labels is not None:
-        low, high = int(labels.min()), int(labels.max())
-        if not 0 <= low <= high < gan.labels:
-            look.problems.append(
-                f"The batch's labels go from {low} to {high}, but GAN(..., labels={gan.labels}) expects 0 to "
-                f"{gan.labels - 1}: give the number of classes, or say where the labels are, label=..."
-            )
-            return
+    images, labels = gan.batch.images(batch), gan.batch.labels(batch)
     rows = look.try_to(lambda: forget.rows(images, labels), "The request")
     if rows is None:
         return

@@ -15,11 +15,11 @@ from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.fields import Fields, fields, shown, with_rows
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.noise import draws_noise
-from ignite_unlearn.gan.weights import load_weights, same_weights
+from ignite_unlearn.gan.weights import are_finite, load_weights, same_weights
 from ignite_unlearn.handlers.meetings import Place
 from ignite_unlearn.handlers.replaced_rows import RetainedRows, blank_rows, replace_rows
 from ignite_unlearn.utils.asked import REQUEST, SEED, asks, kind
-from ignite_unlearn.utils.distributed import share
+from ignite_unlearn.utils.distributed import share, together
 
 _REGIONS, _REPLACED = 0, 2  # what a random number stream is for
 
@@ -127,10 +127,14 @@ class Original:
 
         Args:
             gan: the GAN that the phase is about to change.
+
+        Raises:
+            UnlearningError: if its weights are not finite.
         """
         nets = (self.teacher.generator, self.teacher.discriminator)
         # One original for all: from replicas' own statistics each would find other latents.
         share(t for net in nets for t in (*net.parameters(), *net.buffers()))
+        together(lambda: refuse_broken(gan))
         if not same_weights(gan.generator, self.teacher.generator):
             warnings.warn(
                 "The generator's weights changed between attach() and the first iteration: does a handler of "
@@ -167,3 +171,18 @@ class Original:
         load_weights(self.teacher.discriminator, state["discriminator"], "discriminator")
         self.seed, self._regions, self._found = int(state["seed"]), None, dict(state.get("found", {}))
         self._retained.load_state_dict(state.get("retained", ()))
+
+
+def refuse_broken(gan: GAN) -> None:
+    """Refuses a GAN whose training has diverged.
+
+    Raises:
+        UnlearningError: if a weight or buffer of a net is not finite.
+    """
+    for what in ("generator", "discriminator"):
+        net = getattr(gan, what)
+        if not are_finite((*net.parameters(), *net.buffers())):
+            raise UnlearningError(
+                f"The {what}'s weights are not finite before the first unlearning step: load those of a GAN whose "
+                "training has not diverged."
+            )

@@ -19,7 +19,7 @@ from ignite_unlearn.handlers.company import refuse_company, tell_of_end
 from ignite_unlearn.handlers.events import EVENT_TO_ATTR, UnlearningEvents, fire
 from ignite_unlearn.handlers.faults import renew, unharmed
 from ignite_unlearn.handlers.handle import PhaseHandle
-from ignite_unlearn.handlers.looks import refuse_unseen
+from ignite_unlearn.handlers.image_looks import refuse_unseen
 from ignite_unlearn.handlers.meetings import Meetings
 from ignite_unlearn.handlers.method import PHASE, UnlearningMethod
 from ignite_unlearn.handlers.original import Original

@@ -36,6 +36,21 @@ def replace_rows(
     first, total = (0, len(images)) if place is None else (place.first, place.total)
     rows = forgotten.nonzero().flatten()
     made, made_labels = make(total, rows + first)
+    refuse_other_form(made, images)
+    new = images.detach().clone()
+    new[rows.to(new.device)] = made.to(new.device, new.dtype)
+    if labels is not None and made_labels is not None:
+        labels = labels.clone()
+        labels[rows.to(labels.device)] = made_labels.to(labels.device)
+    return form.replace(batch, new, labels, rows=forgotten)
+
+
+def refuse_other_form(made: Tensor, images: Tensor) -> None:
+    """Refuses generated images that cannot take the place of a batch's images ``(N, ...)``.
+
+    Raises:
+        UnlearningError: if they have another shape or another kind of numbers.
+    """
     if made.shape[1:] != images.shape[1:]:
         raise UnlearningError(
             f"The generator makes images of shape {tuple(made.shape[1:])} but the batch's have "
@@ -46,12 +61,6 @@ def replace_rows(
             f"The batch's images are {images.dtype}, the generator's are floating point: pass GAN(..., image=(get, "
             "put)) that convert to and from the generator's value range."
         )
-    new = images.detach().clone()
-    new[rows.to(new.device)] = made.to(new.device, new.dtype)
-    if labels is not None and made_labels is not None:
-        labels = labels.clone()
-        labels[rows.to(labels.device)] = made_labels.to(labels.device)
-    return form.replace(batch, new, labels, rows=forgotten)
 
 
 def blank_rows(batch: Any, found: Fields, forgotten: Tensor) -> Any:

@@ -187,6 +187,18 @@ def test_labels_that_are_missing_are_asked_for():
         gan.score(torch.zeros(4, 1, 4, 4))
 
 
+def test_labels_that_no_class_has_are_named_in_place_of_an_index_error():
+    netG, netD = nn.Embedding(3, 4), nn.Embedding(3, 4)
+    gan = GAN(
+        netG, netD, latents=(4,), labels=3, generate=lambda net, z, y: z + net(y),
+        discriminate=lambda net, x, y: (x * net(y)).sum(1),
+    )  # fmt: skip
+    with pytest.raises(UnlearningError, match=r"asked for classes that it does not have: labels go from -1 to 5, but"):
+        gan.sample(2, torch.tensor([-1, 5]))
+    with pytest.raises(UnlearningError, match=r"shown 2 images whose labels go from 1 to 3, but GAN.* expects 0 to 2"):
+        gan.score(torch.zeros(2, 4), torch.tensor([1, 3]))
+
+
 class Raises(nn.Module):
     def __init__(self, error):
         super().__init__()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems
+from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems, UnlearningError
 from ignite_unlearn.cascade import Fixed, GaussNewton, OtherClass, RetainedNeighbour
 from ignite_unlearn.forget import Inversion
 from ignite_unlearn.utils.identical import Streams, assert_identical, clone
@@ -117,6 +117,51 @@ def test_one_fault_is_one_problem(where, data, problem):
     problems = make(labelled(**where)).check(data).problems
     assert len(problems) == 1
     assert problems[0].startswith(problem)
+
+
+def items_of(images=X[:2], labels=Y[:2], gan=None, seen=None):
+    unseen = (torch.rand(20, *X.shape[1:]) * 2 - 1, torch.arange(20) % CLASSES) if seen is None else seen
+    return CascadedUnlearning(gan or labelled(), forget=ForgetItems(images, labels), unseen=unseen)
+
+
+def broken(net):
+    gan = labelled()
+    with torch.no_grad():
+        next(getattr(gan, net).parameters()).fill_(float("nan"))
+    return gan
+
+
+@pytest.mark.parametrize(
+    ("unlearning", "data", "problem"),
+    [
+        (
+            lambda: items_of(torch.rand(2, 1, 8, 8)),
+            (X, Y),
+            "The batch's images have shape (1, 6, 6), those to be forgotten",
+        ),
+        (
+            lambda: items_of(seen=(torch.rand(20, 1, 8, 8), torch.arange(20) % CLASSES)),
+            (X, Y),
+            "The unseen images have",
+        ),
+        (lambda: items_of(X[:2] / 4 + 0.5), (X, Y), "2 of 2 images to be forgotten are in the batches, but with other"),
+        (lambda: items_of(labels=Y[:2] + 5), (X, Y), "The items' labels go from"),
+        (items_of, (torch.rand(6, 1, 8, 8), Y), "The generator makes images of shape (1, 6, 6) but the batch's have"),
+        (items_of, ((X * 255).byte(), Y), "The batch's images are torch.uint8"),
+        (lambda: items_of(gan=broken("generator")), (X, Y), "The generator's weights are not finite"),
+        (lambda: items_of(gan=broken("discriminator")), (X, Y), "The discriminator's weights are not finite"),
+    ],
+    ids=["items", "unseen", "range", "labels", "shape", "dtype", "generator", "discriminator"],
+)
+def test_one_fault_of_what_was_given_is_one_problem(unlearning, data, problem):
+    problems = unlearning().check([data]).problems
+    assert len(problems) == 1, problems
+    assert problems[0].startswith(problem)
+
+
+def test_unseen_images_of_labels_that_no_class_has_are_refused():
+    with pytest.raises(UnlearningError, match=r"The unseen images' labels go from 0 to 19, but GAN\(..., labels=3\)"):
+        items_of(seen=(torch.rand(20, *X.shape[1:]), torch.arange(20)))
 
 
 def test_labels_as_floats_are_pointed_at_and_taken_where_one_says_so():
