@@ -57,6 +57,7 @@ def outside(labels: Tensor | None, classes: int | None) -> str | None:
     """Returns a sentence's begin on class labels that no class has, such as the request's; None where there are none.
 
     Example:
+        >>> import torch
         >>> outside(torch.tensor([0, 5]), classes=4)
         'labels go from 0 to 5, but GAN(..., labels=4) expects 0 to 3'
     """

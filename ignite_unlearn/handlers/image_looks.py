@@ -29,7 +29,7 @@ def look_at_shapes(gan: GAN, forget: Forget, unseen_sets: Iterable[Tensor], made
     images = gan.batch.images(batch)
     refuse_other_form(made, images)
     if forget.describe().images is not None:
-        forget.rows(images, None)
+        forget.rows(images, gan.batch.labels(batch))
     for unseen in unseen_sets:
         _refuse_other_shape(unseen, images)
 
