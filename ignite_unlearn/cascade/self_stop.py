@@ -27,6 +27,7 @@ _EVERY = 5  # iterations from one measurement to the next, or a longer gap betwe
 _PATIENCE = 4  # measurements in a row for an end
 _STAYS = 2048  # learning steps in a row for an end of items: what a GAN knew of them comes up again for longer
 _LASTS = 256  # likewise for a verdict, where the loop ends before that: after fewer most of it came back
+_BOUNDS = ("at_most", "at_least", "of_chance", "swing")  # that follow from what was measured
 _MEASURE = 4  # what a random number stream is for
 
 
@@ -93,7 +94,11 @@ class SelfStop(StopWhenForgotten):
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what was measured so far, the best state, and what the bounds follow from."""
-        own = {"expected": self.expected.state_dict(), "learned": self._learned}
+        own = {
+            "expected": self.expected.state_dict(),
+            "learned": self._learned,
+            "bounds": {name: dict(getattr(self, name)) for name in _BOUNDS},
+        }
         return {**super().state_dict(), **own, "rhythm": None if self._rhythm is None else self._rhythm.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -101,6 +106,9 @@ class SelfStop(StopWhenForgotten):
         super().load_state_dict(state)
         self.expected.load_state_dict(state["expected"])
         self._learned = int(state["learned"])
+        # What was measured last was judged by these: the run may end before another measurement.
+        for name, bounds in state.get("bounds", {}).items():
+            setattr(self, name, dict(bounds))
         if self._rhythm is not None:
             self._rhythm.load_state_dict(state["rhythm"])
 
@@ -128,8 +136,8 @@ class SelfStop(StopWhenForgotten):
             return
         if self._learned < self._steps(_EVERY):
             return
-        self.at_most, self.at_least = self.remains.at_most, self.remains.at_least
-        self.of_chance, self.swing = self.remains.of_chance, self.remains.swing
+        for name in _BOUNDS:
+            setattr(self, name, getattr(self.remains, name))
         gone_by = gone_by if self._rhythm is None else self._learned
         self._learned = 0
         super()._look(engine, gone_by)

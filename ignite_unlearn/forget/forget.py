@@ -210,8 +210,10 @@ class ForgetClasses(Forget):
         assert self.classifier is not None
         nets = [self.classifier] if isinstance(self.classifier, torch.nn.Module) else []
         given = as_weights(images, nets[0]) if nets else images
-        with borrow(*nets), torch.no_grad():
-            return full(self.classifier(given))
+        weight = next(nets[0].parameters(), None) if nets else None
+        with borrow(*nets), torch.no_grad():  # batches may lie where the loop has not moved them yet
+            scores = self.classifier(given if weight is None else given.to(weight.device))
+        return full(scores).to(images.device)
 
 
 def _class(given: Any) -> int:

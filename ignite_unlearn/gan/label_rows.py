@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot
 
 from ignite_unlearn.gan.borrow import borrow
 from ignite_unlearn.gan.gan import GAN
-from ignite_unlearn.gan.layers import weight_of
+from ignite_unlearn.gan.layers import KINDS, TRANSPOSED, weight_of
 from ignite_unlearn.gan.nets import uncompiled
 from ignite_unlearn.gan.precision import full
 from ignite_unlearn.gan.trained import trained_parameters
@@ -26,6 +26,9 @@ class LabelRows:
     Attributes:
         module: the embedding, or the layer that one-hot labels go into, alone or beside other inputs.
         rows: ``(labels, ...)``, a view: what is written into it is written into the weight.
+        vectors: ``(labels + M, D)``, what the module gives for a label alone: a table's rows, M of them no label's and
+            yet asked for, such as one for "no label"; a linear layer's rows and its bias. None: it is given more than a
+            label, or gives a map.
         scaled: whether the net uses the weight divided by a norm of all of it, so that all rows change with one.
         trains: whether the loop trains it.
     """
@@ -34,6 +37,7 @@ class LabelRows:
     rows: Tensor
     scaled: bool
     trains: bool
+    vectors: Tensor | None = None
 
     @property
     def embedding(self) -> bool:
@@ -130,7 +134,7 @@ class _Calls:
         self._net = net
 
     def __enter__(self) -> _Calls:
-        kinds = (nn.Embedding, nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+        kinds = (nn.Embedding, *KINDS)
         self._handles = [
             module.register_forward_pre_hook(self._keep) for module in self._net.modules() if isinstance(module, kinds)
         ]
@@ -157,12 +161,27 @@ def _found(net: nn.Module, calls: _Calls, labels: Tensor, classes: int) -> Itera
         if weight is None or len(given) != len(labels):
             continue
         if isinstance(module, nn.Embedding):
-            if given.shape == labels.shape and torch.equal(given, labels):
-                yield LabelRows(module, weight.data[:classes], scaled, id(weight) in trained)
+            if given.numel() == len(labels) and torch.equal(given.reshape(-1), labels):
+                yield LabelRows(
+                    module, weight.data[:classes], scaled, id(weight) in trained, _asked_for(weight.data, classes)
+                )
         elif getattr(module, "groups", 1) == 1:
-            inputs = weight.data if isinstance(module, nn.ConvTranspose2d) else weight.data.transpose(0, 1)
+            inputs = weight.data if isinstance(module, TRANSPOSED) else weight.data.transpose(0, 1)
+            alone = isinstance(module, nn.Linear) and given.shape[1:] == (classes,)
             for at in _one_hot_columns(given, labels, classes):
-                yield LabelRows(module, inputs[at : at + classes], scaled, id(weight) in trained)
+                vectors = _given(module, torch.eye(classes).to(given)) if alone else None
+                yield LabelRows(module, inputs[at : at + classes], scaled, id(weight) in trained, vectors)
+
+
+def _asked_for(table: Tensor, labels: int) -> Tensor:
+    # More rows than as many again as there are labels fill a table up: nobody asks for them.
+    return table if len(table) <= 2 * labels else table[:labels]
+
+
+@torch.no_grad()
+def _given(module: nn.Module, labels: Tensor) -> Tensor:
+    with borrow(module):
+        return module(labels)
 
 
 def _one_hot_columns(given: Tensor, labels: Tensor, classes: int) -> list[int]:

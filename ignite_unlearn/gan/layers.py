@@ -15,9 +15,9 @@ from ignite_unlearn.gan.precision import full
 from ignite_unlearn.gan.spectral import spectral_norm_of
 from ignite_unlearn.gan.trained import trained_parameters
 
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *_TRANSPOSED)
-_FORWARDS = {kind.forward for kind in _KINDS}  # a layer class of somebody else's may use its weight in another way
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
+_FORWARDS = {kind.forward for kind in KINDS}  # a layer class of somebody else's may use its weight in another way
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _layers(gan: GAN) -> dict[nn.Module, nn.Parameter]:
 
 
 def _reader(module: nn.Module, weight: nn.Parameter, columns: slice) -> Reader:
-    norm, inputs = spectral_norm_of(module), 0 if isinstance(module, _TRANSPOSED) else 1
+    norm, inputs = spectral_norm_of(module), 0 if isinstance(module, TRANSPOSED) else 1
     slope = None if norm is None else norm.slope.movedim(inputs, -1)[..., columns]
     return Reader(weight, weight.data.movedim(inputs, -1)[..., columns], slope)
 

@@ -28,6 +28,8 @@ class KeptWeights:
     def __init__(self, *nets: nn.Module):
         self._nets = nets
         self._kept = [t.clone() for t in self._live()]
+        buffers = {t.data_ptr() for net in nets for t in net.buffers()}
+        self._infinite = [t.data_ptr() in buffers and is_infinite(t) for t in self._live()]
 
     def renew(self) -> None:
         """Copies the present weights.
@@ -49,8 +51,8 @@ class KeptWeights:
 
     @property
     def live_are_finite(self) -> bool:
-        """Whether the present weights are."""
-        return are_finite(self._live())
+        """Whether the present weights are; a buffer that was infinite from the first, such as a mask, is left out."""
+        return are_finite(t for t, meant in zip(self._live(), self._infinite, strict=False) if not meant)
 
     def restore(self) -> None:
         """Puts the copied weights back into the nets."""
@@ -76,6 +78,16 @@ class KeptWeights:
         return [t.data for net in self._nets for t in (*net.parameters(), *net.buffers())]
 
 
+def is_infinite(buffer: Tensor) -> bool:
+    """Returns whether numbers of a buffer are infinite and none is NaN, as in a mask of attention.
+
+    Example:
+        >>> is_infinite(torch.tensor([0.0, float("-inf")])), is_infinite(torch.tensor([float("nan"), float("inf")]))
+        (True, False)
+    """
+    return buffer.is_floating_point() and bool(buffer.isinf().any()) and not bool(buffer.isnan().any())
+
+
 def are_finite(tensors: Iterable[Tensor]) -> bool:
     """Returns whether all numbers of tensors are finite.
 
@@ -98,8 +110,18 @@ def load_weights(net: nn.Module, state: Mapping[str, Any], what: str) -> None:
     """Loads a state dict into a net.
 
     Raises:
-        UnlearningError: if the state is of another net, or holds other kinds of numbers, such as whole or complex ones
-            for real ones; nothing is loaded then.
+        UnlearningError: as :func:`refuse_weights`; nothing is loaded then.
+    """
+    refuse_weights(net, state, what)
+    net.load_state_dict(dict(state))
+
+
+def refuse_weights(net: nn.Module, state: Mapping[str, Any], what: str) -> None:
+    """Refuses a state dict that is none of a net's.
+
+    Raises:
+        UnlearningError: if it is of another net, or holds other kinds of numbers, such as whole or complex ones for
+            real ones.
     """
     own = net.state_dict()
     missing, extra = own.keys() - state.keys(), state.keys() - own.keys()
@@ -117,7 +139,6 @@ def load_weights(net: nn.Module, state: Mapping[str, Any], what: str) -> None:
                 f"The checkpoint is of another {what}: it {problem} {sorted(keys)[0]!r} ({len(keys)} such "
                 f"entries). Load the checkpoint of these nets, or build the nets that it was saved from."
             )
-    net.load_state_dict(dict(state))
 
 
 def _kind(tensor: Tensor) -> str:

@@ -12,7 +12,8 @@ class AskedLabels:
     """Counts the forgotten labels that a generator is given, by a hook that only looks.
 
     The hook is there between ``begin`` and ``end`` alone, so that pictures drawn elsewhere are not counted. A copy of
-    the net counts nothing, and code that is being compiled does not see the hook. On CUDA nothing waits for the device.
+    the net counts nothing, unless it is a replica of ``DataParallel``; code that is being compiled does not see the
+    hook. On CUDA nothing waits for the device.
 
     Args:
         net: the generator, as the loop calls it.
@@ -37,7 +38,8 @@ class AskedLabels:
         self._net = net
         self._classes = classes
         self._labels = labels
-        self._total: Tensor | int = 0
+        self._before = 0
+        self._totals: dict[torch.device, Tensor] = {}  # replicas of a net on several devices are called at once
         self._handle: Any = None
 
     def begin(self) -> None:
@@ -53,16 +55,15 @@ class AskedLabels:
 
     def count(self) -> int:
         """Returns how many forgotten labels were asked for."""
-        self._total = int(self._total)
-        return self._total
+        return self._before + sum(int(total) for total in self._totals.values())
 
     def set(self, total: int) -> None:
         """Goes on from a count."""
-        self._total = total
+        self._before, self._totals = total, {}
 
     def look(self, net: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Counts the forgotten ones among the labels that a call is given."""
-        if net is not self._net:
+        if net is not self._net and not getattr(net, "_is_replica", False):  # as DataParallel makes them
             return
         tensors = [value for value in inputs if isinstance(value, Tensor) and value.dim() and len(value)]
         with torch.no_grad():
@@ -79,7 +80,8 @@ class AskedLabels:
 
     def _add(self, labels: Tensor) -> None:
         forgotten = torch.tensor(self._classes, device=labels.device)
-        self._total = self._total + (labels[:, None] == forgotten).sum()
+        found = (labels[:, None] == forgotten).sum()
+        self._totals[labels.device] = self._totals.get(labels.device, torch.zeros_like(found)) + found
 
 
 def _is_label(value: Tensor) -> bool:

@@ -82,7 +82,7 @@ class RestartAverage:
         """Attaches to a trainer that the phase is attached to; returns a removable handle."""
         event = UnlearningEvents
         hears = {event.UNLEARNING_STEP_TAKEN: self._restart, event.UNLEARNING_COMPLETED: self._end}
-        return PhaseHandle(self, trainer, hears)
+        return PhaseHandle(self, trainer, hears, of=self.unlearning)
 
     def _end(self, engine: Engine) -> None:
         if getattr(self.unlearning.stopping, "restored", False):  # an average of later states is of none that was kept

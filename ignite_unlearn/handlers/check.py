@@ -101,7 +101,7 @@ def check_loop(
         tried = forget.trial(_ROWS)
         original = None if look.problems else look.try_to(lambda: Original(gan, tried, seed), "A copy of the nets")
         regions = None if original is None else look.try_to(lambda: original.regions, "The request")
-        look.try_to(lambda: look_at_dataset(look, gan, forget, loader), "The data set")
+        look.try_to(lambda: look_at_dataset(look, gan, forget, loader, batch), "The data set")
         if batches and _look_at_form(look, gan, forget, batch) and fit:
             _look_at_batches(look, gan, forget, unseen, loader, None if regions is None else original, made, batches)
         if original is not None and regions is not None and not look.problems and try_out is not None:

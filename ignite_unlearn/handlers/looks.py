@@ -52,8 +52,16 @@ class Look:
         return len(self.problems) == found
 
 
-def look_at_dataset(look: Look, gan: GAN, forget: Forget, loader: Any) -> None:
-    """Looks at a loader's data set: classes that it lacks, augmentation, and whether it is wrapped where it must be."""
+def look_at_dataset(look: Look, gan: GAN, forget: Forget, loader: Any, batch: Any = None) -> None:
+    """Looks at a loader's data set: classes that it lacks, augmentation, and whether it is wrapped where it must be.
+
+    Args:
+        look: collects what is found.
+        gan: the GAN that the loop trains.
+        forget: the request.
+        loader: what the trainer runs over.
+        batch: its first one, as far as it has one: it tells which tensors of an item are images.
+    """
     dataset, told = getattr(loader, "dataset", None), forget.describe()
     if told.images is not None:
         wrapped = any(isinstance(inner, ReplacedDataset) for inner in _chain(dataset))
@@ -67,7 +75,7 @@ def look_at_dataset(look: Look, gan: GAN, forget: Forget, loader: Any) -> None:
                 "ForgetItems(augmented=True) leaves it to ReplacedDataset to replace forgotten images, but the "
                 f"loader's data set is {type(dataset).__name__}: wrap it, ReplacedDataset(dataset, indices, ...)."
             )
-        elif not told.by_index and not wrapped and _changes(dataset):
+        elif not told.by_index and not wrapped and _changes(dataset, _shape(gan, batch)):
             look.problems.append(
                 "The data set's images change from one look to the next: random augmentation is at work, and forgotten "
                 f"images cannot be recognised in a batch: {WRAP}."
@@ -114,7 +122,9 @@ def look_at_labels(look: Look, gan: GAN, forget: Forget, loader: Any, batches: l
         return
     every = torch.cat([labels.cpu() for _, labels in pairs])
     if told.classify is not None and len(every) >= 4:
-        agree = sum(int((told.classify(images).to(labels.device) == labels).sum()) for images, labels in pairs)
+        agree = sum(
+            int((told.classify(images.to(gan.device)).to(labels.device) == labels).sum()) for images, labels in pairs
+        )
         if agree < len(every) / 2:
             look.problems.append(
                 f"The batch's labels and the classifier agree on {agree} of {len(every)} images, and the rows to be "
@@ -142,13 +152,21 @@ def _chain(dataset: Any) -> Iterator[Any]:
         yield from _chain(inner)
 
 
-def _changes(dataset: Any, items: int = 8, looks: int = 6) -> bool:
-    """Returns whether a map-style data set gives other images at another look; random streams move."""
+def _shape(gan: GAN, batch: Any) -> torch.Size | None:
+    """Returns the shape of one image of a batch."""
+    try:
+        return gan.batch.images(batch).shape[1:]
+    except UnlearningError:  # said where the batch is looked at
+        return None
+
+
+def _changes(dataset: Any, shape: torch.Size | None, items: int = 8, looks: int = 6) -> bool:
+    """Returns whether a map-style data set gives other images ``shape`` at another look; random streams move."""
     if isinstance(dataset, torch.utils.data.IterableDataset):
         return False
     try:
-        first = [_tensors(dataset[i]) for i in range(min(items, len(dataset)))]
-        again = ((i, _tensors(dataset[i])) for _ in range(looks) for i in range(len(first)))
+        first = [_tensors(dataset[i], shape) for i in range(min(items, len(dataset)))]
+        again = ((i, _tensors(dataset[i], shape)) for _ in range(looks) for i in range(len(first)))
         return any(
             a.shape != b.shape or not torch.equal(a, b)
             for i, tensors in again
@@ -158,19 +176,28 @@ def _changes(dataset: Any, items: int = 8, looks: int = 6) -> bool:
         return False
 
 
-def _tensors(item: Any) -> list[Tensor]:
+def _tensors(item: Any, shape: torch.Size | None) -> list[Tensor]:
+    """Returns an item's images; where none has the shape of a batch's images, all that may be one."""
     values: Iterable[Any] = (
         item.values() if isinstance(item, dict) else item if isinstance(item, (tuple, list)) else [item]
     )
-    return [value for value in values if isinstance(value, Tensor) and value.is_floating_point()]
+    real = [value for value in values if isinstance(value, Tensor) and value.is_floating_point()]
+    return [value for value in real if value.shape == shape] or real
 
 
 def _targets(dataset: Any) -> set[int]:
-    """Returns the classes that a data set lists as torchvision's do; empty where it lists none."""
-    targets = getattr(dataset, "targets", None)
-    if targets is None or not len(targets):
+    """Returns the classes that a data set lists as torchvision's do; empty where what it lists is not what it gives."""
+    joint = getattr(dataset, "transforms", None)  # of images and targets together
+    changed = getattr(dataset, "target_transform", None), joint and getattr(joint, "target_transform", joint)
+    if any(transform is not None for transform in changed):
         return set()
-    return {int(k) for k in torch.as_tensor(targets).reshape(-1).unique().tolist()}
+    try:
+        targets = torch.as_tensor(getattr(dataset, "targets", ()))
+    except (TypeError, ValueError, RuntimeError):  # names, or lists of different lengths
+        return set()
+    if targets.dim() != 1 or targets.is_floating_point() or targets.is_complex():
+        return set()
+    return set(targets.unique().tolist())
 
 
 def _taken(found: list[Leaf], got: Tensor | None, argument: str) -> str:

@@ -15,7 +15,7 @@ from ignite_unlearn.gan.borrow import borrow, step_seed
 from ignite_unlearn.gan.fields import Fields, fields, shown, with_rows
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.gan.noise import draws_noise
-from ignite_unlearn.gan.weights import are_finite, load_weights, same_weights
+from ignite_unlearn.gan.weights import are_finite, is_infinite, load_weights, refuse_weights, same_weights
 from ignite_unlearn.handlers.meetings import Place
 from ignite_unlearn.handlers.replaced_rows import RetainedRows, blank_rows, replace_rows
 from ignite_unlearn.utils.asked import REQUEST, SEED, asks, kind
@@ -167,8 +167,11 @@ class Original:
                 f"The state is of a phase that forgets {asked}, but this one is to forget {own}: load it into a phase "
                 "of the same request, or begin anew without it."
             )
-        load_weights(self.teacher.generator, state["generator"], "generator")
-        load_weights(self.teacher.discriminator, state["discriminator"], "discriminator")
+        nets = {name: getattr(self.teacher, name) for name in ("generator", "discriminator")}
+        for name, net in nets.items():  # both before either is loaded
+            refuse_weights(net, state[name], name)
+        for name, net in nets.items():
+            load_weights(net, state[name], name)
         self.seed, self._regions, self._found = int(state["seed"]), None, dict(state.get("found", {}))
         self._retained.load_state_dict(state.get("retained", ()))
 
@@ -177,11 +180,11 @@ def refuse_broken(gan: GAN) -> None:
     """Refuses a GAN whose training has diverged.
 
     Raises:
-        UnlearningError: if a weight or buffer of a net is not finite.
+        UnlearningError: if a weight or buffer of a net is not finite, but for buffers that are meant so, such as masks.
     """
     for what in ("generator", "discriminator"):
         net = getattr(gan, what)
-        if not are_finite((*net.parameters(), *net.buffers())):
+        if not are_finite((*net.parameters(), *(buffer for buffer in net.buffers() if not is_infinite(buffer)))):
             raise UnlearningError(
                 f"The {what}'s weights are not finite before the first unlearning step: load those of a GAN whose "
                 "training has not diverged."

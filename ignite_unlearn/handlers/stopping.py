@@ -144,8 +144,14 @@ class StopWhenForgotten:
         """
         if self.unlearning is None:
             raise UnlearningError("StopWhenForgotten(unlearning=None) compares numbers alone: give the phase to stop.")
-        self.unlearning.measured, self.unlearning.stopping = True, self
-        self.unlearning.released = self._released or self.unlearning.released
+        phase = self.unlearning
+        before = phase.measured, phase.stopping, phase.released
+
+        def removed() -> None:  # what decided before decides again
+            if phase.stopping is self and phase.active:
+                phase.measured, phase.stopping, phase.released = before
+
+        phase.measured, phase.stopping, phase.released = True, self, self._released or phase.released
         return PhaseHandle(
             self,
             trainer,
@@ -154,7 +160,8 @@ class StopWhenForgotten:
                 UnlearningEvents.UNLEARNING_STEP_COMPLETED(every=self.every): self._look,
                 UnlearningEvents.UNLEARNING_ENDING: self._ending,
             },
-            of=self.unlearning,
+            of=phase,
+            also=removed,
         )
 
     def state_dict(self) -> dict[str, Any]:

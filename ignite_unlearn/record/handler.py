@@ -188,11 +188,13 @@ class ErasureRecord:
         if self._retrained is not None:
             gans["retrained"] = self._retrained
         failures: list[Exception] = []
+        # Before anything is measured: what nets renew in each call, such as vectors of a spectral norm, is put back.
+        hashes = weights_sha256(gans["unlearned"]), generator_sha256(gans["unlearned"])
         with borrow(*(net for gan in gans.values() for net in (gan.generator, gan.discriminator)), seed=0):
             metrics, problems = self._measured(gans, failures)
             audits = self._audited(gans, failures)
             said = [*problems, *(f"Not measured: {error}" for error in failures), *_saved(self._unlearning, engine)]
-            record = self._record(gans, metrics, audits, said)
+            record = self._record(gans, metrics, audits, said, hashes)
             picture = self._picture(gans)
         together(lambda: self._write(record, picture))  # no process goes on before the record is there
         for problem in problems:
@@ -235,6 +237,7 @@ class ErasureRecord:
         metrics: Mapping[str, Mapping[str, Any]],
         audits: Mapping[str, Sequence[Mapping[str, Any]]],
         said: Sequence[str],
+        hashes: tuple[str, str],
     ) -> Record:
         unlearning, extractor = self._unlearning, self._extractor
         told = unlearning.forget.describe()
@@ -268,8 +271,8 @@ class ErasureRecord:
             bounds=tuple(map(read_bound, unlearning.bounds)),
             found=read_rows_met(unlearning.found),
             request=self._request,
-            weights_sha256=weights_sha256(gans["unlearned"]),
-            generator_sha256=generator_sha256(gans["unlearned"]),
+            weights_sha256=hashes[0],
+            generator_sha256=hashes[1],
         )
 
     def _picture(self, gans: Mapping[str, GAN]) -> Image.Image | None:

@@ -359,3 +359,38 @@ def test_where_no_state_is_better_than_the_original_that_is_put_back(loop, of_or
     assert ("no state was better than the original" in phase.stopped_because) == put_back
     # What the original does not know cannot be told to be forgotten.
     assert phase.verdict.value == ("not-tested" if of_original <= 0.5 else "not-forgotten")
+
+
+def test_a_stop_of_ones_own_that_was_removed_decides_no_more(loop):
+    phase = CascadedUnlearning(loop.gan, forget=ForgetClasses({2}))
+    trainer = Engine(loop.step)
+    own = StopWhenForgotten(phase, lambda gan: {"mine": 1.0}, at_most={"mine": 0.5})
+    with phase.attach(trainer):
+        own.attach(trainer).remove()
+        assert phase.stopping is phase.self_stop
+        trainer.run(loop.batches(6))
+    assert {bound["name"] for bound in phase.bounds} > {"drift"}
+
+
+def test_a_phase_that_is_taken_up_and_ends_before_a_measurement_keeps_its_weights_and_bounds(loop):
+    other = copy.deepcopy(loop)
+    batches = loop.batches(7)
+
+    def phase(made):
+        return CascadedUnlearning(GAN(made.netG, made.netD, latents=(4,), labels=3), forget=ForgetClasses({2}))
+
+    first, second = phase(loop), phase(other)
+    trainer = Engine(loop.step)
+    with first.attach(trainer):
+        trainer.run(batches[:6])
+        state, nets = first.state_dict(), [copy.deepcopy(net.state_dict()) for net in (loop.netG, loop.netD)]
+    trainer = Engine(other.step)
+    with second.attach(trainer):
+        second.load_state_dict(state)
+        other.netG.load_state_dict(nets[0]), other.netD.load_state_dict(nets[1])
+        trainer.run(batches[6:])
+    assert [(bound["name"], bound["at_most"]) for bound in second.bounds] == [
+        (bound["name"], bound["at_most"]) for bound in first.bounds
+    ]
+    kept, original = other.netG.state_dict(), second.original.teacher.generator.state_dict()
+    assert any(not torch.equal(kept[name], original[name]) for name in kept)

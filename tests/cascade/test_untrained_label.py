@@ -286,3 +286,64 @@ def test_what_does_not_fit_is_said():
     with pytest.raises(UnlearningError, match="the loop does not train it"):
         start(gan, {2}, UntrainedLabel())
     assert all(torch.equal(value, before[name]) for name, value in gan.generator.state_dict().items())
+
+
+class WithNone(Generator):
+    """A table with a row for "no label", which the loop alone asks for, and rows that nobody does."""
+
+    rows = CLASSES + 1
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(self.rows, 8)
+
+
+class Padded(WithNone):
+    rows = 64
+
+
+def without_label(gan):
+    latents = torch.randn(7, Z, generator=torch.Generator().manual_seed(3))
+    return gan.generator(latents, torch.full((7,), CLASSES)).detach()
+
+
+@pytest.mark.parametrize("begin", [UntrainedLabel().start, NearestEmbedding()])
+def test_a_row_for_no_label_keeps_its_images_and_rows_that_fill_a_table_up_do_not_count(begin):
+    kept = make(WithNone)
+    teacher = kept.teacher()
+    begin(kept, teacher, ForgetClasses({2}).regions(teacher), OtherClass())
+    assert torch.allclose(without_label(kept), without_label(teacher), atol=1e-5)
+    assert not torch.allclose(images(kept, 2), images(teacher, 2), atol=1e-2)
+    padded = make(Padded)
+    teacher = padded.teacher()
+    begin(padded, teacher, ForgetClasses({2}).regions(teacher), OtherClass())
+    with torch.no_grad():
+        padded.generator.embed.weight[2] = teacher.generator.embed.weight[2]
+    whole = (images(teacher, 2) - images(teacher, 0)).abs().mean()
+    assert (images(padded, 2) - images(teacher, 2)).abs().mean() > 0.2 * whole
+
+
+class OneHotLinear(Generator):
+    """The label as one-hot through a linear layer, which is a table but for its bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Linear(CLASSES, 8)
+        del self.embed
+
+    def embed(self, y):
+        return self.table(nn.functional.one_hot(y, CLASSES).float())
+
+
+@pytest.mark.parametrize("norm", [None, spectral_norm])
+def test_one_hot_labels_through_a_linear_layer_are_a_table_too(norm):
+    gan = make(OneHotLinear)
+    if norm is not None:
+        norm(gan.generator.body)
+    teacher = start(gan, {2}, UntrainedLabel())
+    for label in (0, 1, 3, 4):
+        assert torch.allclose(images(gan, label), images(teacher, label), atol=1e-5)
+    with torch.no_grad():
+        gan.generator.table.weight[:, 2] = teacher.generator.table.weight[:, 2]
+    whole = (images(teacher, 2) - images(teacher, 0)).abs().mean()
+    assert (images(gan, 2) - images(teacher, 2)).abs().mean() > 0.1 * whole

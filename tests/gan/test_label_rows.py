@@ -48,6 +48,25 @@ class OneHotTransposed(nn.Module):
         return self.body(torch.cat([one_hot(y, CLASSES).float(), z], 1)[..., None, None]).tanh()
 
 
+class Columns(Looked):
+    """Labels as a column ``(N, 1)``."""
+
+    def forward(self, z, y):
+        h = self.body(torch.cat([z, self.embed(y[:, None])[:, 0]], 1)) * self.gain(y[:, None])[:, 0]
+        return (h + self.other(torch.zeros_like(y))).tanh().view(-1, 1, 4, 4)
+
+
+class OneHotSeries(nn.Module):
+    """One-hot labels in front of a transposed convolution of sequences."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.ConvTranspose1d(CLASSES + Z, 1, 16)
+
+    def forward(self, z, y):
+        return self.body(torch.cat([one_hot(y, CLASSES).float(), z], 1)[..., None]).tanh().view(-1, 1, 4, 4)
+
+
 class Projection(nn.Module):
     def __init__(self, norm=lambda layer: layer):
         super().__init__()
@@ -86,6 +105,8 @@ def images(gan, label):
         (Looked, [(CLASSES, 8), (CLASSES, 16)]),
         (OneHot, [(CLASSES, 16)]),
         (OneHotTransposed, [(CLASSES, 1, 4, 4)]),
+        (Columns, [(CLASSES, 8), (CLASSES, 16)]),
+        (OneHotSeries, [(CLASSES, 1, 16)]),
     ],
 )
 def test_rows_of_a_generator_are_found_and_move_their_label_alone(generator, shapes):

@@ -58,3 +58,14 @@ def test_same_weights():
     assert not same_weights(a, b)
     load_weights(b, a.state_dict(), "net")
     assert same_weights(a, b)
+
+
+def test_a_buffer_that_is_meant_to_be_infinite_is_no_divergence():
+    net = nn.Linear(2, 2)
+    net.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(3))
+    kept = KeptWeights(net)
+    kept.renew()
+    net.weight.data[0, 0] = float("nan")
+    with pytest.raises(UnlearningDivergedError):
+        kept.renew()
+    assert bool(net.weight.isfinite().all()) and bool(net.mask.isinf().any())

@@ -166,3 +166,17 @@ def test_a_step_that_fails_leaves_no_hook_once_the_phase_is_removed():
     with pytest.raises(ZeroDivisionError), make(net).attach(trainer):
         trainer.run(data(1))
     assert not net._forward_pre_hooks
+
+
+def test_replicas_of_a_data_parallel_net_are_counted():
+    net = Generator(CLASSES)
+    asked = AskedLabels(net, (2,), CLASSES)
+    asked.set(1)
+    asked.begin()
+    replicas = [net._replicate_for_data_parallel() for _ in range(2)]
+    for replica in replicas:  # as DataParallel calls them, without their parameters' copies
+        for module in replica.modules():
+            module.__dict__["_former_parameters"] = {}
+        asked.look(replica, (torch.zeros(3, Z), torch.tensor([0, 2, 2])))
+    asked.end()
+    assert asked.count() == 5

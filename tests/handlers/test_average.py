@@ -142,3 +142,15 @@ def test_what_is_no_average_of_the_generator_is_refused():
             RestartAverage(unlearning, average)
     with pytest.raises(UnlearningError, match="attach the phase to it first"):
         RestartAverage(unlearning, copy.deepcopy(netG)).attach(Engine(lambda engine, batch: None))
+
+
+@pytest.mark.filterwarnings("ignore:The loop keeps an average", "ignore:None of the 24 rows")  # the first replaced them
+def test_it_hears_its_own_phase_alone():
+    first, second = make(max_iterations=1), make(max_iterations=4, metrics_prefix="second/")
+    first.measured = second.measured = True
+    trainer = learning(first.gan.generator)
+    average = copy.deepcopy(first.gan.generator)
+    with first.attach(trainer), second.attach(trainer), RestartAverage(first, average).attach(trainer):
+        trainer.run(data(4))
+    assert (first.iterations, second.iterations) == (1, 4)
+    assert not is_copy(average, first.gan.generator)  # the loop moved that since

@@ -5,6 +5,7 @@ import pytest
 import torch
 from ignite.engine import Engine
 from torch import nn
+from torch.nn.functional import one_hot
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from ignite_unlearn import GAN, CascadedUnlearning, ForgetClasses, ForgetItems, ReplacedDataset, UnlearningError
@@ -270,3 +271,49 @@ def test_unseen_images_that_no_loop_fits_end_a_run_that_was_not_checked_before_a
     with pytest.raises(UnlearningError, match=re.escape(said)), unlearning.attach(trainer):
         trainer.run([(X, Y)])
     assert_identical([clone(net.state_dict()) for net in nets], before)
+
+
+class Listed(Dataset):
+    """Images whose labels are not as the data set lists them."""
+
+    def __init__(self, targets, label=int, **more):
+        self.images, self.targets, self.label = real_images(24, seed=0)[0], targets, label
+        self.__dict__.update(more)
+
+    def __len__(self):
+        return 24
+
+    def __getitem__(self, i):
+        return self.images[i], self.label(self.targets[i])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "forgotten"),
+    [
+        (Listed(torch.arange(24) % 3 + 1, lambda y: int(y) - 1, target_transform=lambda y: y - 1), 0),
+        (Listed(torch.arange(24) % 3 + 1, lambda y: int(y) - 1, transforms=lambda x, y: (x, y - 1)), 0),
+        (Listed(one_hot(torch.arange(24) % 3, 3).float(), lambda y: int(y.argmax())), 2),
+        (Listed(["abc"[i % 3] for i in range(24)], "abc".index), 1),
+    ],
+    ids=["another label", "both changed", "one-hot", "names"],
+)
+def test_what_a_data_set_lists_counts_only_where_it_is_what_it_gives(dataset, forgotten):
+    gan = GAN(Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES)
+    phase = CascadedUnlearning(gan, forget=ForgetClasses({forgotten}), substitution=OtherClass(), fake_label=Fixed())
+    report = phase.check(DataLoader(dataset, 12))
+    assert report, report
+
+
+class WithLatents(Listed):
+    """Draws a latent for each image, which is no augmentation."""
+
+    def __getitem__(self, i):
+        return {"image": self.images[i], "label": int(self.targets[i]), "z": torch.randn(Z)}
+
+
+def test_latents_that_a_data_set_draws_are_no_augmentation():
+    gan = GAN(Generator(CLASSES), Discriminator(classes=CLASSES), latents=(Z,), labels=CLASSES)
+    dataset = WithLatents(torch.arange(24) % 3)
+    forget = ForgetItems(dataset.images[:2], dataset.targets[:2])
+    phase = CascadedUnlearning(gan, forget=forget, substitution=OtherClass(), fake_label=Fixed())
+    assert not any("augmentation" in problem for problem in phase.check(DataLoader(dataset, 12)).problems)

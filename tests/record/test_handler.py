@@ -22,9 +22,10 @@ from ignite_unlearn.record.folder import verify
 from ignite_unlearn.record.keys import keyed_sha256, read_key
 from ignite_unlearn.record.phase_facts import Bound, RowsMet
 from ignite_unlearn.record.record import Record
-from ignite_unlearn.record.weights import weights_sha256
+from ignite_unlearn.record.weights import generator_sha256, weights_sha256
 from ignite_unlearn.utils.hashing import tensors_sha256
 from ignite_unlearn.utils.pictures import side_by_side
+from tests.loops.nets_in_the_wild import SpectralNorm
 
 
 class Generator(nn.Module):
@@ -46,6 +47,7 @@ class Discriminator(nn.Module):
 
 
 IMAGES, LABELS = torch.linspace(-1, 1, 12 * 16).view(12, 1, 4, 4), torch.arange(12) % 3
+LATENTS = torch.linspace(-1, 1, 12 * 8).view(12, 8)
 
 
 def conditional():
@@ -274,3 +276,14 @@ def test_a_file_in_place_of_the_folder_and_no_phase_are_refused(tmp_path):
             ErasureRecord(phase(conditional()), tmp_path, audits=[audit])
     with pytest.raises(UnlearningError, match="attach the phase"):
         ErasureRecord(phase(conditional()), tmp_path).attach(Engine(lambda engine, batch: None))
+
+
+def test_hashes_are_of_the_weights_that_are_left_where_a_measurement_renews_some(tmp_path):
+    gan = conditional()
+    gan.generator.linear = SpectralNorm(gan.generator.linear)  # renews parameters in every call
+    record = ErasureRecord(
+        phase(gan, max_iterations=1), tmp_path, measure=lambda it: {"mean": float(it.generator(LATENTS, LABELS).mean())}
+    )
+    found = go(record, record._unlearning, 1)
+    assert found.weights_sha256 == weights_sha256(gan)
+    assert found.generator_sha256 == generator_sha256(gan)

@@ -129,7 +129,9 @@ class NearestEmbedding:
         self, gan: GAN, table: LabelRows, latents: Tensor, forgotten: list[int], retained: tuple[int, ...]
     ) -> Tensor:
         """Erases the forgotten rows' own directions from the table's readers, and returns the rows' own parts."""
-        directions = own_directions(table.rows, forgotten, retained)
+        assert table.vectors is not None, "of an embedding"
+        used = (*retained, *range(len(table.rows), len(table.vectors)))
+        directions = own_directions(table.vectors, forgotten, used)
         for reader in readers(gan, table.module, latents):
             reader.change(-full(reader.part) @ directions.T, directions)
-        return own_parts(table.rows, forgotten, retained)
+        return own_parts(table.vectors, forgotten, used)

@@ -28,13 +28,14 @@ class UntrainedLabel:
     After retraining, a label that was never asked for still has what it began with: a row of noise, which layers read
     with the noise that they began with in its direction. So it is here, in closed form: what both nets hold for the
     forgotten label is drawn anew, and so is what the generator's layers do along the direction that this label alone
-    had. No retained label has a part in it, so no retained image changes. Only where a table is under spectral norm,
-    which scales it as a whole, retained rows change a little. :meth:`start` gives the GAN these weights at once;
-    without it the generator is only led to their images.
+    had. No retained label has a part in it, nor a row for "no label", so no retained image changes. Only where a table
+    is under spectral norm, which scales it as a whole, retained rows change a little. :meth:`start` gives the GAN these
+    weights at once; without it the generator is only led to their images.
 
-    Layers that read the row itself are redrawn, alone or beside a latent (:func:`.readers` says which). Under spectral
-    norm the one number that decides the norm stays as it was. Where the row is added to a latent, multiplied with
-    features or changed before a layer reads it, the row alone is drawn anew: whoever kept the old one has the class.
+    Layers that read the row itself, or what a linear layer makes of a one-hot label, are redrawn, alone or beside a
+    latent (:func:`.readers` says which). Under spectral norm the one number that decides the norm stays as it was.
+    Where the row is added to a latent, multiplied with features or changed before a layer reads it, the row alone is
+    drawn anew: whoever kept the old one has the class.
 
     Erasing the direction instead, as relatives do with those of activations (Kodge et al. 2024, TMLR), would leave a
     zero that one look at the singular values finds (:class:`.NullDirections`).
@@ -120,10 +121,11 @@ class UntrainedLabel:
         kept = [label for label in before if self._still_forgotten(_images(teacher, latents, label))]
         forgotten = sorted(set(range(gan.labels)) - {*retained, *kept})
         for rows in found:
-            if rows.embedding:
-                directions = own_directions(rows.rows, forgotten, (*retained, *kept))
+            if rows.vectors is not None:
+                used = (*retained, *kept, *range(gan.labels, len(rows.vectors)))
+                directions = own_directions(rows.vectors, forgotten, used)
                 for reader in readers(gan, rows.module, latents):
-                    redraw(reader, directions, rows.rows)
+                    redraw(reader, directions, rows.vectors)
         for rows in discriminator_rows(gan, gan.sample(self.samples, latents=latents)):
             if rows.trains:
                 draw_anew(rows, forgotten)
