@@ -77,7 +77,8 @@ class FoundRegions:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Loads what :meth:`state_dict` returned."""
-        self._forgotten, self._retained = state["forgotten"], state["retained"]
+        device = self._forgotten.device  # a state may have been read to another one
+        self._forgotten, self._retained = state["forgotten"].to(device), state["retained"].to(device)
 
 
 def _choose(pool: Tensor, n: int) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -46,7 +48,20 @@ class ItemRegions:
         return latents, labels
 
 
-def discoveries(errors: Tensor, unseen_errors: Tensor, rate: float = 0.1) -> Tensor:
+_RATE = 0.1  # of items that are named, how many may be named by mistake
+
+
+def fewest_unseen(items: int) -> int:
+    """Returns how many unseen images it takes that a single one of so many items can be named by :func:`discoveries`.
+
+    Example:
+        >>> fewest_unseen(8)
+        79
+    """
+    return math.ceil(items / _RATE) - 1
+
+
+def discoveries(errors: Tensor, unseen_errors: Tensor, rate: float = _RATE) -> Tensor:
     """Returns which items the generator reproduces more closely than chance allows, a bool mask ``(N,)``.
 
     Conformal p-values against the unseen images, and the rule of Benjamini and Hochberg (1995): of the items that are

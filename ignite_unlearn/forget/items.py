@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -135,9 +136,8 @@ class ForgetItems(Forget):
                 "images cannot be recognised in a batch. Wrap the dataset in ReplacedDataset(dataset, indices, ...) "
                 "and pass augmented=True."
             )
-        labels = [item[1] for item in items if isinstance(item, (tuple, list)) and len(item) > 1]
-        known = len(labels) == len(items) and all(isinstance(k, (int, Tensor)) for k in labels)
-        return cls(images, torch.tensor([int(k) for k in labels]) if known else None, **options)
+        labels = [_label(item) for item in items]
+        return cls(images, None if None in labels else torch.tensor(labels), **options)
 
     @classmethod
     def of_files(cls, dataset: Any, files: Iterable[str | Path], **options: Any) -> ForgetItems:
@@ -264,6 +264,13 @@ class ForgetItems(Forget):
             raise UnlearningError(
                 f"ForgetItems() got {len(images)} images but {len(labels)} labels: give one an image."
             )
+        labels = None if labels is None else labels.reshape(len(images), -1)
+        if labels is not None and labels.shape[1] != 1:
+            raise UnlearningError(
+                f"ForgetItems() got labels of shape {(len(images), labels.shape[1])}: give one class an image, such as "
+                "labels.argmax(1) of one-hot ones."
+            )
+        labels = None if labels is None else labels[:, 0]
         index = ImageIndex(images)
         if self.unseen is not None:
             refuse_overlap(self.unseen, images)
@@ -274,6 +281,16 @@ def _rows(inverted: Inverted, rows: Tensor) -> Inverted:
     rows = rows.to(inverted.latents.device)
     labels = None if inverted.labels is None else inverted.labels[rows]
     return Inverted(inverted.latents[rows], labels, inverted.errors[rows], inverted.steps)
+
+
+def _label(item: Any) -> int | None:
+    """Returns an item's class label; None where it has none, or what it has is no whole number."""
+    given = item[1] if isinstance(item, (tuple, list)) and len(item) > 1 else None
+    try:
+        number = math.nan if given is None or isinstance(given, (str, bytes)) else float(given)
+    except (TypeError, ValueError, RuntimeError):  # several numbers, such as attributes, or none
+        return None
+    return int(number) if number.is_integer() else None
 
 
 def _image(item: Any) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from torch import Tensor
@@ -50,7 +50,9 @@ class KeptInversion:
                     self._asked, self._found = asked, inversion(gan, images, labels)
                 finally:
                     self.seconds = (self.seconds or 0.0) + wall_clock() - start
-            return self._found
+            on_device = {name: t.to(gan.device) for name, t in vars(self._found).items() if isinstance(t, Tensor)}
+            # A state may have been read to another device.
+            return replace(self._found, **on_device)  # type: ignore[arg-type]
 
         return kept
 

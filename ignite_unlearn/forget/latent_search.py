@@ -17,6 +17,7 @@ from ignite_unlearn.utils.asked import COUNT, asks, number
 _BYTES, _MOST = 1 << 23, 2048  # of images that are held at once, and how many at most
 _ANGLE = 0.1  # radians, of neighbours
 _BRIEFLY = 256
+_FOUND = ("latents", "labels", "apart", "borders", "made")  # tensors of a state
 _AGAIN = 3000  # latents of a further look
 _REMEMBERED = 8192  # latents that were found
 _RETAINED, _SUBSTITUTES = 0.5, 0.1  # of the latents that make no item, at the least
@@ -154,8 +155,10 @@ class SampledRegions:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Loads what :meth:`state_dict` returned."""
-        self._later = replace(self._first, **{name: state[name] for name in ("latents", "labels", "apart")})
-        self.borders, self._made, self.found = state["borders"], state["made"], int(state["found"])
+        device = self._first.latents.device  # a state may have been read to another one
+        found: dict[str, Any] = {name: None if state[name] is None else state[name].to(device) for name in _FOUND}
+        self._later = replace(self._first, **{name: found[name] for name in ("latents", "labels", "apart")})
+        self.borders, self._made, self.found = found["borders"], found["made"], int(state["found"])
         self._choose()
 
     def _learn(self, expected: Expected | None) -> None:

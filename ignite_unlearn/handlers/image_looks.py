@@ -12,6 +12,7 @@ from torch import Tensor
 from ignite_unlearn.errors import UnlearningError
 from ignite_unlearn.forget.forget import Forget
 from ignite_unlearn.forget.image_index import ImageIndex
+from ignite_unlearn.forget.item_regions import fewest_unseen
 from ignite_unlearn.gan.gan import GAN
 from ignite_unlearn.handlers.looks import WRAP, Look
 from ignite_unlearn.handlers.replaced_rows import refuse_other_form
@@ -41,6 +42,12 @@ def look_at_values(look: Look, forget: Forget, unseen_sets: Iterable[Tensor], im
         named = told.images
         if not told.recognised or look.passes(lambda: _look_for_other_forms(look, forget, named, images)):
             _compare(look, "The images to be forgotten", named, images)
+    if told.unseen is not None and told.count is not None and len(told.unseen) < (needed := fewest_unseen(told.count)):
+        look.notes.append(
+            f"A single one of the {told.count} images that the generator reproduces would be taken for chance: to find "
+            f"it takes {needed} unseen images to compare with, and these are {len(told.unseen)} (half of many that a "
+            "phase is given). Give more, or have fewer images forgotten at once."
+        )
     _look_at_unseen(look, unseen_sets, images)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ignite_unlearn.errors import UnlearningError
+from ignite_unlearn.gan.batch import is_one_hot
 from ignite_unlearn.utils.asked import CALL, IMAGES, LABELS, Asked, able, asks, maybe, several, whole
 
 _ABLE = able("", "__len__", "__getitem__")
@@ -97,9 +98,15 @@ class ReplacedDataset(Dataset):
             return self.dataset[index if place is None else place]
         item = self.dataset[index]
         old = self._get(item)
-        new = self._images[place].to(old.dtype)
+        new = self._images[place]
         if new.shape != old.shape:
             raise UnlearningError(f"The images given have shape {tuple(new.shape)}, items {tuple(old.shape)}.")
+        if new.is_floating_point() and not old.is_floating_point():
+            raise UnlearningError(
+                f"The images given are {new.dtype}, items {old.dtype}: give images of the items' value range and type, "
+                "or none, so that retained items take their place."
+            )
+        new = new.to(old.dtype)
         return self._put(item, new, None if self._labels is None else self._labels[place])
 
 
@@ -122,6 +129,17 @@ def _put_item(item: Any, image: Tensor, label: Tensor | None) -> Any:
             f"Items of the dataset hold {len(item)} values, of which all but image and label would stay with another "
             "image: give no images, so that whole retained items take their place, or pass form=(get, put)."
         )
+    if rest and not _is_label(rest[0]):
+        raise UnlearningError(
+            f"Items of the dataset hold a {type(rest[0]).__name__} beside the image, which would stay with another "
+            "image: give no images, so that whole retained items take their place, or pass form=(get, put)."
+        )
     if rest and label is not None:
         rest[0] = label.to(rest[0].dtype) if isinstance(rest[0], Tensor) else int(label)
     return type(item)([image, *rest]) if not hasattr(item, "_fields") else type(item)(image, *rest)
+
+
+def _is_label(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return value.numel() == 1 or is_one_hot(value.reshape(1, -1))
+    return hasattr(value, "__index__") or isinstance(value, float)

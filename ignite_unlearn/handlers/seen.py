@@ -145,12 +145,15 @@ class Seen:
 def drawn_from(loader: Any) -> tuple[int | None, bool]:
     """Returns how many images a loader draws from, None where nobody knows, and whether an epoch draws each once.
 
+    One that drops its last batch leaves others out in each epoch.
+
     Example:
         >>> data = torch.utils.data.TensorDataset(torch.zeros(5, 1))
         >>> drawn_from(torch.utils.data.DataLoader(data)), drawn_from([data[0]])
         ((5, True), (None, True))
     """
-    once = not any(getattr(owner, "replacement", False) for owner in (loader, getattr(loader, "sampler", None)))
+    owners = (loader, getattr(loader, "sampler", None))
+    once = not any(getattr(owner, name, False) for owner in owners for name in ("replacement", "drop_last"))
     try:
         return len(loader.dataset), once
     except (AttributeError, TypeError, NotImplementedError):

@@ -61,5 +61,5 @@ def downstream_accuracy(
         net = answer("make_classifier", kind("an nn.Module", nn.Module), make_classifier).to(images.device)
         net = train_classifier(net, images, labels, epochs=epochs, bar=bar, batch_size=batch_size)
         with torch.no_grad():
-            found = torch.cat([net(part).argmax(1) for part in real[0].split(512)])
+            found = torch.cat([net(part.to(images.device)).argmax(1) for part in real[0].split(512)])
         return float((found == real[1].to(found.device)).double().mean())

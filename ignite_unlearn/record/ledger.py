@@ -141,8 +141,9 @@ class Ledger:
             raise UnlearningError(
                 f"The record in {record} is in the ledger already: give the folder of the new record."
             )
-        self.entries = (*self.entries, entry)
-        write_entries(self.folder, self.entries)
+        entries = (*self.entries, entry)
+        write_entries(self.folder, entries)  # where that fails it can be tried again
+        self.entries = entries
         return entry
 
 

@@ -13,6 +13,10 @@ CLASSES = (
     "The discriminator of a class phase may still know its members: unless an audit of it passed, whoever has it may "
     "tell training images of the class from unseen ones. Release the generator alone.",
 )
+ITEMS = (
+    "Among many images a single one that the generator reproduces is found only beside ten times as many unseen images "
+    "as the request names; with fewer it may be left, and the numbers of the whole request need not show it.",
+)
 _UNAUDITED = {
     "classes": (
         "Whether the class comes back quickly under further training, or can be found by a search, was not audited.",
@@ -40,6 +44,6 @@ def limits(kind: str, *, audited: bool, hashed: bool = True) -> list[str]:
     return [
         *ALWAYS,
         *([HASHED] if hashed else ()),
-        *(CLASSES if kind == "classes" else ()),
+        *(CLASSES if kind == "classes" else ITEMS if kind == "items" else ()),
         *(_AUDITED if audited else _UNAUDITED.get(kind, _UNAUDITED_ELSE)),
     ]

@@ -46,16 +46,19 @@ class Earlier:
         """Returns a bool mask ``(N,)``: True for training images of earlier requests."""
         return earlier_rows(self.entries, self.key, images, labels)
 
-    def write(self, folder: Path) -> None:
-        """Writes ledger and key into the folder of a run; without entries, a ledger that lies there is deleted.
+    def refuse_other_key(self, folder: Path) -> None:
+        """Refuses the folder of a run that has another key, with which the ledger says nothing.
 
         Raises:
-            UnlearningError: if the folder has another key, with which the ledger says nothing.
+            UnlearningError: if it has one.
         """
         if self.entries and (folder / KEY_FILE).exists() and read_key(folder) != self.key:
             raise UnlearningError(
                 f"{folder} has a {KEY_FILE} of its own, from a run without --after: give another --out."
             )
+
+    def write(self, folder: Path) -> None:
+        """Writes ledger and key into the folder of a run; without entries, a ledger that lies there is deleted."""
         if self.entries:
             write_key(folder, self.key)
         write_entries(folder, self.entries)

@@ -107,6 +107,7 @@ class RunFolder:
         """
         note = read_note(self.path, stage.name)
         done = note is not None and not stage.fingerprint.differences(note.get("fingerprint", {}))
+        done = done and (self.path / f"{stage.name}.pt").exists()  # one that was deleted is made again
         if resume and done and not self._half_saved(stage.name):
             return self._take(gan, stage)
         return self._train(gan, stage, resume)

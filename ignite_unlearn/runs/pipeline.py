@@ -57,8 +57,9 @@ def _carry_out(run: Run) -> Record:
     recipe, split, folder = run.recipe, run.split, RunFolder(run.out)
     if not (run.out / "original.pt").exists() and run.earlier.folder is None:  # else the phase says it as soon
         rehearse(run)
-    run.earlier.write(run.out)
+    run.earlier.refuse_other_key(run.out)
     original = original_of(run)
+    run.earlier.write(run.out)  # now that the folder is this run's: a ledger is no other's to delete
     instruments = instruments_of(run)
     evaluation = recipe.task.evaluation(instruments, split, original.gan, samples=recipe.samples, seed=JUDGED)
     unlearned, later = _unlearn(run, folder, original.gan, instruments, evaluation)

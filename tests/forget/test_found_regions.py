@@ -46,3 +46,20 @@ def test_a_further_look_adds_latents_that_make_the_class_by_now_and_retains_what
 def test_a_class_that_is_never_made_is_told():
     with pytest.raises(UnlearningError, match="no image of the forgotten classes"):
         FORGET.regions(gan(-50.0))
+
+
+class Elsewhere:
+    """A tensor of a state that was read to another device."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    def to(self, device):
+        assert device == torch.device("cpu")
+        return self.tensor
+
+
+def test_a_state_that_was_read_to_another_device_is_moved_to_the_gans():
+    regions, again = (FORGET.regions(gan(0.0)) for _ in range(2))
+    again.load_state_dict({name: Elsewhere(latents) for name, latents in regions.state_dict().items()})
+    assert again.forgotten(5)[0].shape == (5, 2) and again.retained(5)[0].shape == (5, 2)

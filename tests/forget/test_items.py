@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset
@@ -163,3 +164,29 @@ IMAGES = torch.rand(10, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 def test_what_does_not_fit_is_said_in_a_sentence(act, message):
     with pytest.raises(UnlearningError, match=message):
         act()
+
+
+@pytest.mark.parametrize(
+    ("labels", "known"),
+    [
+        ([1, 0], [1, 0]),
+        ([np.int64(1), np.int64(0)], [1, 0]),
+        ([torch.tensor(1), torch.tensor([0])], [1, 0]),
+        ([torch.tensor(1.0), 0.0], [1, 0]),
+        ([torch.tensor([0, 1]), torch.tensor([1, 0])], None),
+        ([0.5, 0.25], None),
+        (["cat", "dog"], None),
+        (["1", "0"], None),
+        ([None, 1], None),
+    ],
+)
+def test_a_label_is_taken_where_it_is_one_whole_number(labels, known):
+    request = ForgetItems.of_dataset(list(zip(torch.rand(2, 1, 4, 4), labels, strict=True)), [0, 1])
+    assert known == (None if request.labels is None else request.labels.tolist())
+
+
+def test_labels_in_a_column_are_labels_and_one_hot_ones_are_refused():
+    images = torch.rand(2, 1, 4, 4)
+    assert ForgetItems(images, torch.tensor([[2], [0]])).labels.tolist() == [2, 0]
+    with pytest.raises(UnlearningError, match=r"labels of shape \(2, 3\): give one class an image"):
+        ForgetItems(images, torch.eye(3)[:2].long())

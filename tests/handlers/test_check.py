@@ -159,6 +159,14 @@ def test_one_fault_of_what_was_given_is_one_problem(unlearning, data, problem):
     assert problems[0].startswith(problem)
 
 
+@pytest.mark.parametrize(("count", "told"), [(12, True), (40, False)])
+def test_too_few_unseen_images_to_find_a_single_item_are_told_of(count, told):
+    seen = (torch.rand(count, *X.shape[1:]) * 2 - 1, torch.arange(count) % CLASSES)
+    notes = items_of(seen=seen).check([(X, Y)]).notes
+    said = "A single one of the 2 images that the generator reproduces would be taken for chance: to find it takes 19"
+    assert any(note.startswith(said) for note in notes) == told
+
+
 def test_unseen_images_of_labels_that_no_class_has_are_refused():
     with pytest.raises(UnlearningError, match=r"The unseen images' labels go from 0 to 19, but GAN\(..., labels=3\)"):
         items_of(seen=(torch.rand(20, *X.shape[1:]), torch.arange(20)))

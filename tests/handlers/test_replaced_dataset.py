@@ -51,6 +51,14 @@ def test_items_may_be_bare_tensors_or_anything_with_get_and_put():
             lambda: ReplacedDataset([(torch.zeros(1), 0, "text")], {0}, torch.zeros(1, 1))[0],
             "hold 3 values.*whole retained items",
         ),
+        (
+            lambda: ReplacedDataset([(torch.zeros(1), "a caption")], {0}, torch.zeros(1, 1))[0],
+            "hold a str beside the image.*whole retained items",
+        ),
+        (
+            lambda: ReplacedDataset([torch.zeros(1, dtype=torch.uint8)], {0}, torch.full((1, 1), -0.5))[0],
+            r"The images given are torch\.float32, items torch\.uint8",
+        ),
         (lambda: ReplacedDataset(["a"], {0}, torch.zeros(1, 1))[0], "Items of the dataset are str"),
         (lambda: ReplacedDataset([torch.zeros(2)], {0}, torch.zeros(1, 3))[0], r"shape \(3,\), items \(2,\)"),
     ],
@@ -58,3 +66,9 @@ def test_items_may_be_bare_tensors_or_anything_with_get_and_put():
 def test_what_does_not_fit_is_said_in_a_sentence(act, message):
     with pytest.raises(UnlearningError, match=message):
         act()
+
+
+@pytest.mark.parametrize("label", [1, 1.0, torch.tensor(1), torch.tensor([1]), torch.tensor([0, 1, 0])])
+def test_a_label_in_any_form_stays_beside_the_image_that_takes_the_place(label):
+    image, kept = ReplacedDataset([(torch.zeros(1), label)], {0}, torch.ones(1, 1))[0]
+    assert image.item() == 1 and torch.equal(torch.as_tensor(kept), torch.as_tensor(label))

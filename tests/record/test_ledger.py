@@ -104,3 +104,19 @@ def test_a_record_is_entered_once_and_one_must_be_there(tmp_path):
         ledger.enter(tmp_path / "first", forget)
     with pytest.raises(UnlearningError, match=r"holds no record\.json"):
         ledger.enter(tmp_path / "nothing", forget)
+
+
+def test_what_could_not_be_written_can_be_entered_again(tmp_path, monkeypatch):
+    forget, ledger = ForgetClasses({2}), Ledger(tmp_path)
+    made(tmp_path / "record", forget, conditional())
+
+    def full(folder, entries):
+        raise UnlearningError("No space is left.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ignite_unlearn.record.ledger.write_entries", full)
+        with pytest.raises(UnlearningError, match="No space"):
+            ledger.enter(tmp_path / "record", forget)
+    assert not ledger.entries
+    ledger.enter(tmp_path / "record", forget)
+    assert len(Ledger(tmp_path).entries) == 1

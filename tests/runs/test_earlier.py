@@ -1,6 +1,7 @@
 """Requests in a row by the launcher: each run goes on from the one before and holds its request down."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -140,3 +141,18 @@ def test_items_of_earlier_requests_are_known_by_their_keyed_hashes(tmp_path):
     assert record.forget["count"] == 6
     third = Finished.read(tmp_path / "2", device="cpu", progress=QUIET).as_earlier()
     assert [len(entry.items) for entry in third.entries] == [3, 3]
+
+
+def test_a_run_without_after_that_is_refused_leaves_the_ledger_of_the_folder(chain, tmp_path):
+    shutil.copytree(chain[0] / "2", tmp_path / "2")
+    with pytest.raises(UnlearningError, match="after="):
+        carry_out(request(tmp_path / "2", settings=(*SHORT, "classes=5", "unlearning_iterations=3"), resume=True))
+    assert [entry.classes for entry in read_entries(tmp_path / "2")] == [(3,)]
+
+
+def test_a_retrained_gan_that_was_deleted_is_made_again(chain, tmp_path):
+    shutil.copytree(chain[0] / "3", tmp_path / "3")
+    (tmp_path / "3" / "retrained.pt").unlink()
+    again = retrained_of(replace(chain[1], resume=True, out=tmp_path / "3"))
+    kept = Finished.read(chain[0] / "3", device="cpu", progress=QUIET).gans()["retrained"]
+    assert same_weights(again.gan.generator, kept.generator)

@@ -31,6 +31,8 @@ class Generated:
     def __init__(self, *, below: float = 0.0, live: bool = True, samples: int = 64):
         if below < 0:
             raise UnlearningError(f"Generated(below={below}) must not be negative.")
+        if below and samples < 2:
+            raise UnlearningError(f"Generated(below={below}, samples={samples}): a spread takes two samples at least.")
         self.below = below
         self.live = live
         self.samples = samples
