@@ -102,7 +102,7 @@ def check_loop(
         original = None if look.problems else look.try_to(lambda: Original(gan, tried, seed), "A copy of the nets")
         regions = None if original is None else look.try_to(lambda: original.regions, "The request")
         look.try_to(lambda: look_at_dataset(look, gan, forget, loader, batch), "The data set")
-        if batches and _look_at_form(look, gan, forget, batch) and fit:
+        if batches and _finds_images_and_labels(look, gan, forget, batch) and fit:
             _look_at_batches(look, gan, forget, unseen, loader, None if regions is None else original, made, batches)
         if original is not None and regions is not None and not look.problems and try_out is not None:
             rows = None if batch is None else look.try_to(lambda: _some_forgotten(gan, forget, batch), "The batch")
@@ -126,7 +126,7 @@ def _some_forgotten(gan: GAN, forget: Forget, batch: Any) -> Rows:
     return Rows(images, labels, forgotten, forget.examples(len(images)))
 
 
-def _look_at_form(look: Look, gan: GAN, forget: Forget, batch: Any) -> bool:
+def _finds_images_and_labels(look: Look, gan: GAN, forget: Forget, batch: Any) -> bool:
     """Returns whether images and labels of a batch were found, those that its GAN has classes for."""
     found = look.try_to(lambda: (gan.batch.images(batch), gan.batch.labels(batch)))
     if found is None:

@@ -45,8 +45,8 @@ def look_at_values(look: Look, forget: Forget, unseen_sets: Iterable[Tensor], im
     if told.unseen is not None and told.count is not None and len(told.unseen) < (needed := fewest_unseen(told.count)):
         look.notes.append(
             f"A single one of the {told.count} images that the generator reproduces would be taken for chance: to find "
-            f"it takes {needed} unseen images to compare with, and these are {len(told.unseen)} (half of many that a "
-            "phase is given). Give more, or have fewer images forgotten at once."
+            f"it takes {needed} unseen images to compare with, and there are {len(told.unseen)}. Give more, of which "
+            "half measure, or have fewer images forgotten at once."
         )
     _look_at_unseen(look, unseen_sets, images)
 

@@ -123,6 +123,7 @@ def test_between_lies_between():
         (lambda: Unseen(torch.zeros(3, 1, 6, 6), torch.zeros(2)), "3 images but 2 labels"),
         (lambda: UnseenQuantiles(torch.zeros(0, 1, 6, 6)), r"UnseenQuantiles\(\) needs at least one real image"),
         (lambda: Unseen(real_images(9, 0)[0], trained=real_images(5, 0)[0]), "unseen images are in the training set"),
+        (lambda: Generated(below=1.0, samples=1), "a spread takes two samples at least"),
         (lambda: Between(Fixed(0), Fixed(1), 1.5), r"must be in \[0, 1\]"),
     ],
 )

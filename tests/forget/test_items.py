@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 from ignite_unlearn import GAN, ForgetItems, UnlearningError
 from ignite_unlearn.forget import ImageIndex, Inversion
 from ignite_unlearn.forget.examples import Examples, draw
-from ignite_unlearn.forget.item_regions import discoveries, rotated
+from ignite_unlearn.forget.item_regions import discoveries, fewest_unseen, rotated
 from tests.loops.nets import CLASSES, Discriminator, Generator, Z, real_images
 
 
@@ -190,3 +190,12 @@ def test_labels_in_a_column_are_labels_and_one_hot_ones_are_refused():
     assert ForgetItems(images, torch.tensor([[2], [0]])).labels.tolist() == [2, 0]
     with pytest.raises(UnlearningError, match=r"labels of shape \(2, 3\): give one class an image"):
         ForgetItems(images, torch.eye(3)[:2].long())
+
+
+@pytest.mark.parametrize("items", [1, 3, 8, 64])
+def test_a_single_remembered_item_is_named_beside_so_many_unseen_images_and_not_beside_fewer(items):
+    errors = torch.full((items,), 5.0)
+    errors[0] = 0  # nearer than any unseen image
+    most = fewest_unseen(items)
+    named = [bool(discoveries(errors, torch.linspace(1, 2, unseen))[0]) for unseen in (most - 1, most)]
+    assert named == [False, True]

@@ -5,6 +5,7 @@ from torch import nn
 from ignite_unlearn import GAN, ForgetItems, UnlearningError
 from ignite_unlearn.forget import LatentSearch
 from ignite_unlearn.forget.latent_search import Nearness
+from tests.forget.test_found_regions import Elsewhere
 
 
 class Walk(nn.Module):
@@ -224,3 +225,12 @@ def test_each_label_has_retained_latents_and_substitutes_of_its_own(without):
             found = torch.unique(latents[asked == label], dim=0)
             apart = (conditional.generate(found, None) - items[label]).flatten(1).norm(dim=1)
             assert len(found) == pytest.approx(share * len(outside), abs=2) and apart.min() >= regions.borders[label]
+
+
+def test_a_state_that_was_read_to_another_device_is_moved_to_the_gans():
+    torch.manual_seed(0)
+    unseen, item = torch.randn(40, 1, 2, 2), gan().generate(torch.tensor([[0.3, -0.4]]), None)
+    regions, again = (LatentSearch(draws=500)(gan(), item, None, unseen) for _ in range(2))
+    state = {name: Elsewhere(t) if torch.is_tensor(t) else t for name, t in regions.state_dict().items()}
+    again.load_state_dict(state)
+    assert torch.equal(again.borders, regions.borders) and again.forgotten(5)[0].shape == (5, 2)
